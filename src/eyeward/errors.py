@@ -1,0 +1,67 @@
+"""The one tree of exceptions. Every message is a sentence that says what to do."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from os import PathLike
+
+
+class ErrorType(StrEnum):
+    """Why an image has no rating; the closed list that stands in `error.type` of a verdict."""
+
+    not_found = "not_found"
+    unreadable = "unreadable"
+    unsupported_format = "unsupported_format"
+    truncated = "truncated"
+    too_large = "too_large"
+    too_many_pixels = "too_many_pixels"
+    fetch_refused = "fetch_refused"
+    fetch_failed = "fetch_failed"
+    unparsable_answer = "unparsable_answer"
+    engine_unavailable = "engine_unavailable"
+    deadline = "deadline"
+    internal = "internal"
+
+
+class EyewardError(Exception):
+    """Anything that Eyeward raises on purpose."""
+
+
+class UsageError(EyewardError):
+    """A call or a command line that asks for something impossible."""
+
+
+class PolicyError(EyewardError):
+    """A policy that cannot be read or makes no sense; `str()` starts with `file:line:` where they are known."""
+
+    def __init__(self, message: str, file: str | PathLike[str] | None = None, line: int | None = None) -> None:
+        self.message = message
+        self.file = None if file is None else str(file)
+        self.line = line
+        place = ":".join(str(part) for part in (self.file, line) if part is not None)
+        super().__init__(f"{place}: {message}" if place else message)
+
+
+class MissingExtra(EyewardError):
+    """A part of Eyeward whose packages are not installed."""
+
+    def __init__(self, extra: str, purpose: str) -> None:
+        self.extra = extra
+        super().__init__(f"{purpose} needs packages that are not installed: pip install 'eyeward[{extra}]'")
+
+
+class CheckpointError(EyewardError):
+    """Weights, a configuration or a tokenizer that cannot be used as a guard."""
+
+
+class SelfCheckFailed(CheckpointError):
+    """A guard whose answers on its own probe images are not those stored beside its weights."""
+
+
+class ImageError(EyewardError):
+    """An image that cannot be judged. `images.decode` returns these as `Failure` values and never lets one out."""
+
+    def __init__(self, type: ErrorType, message: str) -> None:
+        self.type = type
+        self.message = message
+        super().__init__(message)
