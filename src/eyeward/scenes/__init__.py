@@ -1,0 +1,1 @@
+"""A drawn, harmless world with known truth: to train `mini` and to test any guard."""
