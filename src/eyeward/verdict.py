@@ -57,9 +57,9 @@ class Note(StrEnum):
 
     exif_rotated = "exif_rotated"
     alpha_on_white_and_black = "alpha_on_white_and_black"
-    animation = "animation"
+    several_frames = "several_frames"
     frames_sampled = "frames_sampled"
-    converted_16_bit = "converted_16_bit"
+    reduced_to_8_bit = "reduced_to_8_bit"
     converted_cmyk = "converted_cmyk"
     hash_match = "hash_match"
 
