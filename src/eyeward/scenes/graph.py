@@ -7,7 +7,7 @@ distractor in the same unit (a motif of scale 0.4 spans 0.8 of the picture), `ro
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from enum import StrEnum
 from types import MappingProxyType
@@ -59,6 +59,9 @@ class SecondMotif:
     def __hash__(self) -> int:
         return hash((self.motif, tuple(sorted(self.slots.items())), self.x, self.y, self.scale))
 
+    def __reduce__(self) -> tuple[type[SecondMotif], tuple[object, ...]]:
+        return SecondMotif, (self.motif, dict(self.slots), self.x, self.y, self.scale)
+
 
 @dataclass(frozen=True)
 class SceneGraph:
@@ -87,6 +90,9 @@ class SceneGraph:
 
     def __hash__(self) -> int:
         return hash((self.seed, self.motif, self.context, self.x, self.y, self.scale))
+
+    def __reduce__(self) -> tuple[Callable[[str], SceneGraph], tuple[str]]:
+        return SceneGraph.from_json, (self.to_json(),)
 
     def to_record(self) -> dict[str, object]:
         """Return plain JSON values, keys in the order of the fields."""
