@@ -14,14 +14,7 @@ from types import MappingProxyType
 
 from eyeward.errors import UsageError
 from eyeward.scenes.facts import Context
-
-
-class Style(StrEnum):
-    """A way of drawing; training sees `flat` only."""
-
-    FLAT = "flat"
-    INK = "ink"
-
+from eyeward.scenes.style import Style
 
 BACKGROUNDS: tuple[str, ...] = ("plain", "horizon", "gradient", "stripes", "dots", "room", "hills", "street")
 """What stands behind a motif; decides nothing."""
