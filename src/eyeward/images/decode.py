@@ -68,8 +68,7 @@ def decode(source: ImageSource, limits: Limits = _DEFAULT_LIMITS) -> DecodedImag
 def _decode(source: ImageSource, limits: Limits) -> DecodedImage:
     name = _name(source)
     if isinstance(source, np.ndarray):
-        picture = _picture_of_array(source)
-        limits.check_pixels(name, picture.size)
+        picture = _picture_of_array(name, source, limits)
         frames, notes = _frames_of(name, picture, limits, picture.size)
         return _decoded_pixels(frames, notes, 1)
     if isinstance(source, Image.Image):
@@ -158,7 +157,7 @@ def _frames_of(
     return tuple(frames), tuple(notes)
 
 
-def _picture_of_array(array: NDArray[Any]) -> Image.Image:
+def _picture_of_array(name: str, array: NDArray[Any], limits: Limits) -> Image.Image:
     channels = array.shape[2] if array.ndim == 3 else 1
     if array.dtype != np.uint8 or array.ndim not in (2, 3) or channels not in (1, 3, 4):
         raise ImageError(
@@ -166,6 +165,5 @@ def _picture_of_array(array: NDArray[Any]) -> Image.Image:
             f"The array has shape {array.shape} and type {array.dtype}; "
             "it must be height x width (x 1, 3 or 4 channels) and uint8.",
         )
-    if not array.size:
-        raise ImageError(ErrorType.unreadable, f"The array has no pixels: its shape is {array.shape}.")
+    limits.check_pixels(name, (array.shape[1], array.shape[0]))
     return Image.fromarray(np.ascontiguousarray(array[:, :, 0] if channels == 1 and array.ndim == 3 else array))

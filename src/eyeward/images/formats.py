@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable
 from enum import StrEnum
+from typing import Literal
 
 from PIL import (
     BmpImagePlugin,
@@ -75,11 +76,16 @@ def open_lazily(data: bytes, form: Format) -> ImageFile.ImageFile:
 
 
 def canvas_before_opening(name: str, data: bytes, form: Format) -> tuple[int, int] | None:
-    """Return the size (width, height) of the canvas for the formats that cannot be opened unmeasured."""
+    """Return the size (width, height) of the canvas for the formats that cannot be opened unmeasured.
+
+    Raises `ImageError` where the header shows that the file is damaged or cut short.
+    """
     if form is Format.gif:
         return _gif_canvas(name, data)
     if form is Format.webp:
         return _webp_canvas(name, data)
+    if form is Format.tiff:
+        _check_tiff_header(name, data)
     return None
 
 
@@ -103,6 +109,13 @@ def _webp_canvas(name: str, data: bytes) -> tuple[int, int]:
     if chunk == b"VP8 " and data[23:26] == b"\x9d\x01\x2a":
         return _little(data, 26, 2) & 0x3FFF, _little(data, 28, 2) & 0x3FFF
     raise ImageError(ErrorType.unreadable, f"{name} starts like WebP, but its header is damaged.")
+
+
+def _check_tiff_header(name: str, data: bytes) -> None:
+    order: Literal["little", "big"] = "little" if data.startswith(b"II") else "big"
+    place = data[8:16] if b"+" in data[2:4] else data[4:8]
+    if int.from_bytes(place, order) + 2 > len(data):
+        raise _truncated(name)
 
 
 def _gif_canvas(name: str, data: bytes) -> tuple[int, int]:

@@ -22,7 +22,7 @@ def pillow_errors_reported(name: str, form: str) -> Iterator[None]:
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise ImageError(ErrorType.too_many_pixels, f"{name} has more pixels than Pillow is set to allow.") from error
     except Exception as error:
-        detail = " ".join(str(error).split()) or type(error).__name__
+        detail = " ".join(str(error).split()).rstrip(".") or type(error).__name__
         lowered = detail.lower()
         if isinstance(error, EOFError) or "truncated" in lowered or "not enough" in lowered:
             sentence = f"{name} is cut short: the file ends before the picture does ({form}: {detail})."
