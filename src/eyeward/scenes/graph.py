@@ -1,7 +1,7 @@
 """The scene graph: everything that a picture of the drawn world is made from, and nothing about any policy.
 
 Places are in picture coordinates: x to the right and y down, both from 0 to 1. `scale` is the half-extent of a motif or
-distractor in the same unit (a motif of scale 0.4 spans 0.8 of the picture), `rotation` is in degrees, counter-clockwise.
+distractor in the same unit (a motif of scale 0.4 spans 0.8 of the picture), `rotation` is in degrees, anticlockwise.
 """
 
 from __future__ import annotations
@@ -14,7 +14,14 @@ from types import MappingProxyType
 
 from eyeward.errors import UsageError
 from eyeward.scenes.facts import Context
-from eyeward.scenes.style import Style
+
+
+class Style(StrEnum):
+    """A way of drawing; `ink` is kept for testing and never occurs in training."""
+
+    FLAT = "flat"
+    INK = "ink"
+
 
 BACKGROUNDS: tuple[str, ...] = ("plain", "horizon", "gradient", "stripes", "dots", "room", "hills", "street")
 """What stands behind a motif; decides nothing."""

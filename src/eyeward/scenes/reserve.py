@@ -1,8 +1,8 @@
 """What training never sees, decided by hashes and by nothing else.
 
-Each kind of thing (orders, combinations of stances, pairs of motif and context, seeds) is split by the SHA-256 of its own
-name, so the split does not move when samplers, seeds or counts change. Start sentences and declarations are short lists
-and stand reserved by name in `eyeward.scenes.wordings`.
+Each kind of thing (orders, combinations of stances, pairs of motif and context, seeds) is split by the SHA-256 of its
+own name, so the split does not move when samplers, seeds or counts change. Start sentences and declarations are short
+lists and stand reserved by name in `eyeward.scenes.wordings`.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Random scenes, balanced over categories, rules and verdicts of the default policy.
 
-A quarter touches no category. The rest is balanced over the nine categories; in each, half of the scenes break a rule of
-the default policy and half are allowed, by a motif that is allowed or by a context that allows it. Contexts that no rule
-of the category knows are mixed in everywhere, so that a frame or a badge alone says nothing.
+A quarter touches no category. The rest is balanced over the nine categories; in each, half of the scenes break a rule
+of the default policy and half are allowed, by a motif that is allowed or by a context that allows it. Contexts that no
+rule of the category knows are mixed in everywhere, so that a frame or a badge alone says nothing.
 """
 
 from __future__ import annotations
@@ -14,10 +14,9 @@ from typing import TypeVar
 
 from eyeward.errors import UsageError
 from eyeward.scenes.facts import CATEGORY_NAMES, FACT_BY_KEY, FACTS, Context, Side
-from eyeward.scenes.graph import BACKGROUNDS, DISTRACTORS, Distractor, SceneGraph, SecondMotif
+from eyeward.scenes.graph import BACKGROUNDS, DISTRACTORS, Distractor, SceneGraph, SecondMotif, Style
 from eyeward.scenes.motifs import MOTIF_BY_KEY, MOTIFS, Motif
 from eyeward.scenes.reserve import Split, pair_is_reserved, reserved_pairs, seed_in
-from eyeward.scenes.style import Style
 
 Item = TypeVar("Item")
 
