@@ -1,0 +1,17 @@
+"""What is allowed: categories with rules and stances, and the text that a guard reads."""
+
+from eyeward.policy.render import LineRole, RenderedLine, RenderedPolicy, render
+from eyeward.policy.schema import Category, Policy, Stance
+from eyeward.policy.wording import EYEWARD, PromptWording
+
+__all__ = [
+    "EYEWARD",
+    "Category",
+    "LineRole",
+    "Policy",
+    "PromptWording",
+    "RenderedLine",
+    "RenderedPolicy",
+    "Stance",
+    "render",
+]

@@ -1,0 +1,46 @@
+"""The packs speak the words that the drawn world knows."""
+
+from __future__ import annotations
+
+import pytest
+
+from eyeward.policy import Policy, Stance
+from eyeward.policy.loading import pack_names
+from eyeward.scenes.facts import CATEGORY_NAMES, FACT_BY_WORDING, FACTS, Side
+
+
+def test_default_is_exactly_the_first_wordings_of_the_facts() -> None:
+    policy = Policy.load("default")
+    assert policy.ids == tuple(CATEGORY_NAMES)
+    for category in policy.categories:
+        own = [fact for fact in FACTS if fact.category == category.id and not fact.extra]
+        assert category.name == CATEGORY_NAMES[category.id][0]
+        assert category.should_not == tuple(fact.wording for fact in own if fact.side is Side.SHOULD_NOT)
+        assert category.can == tuple(fact.wording for fact in own if fact.side is Side.CAN)
+        assert category.stance is Stance.enforced
+
+
+def test_four_packs_ship_and_default_comes_first() -> None:
+    assert pack_names() == ("default", "children", "medical", "news")
+
+
+@pytest.mark.parametrize("name", pack_names())
+def test_every_rule_of_a_pack_is_a_wording_of_a_fact_of_its_category(name: str) -> None:
+    for category in Policy.load(name).categories:
+        for rule in category.rules:
+            assert FACT_BY_WORDING[rule].category == category.id
+        assert category.name in CATEGORY_NAMES[category.id]
+
+
+@pytest.mark.parametrize("name", pack_names())
+def test_a_pack_states_a_fact_once(name: str) -> None:
+    for category in Policy.load(name).categories:
+        facts = [FACT_BY_WORDING[rule].key for rule in category.rules]
+        assert len(facts) == len(set(facts))
+
+
+@pytest.mark.parametrize("name", pack_names())
+def test_a_pack_is_named_as_its_file_and_has_no_findings(name: str) -> None:
+    policy = Policy.load(name)
+    assert policy.name == name
+    assert policy.lint() == ()
