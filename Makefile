@@ -1,0 +1,40 @@
+# make demo    install, then judge the example images under two policies
+# make test    the tests, without network or GPU, on two cores
+# make check   style, formatting and types
+# make bench   every script in benchmarks/; hours, see docs/results.md
+
+PYTHON ?= python3
+VENV ?= .venv
+PY := $(VENV)/bin/python
+
+.PHONY: demo test check bench
+.DELETE_ON_ERROR:
+
+demo: $(VENV)/.demo-installed
+	@echo; echo "Under the default policy:"
+	$(VENV)/bin/eyeward assess examples/images
+	@echo; echo "The same images where weapons and substances (O6) are allowed:"
+	$(VENV)/bin/eyeward assess examples/images --non-violating O6
+
+test: $(VENV)/.dev-installed
+	$(PY) -m pytest
+
+check: $(VENV)/.dev-installed
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	$(PY) -m mypy
+
+bench: $(VENV)/.dev-installed
+	set -e; for script in benchmarks/[a-z]*.py; do echo "== $$script"; $(PY) $$script; done
+
+# The stamps make a second run start at once; a change of the project file or of the pins installs again.
+$(VENV)/.demo-installed: pyproject.toml constraints.txt | $(PY)
+	$(PY) -m pip install --quiet -c constraints.txt -e '.[local]'
+	@touch $@
+
+$(VENV)/.dev-installed: pyproject.toml constraints.txt | $(PY)
+	$(PY) -m pip install --quiet -c constraints.txt -e '.[local,train,dev]'
+	@touch $@ $(VENV)/.demo-installed
+
+$(PY):
+	$(PYTHON) -m venv $(VENV)
