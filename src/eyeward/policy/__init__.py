@@ -2,10 +2,12 @@
 
 from eyeward.policy.render import LineRole, RenderedLine, RenderedPolicy, render
 from eyeward.policy.schema import Category, Policy, Stance
-from eyeward.policy.wording import EYEWARD, PromptWording
+from eyeward.policy.wording import EYEWARD, PUBLISHED_2024, PUBLISHED_2025, PromptWording
 
 __all__ = [
     "EYEWARD",
+    "PUBLISHED_2024",
+    "PUBLISHED_2025",
     "Category",
     "LineRole",
     "Policy",

@@ -7,28 +7,37 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from eyeward.policy.schema import Category, Policy, Stance
-from eyeward.policy.wording import EYEWARD, PromptWording
+from eyeward.policy.wording import EYEWARD, PUBLISHED_2024, PUBLISHED_2025, PromptWording
 from eyeward.verdict import NA
 
-__all__ = ["EYEWARD", "LineRole", "PromptWording", "RenderedLine", "RenderedPolicy", "render"]
+__all__ = [
+    "EYEWARD",
+    "PUBLISHED_2024",
+    "PUBLISHED_2025",
+    "LineRole",
+    "PromptWording",
+    "RenderedLine",
+    "RenderedPolicy",
+    "render",
+]
 
 
 class LineRole(StrEnum):
     """What a line of a prompt is there for."""
 
-    start = "start"
-    header = "header"
-    declaration = "declaration"
-    should_not_heading = "should_not_heading"
-    can_heading = "can_heading"
-    examples_heading = "examples_heading"
-    should_not = "should_not"
-    can = "can"
-    example = "example"
+    START = "start"
+    HEADER = "header"
+    DECLARATION = "declaration"
+    SHOULD_NOT_HEADING = "should_not_heading"
+    CAN_HEADING = "can_heading"
+    EXAMPLES_HEADING = "examples_heading"
+    SHOULD_NOT = "should_not"
+    CAN = "can"
+    EXAMPLE = "example"
     """A rule of a category with a stance: it shows what the category is about and decides nothing."""
-    steps = "steps"
-    answer_form = "answer_form"
-    blank = "blank"
+    STEPS = "steps"
+    ANSWER_FORM = "answer_form"
+    BLANK = "blank"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,41 +87,45 @@ def render(policy: Policy, wording: PromptWording = EYEWARD) -> RenderedPolicy:
 
 def _pieces(policy: Policy, wording: PromptWording) -> Iterator[_Piece]:
     if wording.start_sentence:
-        yield _Piece(LineRole.start, wording.start_sentence)
+        yield _Piece(LineRole.START, wording.start_sentence)
     for category in policy.categories:
         yield from _block(category, wording)
         if wording.blank_between:
-            yield _Piece(LineRole.blank, "", category.id)
+            declared = category.stance is not Stance.enforced and wording.examples_under_declaration
+            yield _Piece(LineRole.BLANK, wording.blank_after_examples if declared else "", category.id)
     for step in wording.steps:
-        yield _Piece(LineRole.steps, step)
+        yield _Piece(LineRole.STEPS, step)
     if wording.answer_form:
         labels = "|".join(f'"{label}"' for label in (*policy.labels, NA))
         for line in wording.answer_form.replace("{labels}", labels).split("\n"):
-            yield _Piece(LineRole.answer_form, line)
+            yield _Piece(LineRole.ANSWER_FORM, line)
 
 
 def _block(category: Category, wording: PromptWording) -> Iterator[_Piece]:
-    yield _Piece(LineRole.header, _filled(wording.header, category), category.id)
+    yield _Piece(LineRole.HEADER, _filled(wording.header, category), category.id)
     if category.stance is Stance.enforced:
-        yield from _list(category, wording.should_not_heading, LineRole.should_not_heading, LineRole.should_not, wording)
-        yield from _list(category, wording.can_heading, LineRole.can_heading, LineRole.can, wording)
+        yield from _list(category, wording.should_not_heading, LineRole.SHOULD_NOT_HEADING, LineRole.SHOULD_NOT, wording)
+        yield from _list(category, wording.can_heading, LineRole.CAN_HEADING, LineRole.CAN, wording)
         return
     non_violating = category.stance is Stance.non_violating
     declaration = wording.non_violating_declaration if non_violating else wording.sensitive_declaration
-    yield _Piece(LineRole.declaration, _filled(declaration, category), category.id)
+    yield _Piece(LineRole.DECLARATION, _filled(declaration, category), category.id)
     if wording.examples_under_declaration:
-        yield from _list(category, wording.examples_heading, LineRole.examples_heading, LineRole.example, wording)
+        yield from _list(category, wording.examples_heading, LineRole.EXAMPLES_HEADING, LineRole.EXAMPLE, wording)
 
 
 def _list(
     category: Category, heading: str, heading_role: LineRole, role: LineRole, wording: PromptWording
 ) -> Iterator[_Piece]:
-    by_role = {LineRole.should_not: category.should_not, LineRole.can: category.can, LineRole.example: category.rules}
+    by_role = {LineRole.SHOULD_NOT: category.should_not, LineRole.CAN: category.can, LineRole.EXAMPLE: category.rules}
     rules = by_role[role]
     if rules and heading:
         yield _Piece(heading_role, heading, category.id)
+    bullet = wording.bullet
+    if role is LineRole.EXAMPLE and wording.example_bullet is not None:
+        bullet = wording.example_bullet
     for rule in rules:
-        yield _Piece(role, wording.bullet + rule, category.id, rule)
+        yield _Piece(role, bullet + rule, category.id, rule)
 
 
 def _filled(template: str, category: Category) -> str:
@@ -121,4 +134,4 @@ def _filled(template: str, category: Category) -> str:
 
 def _verbatim(text: str) -> Iterator[_Piece]:
     for line in text.split("\n"):
-        yield _Piece(LineRole.blank if not line.strip() else LineRole.start, line)
+        yield _Piece(LineRole.BLANK if not line.strip() else LineRole.START, line)
