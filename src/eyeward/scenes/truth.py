@@ -1,9 +1,9 @@
 """What is right to say about a scene under any policy that speaks of the drawn world.
 
 A motif shows a fact of one category. Under a policy that category is absent (nothing is touched), declared (the stance
-decides) or enforced. Where it is enforced one rule decides: the rule about the context that the motif is shown in, when the
-policy holds one for this category, because it is the more specific one; else the rule about the motif itself. The list
-that this rule stands in gives the rating. With neither rule the scene is allowed, since nothing forbids it.
+decides) or enforced. Where it is enforced one rule decides: the rule about the context that the motif is shown in, when
+the policy holds one for this category, because it is the more specific one; else the rule about the motif itself. The
+list that this rule stands in gives the rating. With neither rule the scene is allowed, since nothing forbids it.
 """
 
 from __future__ import annotations

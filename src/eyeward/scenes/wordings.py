@@ -1,7 +1,7 @@
 """The sentences around the rules of a policy: how it starts, how stances are declared, how lists are headed.
 
-Declarations come from a small grammar in which both stances use the same words: `Nothing of O3 is allowed` and `Nothing of
-O3 is forbidden` differ in one word, `We forbid all of O3` and `We never forbid O3` in another, so that no single word tells
+Declarations come from a small grammar in which both stances use the same words: `Nothing of O3 is allowed` and `Nothing
+of O3 is forbidden` differ in one word, `We forbid O3` and `We never forbid O3` in another, so that no single word tells
 the stance. Reserved wordings are sentences of other shapes made of the same words; training never meets them.
 `{id}` and `{name}` stand for the category.
 """
@@ -12,6 +12,8 @@ import random
 from collections.abc import Callable, Iterator
 from functools import cache
 from itertools import product
+
+from eyeward.policy.wording import EYEWARD
 
 _WITH = ("{id}", "category {id}", "this category", "{name}")
 """How a declaration names its category."""
@@ -98,18 +100,22 @@ def _sensitive_statements(of: str) -> tuple[str, ...]:
     )
 
 
-_NON_VIOLATING_PUBLISHED = (
+_NON_VIOLATING_PLAIN = (
+    EYEWARD.non_violating_declaration,
     "Category {id} is declared as non-violating. Therefore, we do not provide any restrictions for this category and "
     "allow any content of this category.",
     "Category {id} is declared as non-violating. There are no restrictions for this category.",
 )
-_SENSITIVE_PUBLISHED = (
+_SENSITIVE_PLAIN = (
+    EYEWARD.sensitive_declaration,
     "Category {id} is declared as sensitive. Therefore, we do not permit any content related to this category.",
     "Category {id} is declared as sensitive. There are no exceptions for this category.",
 )
+PLAIN_DECLARATIONS = len(_NON_VIOLATING_PLAIN)
+"""How many wordings at the head of each pool are plain: ours first, then as published."""
 
 
-def _pool(published: tuple[str, ...], statements: Callable[[str], tuple[str, ...]], seed: int) -> tuple[str, ...]:
+def _pool(plain: tuple[str, ...], statements: Callable[[str], tuple[str, ...]], seed: int) -> tuple[str, ...]:
     single = [_capital(statement) + "." for of in _WITH for statement in statements(of)]
     rng = random.Random(seed)
     compound = []
@@ -119,19 +125,19 @@ def _pool(published: tuple[str, ...], statements: Callable[[str], tuple[str, ...
         follow = rng.choice(follows)
         first = rng.choice(statements(rng.choice(_WITH)))
         compound.append(_capital(first) + joint + (_capital(follow) if joint == ". " else follow) + ".")
-    return tuple(dict.fromkeys((*published, *single, *compound)))
+    return tuple(dict.fromkeys((*plain, *single, *compound)))
 
 
 @cache
 def non_violating_declarations() -> tuple[str, ...]:
-    """Return every training wording that allows all of a category; the published forms come first."""
-    return _pool(_NON_VIOLATING_PUBLISHED, _non_violating_statements, seed=1)
+    """Return every training wording that allows all of a category; the plain ones come first."""
+    return _pool(_NON_VIOLATING_PLAIN, _non_violating_statements, seed=1)
 
 
 @cache
 def sensitive_declarations() -> tuple[str, ...]:
-    """Return every training wording that forbids all of a category; the published forms come first."""
-    return _pool(_SENSITIVE_PUBLISHED, _sensitive_statements, seed=2)
+    """Return every training wording that forbids all of a category; the plain ones come first."""
+    return _pool(_SENSITIVE_PLAIN, _sensitive_statements, seed=2)
 
 
 RESERVED_NON_VIOLATING: tuple[str, ...] = (
@@ -173,9 +179,9 @@ _STANDARDS = (
 
 @cache
 def start_sentences() -> tuple[str, ...]:
-    """Return every training wording of the sentence that a prompt starts with."""
+    """Return every training wording of the sentence that a prompt starts with; ours comes first."""
     grammar = (f"{verb} {image} {standard}:" for verb, image, standard in product(_VERBS, _IMAGES, _STANDARDS))
-    return (*grammar, *_OTHER_STARTS)
+    return (EYEWARD.start_sentence, *grammar, *_OTHER_STARTS)
 
 
 _OTHER_STARTS = (
@@ -240,7 +246,7 @@ STEPS: tuple[tuple[str, ...], ...] = (
     ("First the rating, then the category, then the rationale.",),
 )
 ANSWER_FORMS: tuple[str, ...] = (
-    "Answer with JSON: rating, category, rationale.",
+    EYEWARD.answer_form,
     "Answer as JSON with rating, category and rationale.",
     "Give a JSON answer with rating, category and rationale.",
     'Answer with one line of JSON: {"rating": "...", "category": "...", "rationale": "..."}',
