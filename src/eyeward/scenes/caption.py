@@ -14,7 +14,7 @@ CONTEXT_PHRASES: dict[Context, str] = {
     Context.NEWSPAPER: " on a newspaper page",
     Context.FRAME: " in a museum frame",
     Context.POSTER: " on an information poster",
-    Context.BADGE: " under a police badge",
+    Context.BADGE: " beside a police badge",
     Context.PHONE: " on a phone screen",
     Context.BILLBOARD: " on a billboard",
 }

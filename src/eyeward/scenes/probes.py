@@ -1,8 +1,8 @@
 """Policies that ask one thing each, to find out whether a guard reads the policy or guesses.
 
-Every probe is paired with controls: exempting the category of a scene must flip it, exempting others must not. The *own*
-categories of a scene are those that its motifs touch; for an everyday scene one category is drawn in their place, and the
-scene stays Safe under every probe.
+Every probe is paired with controls: exempting the category of a scene must flip it, exempting others must not. The
+*own* categories of a scene are those that its motifs touch; for an everyday scene one category is drawn in their place,
+and the scene stays Safe under every probe.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def moved_rule(graph: SceneGraph, policy: Policy) -> VariedPolicy:
 
 
 def five_policies(graph: SceneGraph, policy: Policy, rng: random.Random) -> tuple[VariedPolicy, ...]:
-    """Return five policies for one scene: as it is, own exempt, own sensitive, unrelated exempt, unrelated sensitive."""
+    """Return the policy as it is, own exempt, own sensitive, unrelated exempt and unrelated sensitive."""
     return (
         VariedPolicy(policy),
         own_exempt(graph, policy, rng),
@@ -89,9 +89,7 @@ def reserved_combination(policy: Policy, rng: random.Random, count: int) -> Vari
         lambda: sample_stances(rng, policy.ids, count), lambda chosen: combination_is_reserved(chosen.items())
     )
     if stances is None:
-        raise UsageError(
-            f"No combination of {count} stances of this policy is reserved for testing; use another count."
-        )
+        raise UsageError(f"No combination of {count} stances of this policy is reserved; use another count.")
     declared, changes = declare(policy, stances)
     return VariedPolicy(declared, changes=tuple(changes))
 

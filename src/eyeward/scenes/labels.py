@@ -1,0 +1,141 @@
+"""Labelled scenes on disk: the record that stands in `labels.jsonl`, and the folder around it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+from pydantic import BaseModel, ConfigDict
+
+from eyeward.errors import UsageError
+from eyeward.policy.schema import Policy
+from eyeward.scenes.graph import SceneGraph, Style
+from eyeward.scenes.motifs import Severity
+from eyeward.scenes.paint import paint
+from eyeward.scenes.rationale import rationale
+from eyeward.scenes.reserve import Split
+from eyeward.scenes.sample import Pairs, sample_scene
+from eyeward.scenes.truth import Decision, DecisionKind, decide
+from eyeward.scenes.variation import VariedPolicy
+from eyeward.verdict import Rating
+
+LABELS_FILE = "labels.jsonl"
+_SCENES_A_SEED = 2**32
+
+
+class Label(BaseModel):
+    """One labelled image, with the keys of `labels.jsonl`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    image: str
+    """Path relative to the folder of the labels, with forward slashes."""
+    category: str
+    categories: tuple[str, ...]
+    rating: Rating
+    severity: Severity
+    rationale: str
+    decided_by: str
+    """The words of the deciding rule, or the stance, or `none_applies` or `no_rule`."""
+    scene: dict[str, Any]
+    """The record of the graph, as `SceneGraph.to_record` gives it."""
+    split: Split
+    annotator: str = "eyeward.scenes"
+    source: str = "drawn by eyeward.scenes"
+    licence: str = "Apache-2.0"
+    group: str
+    """Images of one group stay on one side of a split: both styles of a scene are one group."""
+    policy: dict[str, Any] | None = None
+    """None for the default policy, else the policy itself."""
+    changes: tuple[dict[str, str], ...] = ()
+
+    @property
+    def graph(self) -> SceneGraph:
+        """The scene itself."""
+        return SceneGraph.from_json(json.dumps(self.scene))
+
+    def to_json(self) -> str:
+        """Return one line of JSON."""
+        return json.dumps(self.model_dump(mode="json"), ensure_ascii=False, separators=(",", ":"))
+
+
+def label(graph: SceneGraph, image: str, split: Split, policy: Policy, varied: VariedPolicy | None = None) -> Label:
+    """Label a scene under `policy`, or under a variation of it, which is then kept in the label."""
+    judged_by = policy if varied is None else varied.policy
+    truth = decide(graph, judged_by)
+    return Label(
+        image=image,
+        category=truth.category,
+        categories=truth.categories,
+        rating=truth.rating,
+        severity=truth.severity,
+        rationale=rationale(graph, truth),
+        decided_by=_deciding_words(truth.decided_by),
+        scene=graph.to_record(),
+        split=split,
+        group=f"scene-{graph.seed}",
+        policy=None if varied is None else varied.policy.model_dump(mode="json"),
+        changes=() if varied is None else tuple(change.to_record() for change in varied.changes),
+    )
+
+
+def _deciding_words(decision: Decision) -> str:
+    if decision.kind is DecisionKind.RULE:
+        return str(decision.rule)
+    return str(decision.stance if decision.kind is DecisionKind.STANCE else decision.kind)
+
+
+def write_scenes(
+    out: Path,
+    count: int,
+    seed: int,
+    *,
+    split: Split = Split.TRAIN,
+    style: Style = Style.FLAT,
+    pairs: Pairs = Pairs.OPEN,
+    size: int = 224,
+    progress: Callable[[], None] = lambda: None,
+) -> tuple[Label, ...]:
+    """Draw `count` scenes into `out/images` and write their labels under the default policy.
+
+    The same arguments write the same bytes. `labels.jsonl` is written last and in one piece, so a folder without it was
+    not finished. `progress` is called after each image.
+
+    Raises:
+        UsageError: when `out` is a file or a folder with something in it.
+    """
+    make_empty(out)
+    (out / "images").mkdir()
+    policy = Policy.load("default")
+    labels: list[Label] = []
+    for number in range(count):
+        graph = sample_scene(seed * _SCENES_A_SEED + number, split, style, pairs=pairs)
+        image = f"images/{number:06d}.png"
+        paint(graph, size).save(out / image)
+        labels.append(label(graph, image, split, policy))
+        progress()
+    unfinished = out / f".{LABELS_FILE}"
+    unfinished.write_text("".join(f"{item.to_json()}\n" for item in labels), encoding="utf-8", newline="\n")
+    unfinished.replace(out / LABELS_FILE)
+    return tuple(labels)
+
+
+def make_empty(out: Path) -> None:
+    """Make the folder `out`, or accept it when it is empty."""
+    if out.is_file():
+        raise UsageError(f"{out} is a file; name a folder to write the scenes to.")
+    if out.exists() and any(out.iterdir()):
+        raise UsageError(f"{out} is not empty, and nothing in it is overwritten; name a new folder or empty this one.")
+    out.mkdir(parents=True, exist_ok=True)
+
+
+def read_labels(folder: Path) -> Iterator[tuple[Label, Image.Image]]:
+    """Yield each label of a folder with its image."""
+    with (folder / LABELS_FILE).open(encoding="utf-8") as lines:
+        for line in lines:
+            read = Label.model_validate_json(line)
+            with Image.open(folder / read.image) as image:
+                yield read, image.convert("RGB")
