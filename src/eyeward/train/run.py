@@ -1,0 +1,171 @@
+"""Run a recipe from start to end, stage by stage; a stage that is done is not done again."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+from safetensors.torch import load_file, save_file
+
+from eyeward.scenes.facts import Context
+from eyeward.train.base_lessons import base_answer, base_question, choose_question
+from eyeward.train.corpus import corpus
+from eyeward.train.curriculum import choose_policy
+from eyeward.train.lessons import Speller, collate, policy_answer, policy_question
+from eyeward.train.pictures import Pictures, rendered
+from eyeward.train.reading import Lesson, Reader, train_reader
+from eyeward.train.tokenizer import END_OF_TEXT, build_tokenizer
+from eyeward.train.vision import SceneHeads, pixel_values, train_vision
+
+if TYPE_CHECKING:
+    from transformers import LlavaOnevisionForConditionalGeneration
+
+    from eyeward.train.recipe import Recipe, Stretch
+
+HELD_OUT_SEED = 50_000_000
+CONTEXTS = tuple(Context)
+SAVE_EVERY = 500
+
+
+@dataclass
+class Run:
+    """A recipe at work in a folder: pictures, and weights after each stage."""
+
+    recipe: Recipe
+    folder: Path
+    pictures_folder: Path
+
+    def __post_init__(self) -> None:
+        torch.manual_seed(self.recipe.seed)
+        self.tokenizer = build_tokenizer(corpus())
+        self.speller = Speller(self.tokenizer)
+        self.pad = self.tokenizer.token_to_id(END_OF_TEXT)
+        self.model = self._fresh_model()
+        self.heads = SceneHeads(self.recipe.architecture.vision_width)
+
+    def _fresh_model(self) -> LlavaOnevisionForConditionalGeneration:
+        from transformers import LlavaOnevisionForConditionalGeneration
+
+        config = self.recipe.architecture.config(self.tokenizer)
+        config._attn_implementation = "eager"
+        return LlavaOnevisionForConditionalGeneration(config).float()
+
+    def pictures(self) -> tuple[Pictures, Pictures]:
+        """Give training and validation pictures."""
+        side, want = self.recipe.architecture.image_size, self.recipe.pictures
+        return (
+            rendered(self.pictures_folder / "train", want.count, 0, "train", side, want.wear),
+            rendered(self.pictures_folder / "held_out", want.held_out, HELD_OUT_SEED, "validation", side, 0.0),
+        )
+
+    def everything(self, until: str | None = None) -> None:
+        """Run the stages that are not done: vision, base, then each stretch of the guard."""
+        stages: list[tuple[str, Callable[[], None]]] = [("vision", self._vision), ("base", self._base)]
+        stages += [
+            (f"guard-{number}", lambda stretch=stretch, number=number: self._guard(stretch, number))  # type: ignore[misc]
+            for number, stretch in enumerate(self.recipe.guard, 1)
+        ]
+        for name, stage in stages:
+            if (self.folder / f"{name}.safetensors").exists():
+                self.restore(name)
+            else:
+                stage()
+                self.save(name)
+            if name == until:
+                break
+
+    def save(self, name: str) -> None:
+        """Write all weights (float32) and the vision heads."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        tensors = {f"model.{k}": v for k, v in self.model.state_dict().items() if k != "lm_head.weight"}
+        tensors |= {f"heads.{k}": v for k, v in self.heads.state_dict().items()}
+        if hasattr(self, "reader"):
+            tensors |= {f"reader.{k}": v for k, v in self.reader.heads.state_dict().items()}
+        partial = self.folder / f"{name}.partial"
+        save_file({k: v.contiguous() for k, v in tensors.items()}, partial)
+        partial.rename(self.folder / f"{name}.safetensors")
+
+    def restore(self, name: str) -> None:
+        """Read what `save` wrote."""
+        tensors = load_file(self.folder / f"{name}.safetensors")
+        parts = {
+            part: {k.removeprefix(f"{part}."): v for k, v in tensors.items() if k.startswith(f"{part}.")}
+            for part in ("model", "heads", "reader")
+        }
+        missing = self.model.load_state_dict(parts["model"], strict=False).missing_keys
+        assert set(missing) <= {"lm_head.weight"}, missing
+        self.model.tie_weights()
+        self.heads.load_state_dict(parts["heads"])
+        if parts["reader"]:
+            self._reader().heads.load_state_dict(parts["reader"])
+
+    def _reader(self) -> Reader:
+        if not hasattr(self, "reader"):
+            self.reader = Reader(self.model, self.recipe.compile)
+        return self.reader
+
+    def _vision(self) -> None:
+        train, held_out = self.pictures()
+        found = train_vision(self.model.model.vision_tower, self.heads, train, self.recipe.vision, held_out)
+        print(f"vision on {len(held_out.graphs)} held-out scenes: {found}")
+
+    def _base(self) -> None:
+        train, _ = self.pictures()
+        stretch = self.recipe.base
+
+        def lesson(rng: random.Random) -> Lesson:
+            rows, pixels = self._draw(rng, train, stretch)
+            questions, answers = [], []
+            for policy in range(stretch.policies):
+                kind = choose_question(rng)
+                questions.append(base_question(self.speller, kind))
+                answers.append([base_answer(self.speller, kind, train.graphs[row], rng) for row in rows[policy]])
+            return Lesson(collate(questions, answers, 48, 64, self.pad), pixels)
+
+        train_reader("base", self._reader(), lesson, stretch, stretch.vision_scale)
+
+    def _guard(self, stretch: Stretch, number: int) -> None:
+        train, _ = self.pictures()
+        recipe = self.recipe
+
+        def lesson(rng: random.Random) -> Lesson:
+            explain = rng.randrange(stretch.explained_every) == 0
+            rows, pixels = self._draw(rng, train, stretch)
+            questions, answers = [], []
+            for place in range(stretch.policies):
+                while True:
+                    policy, wording = choose_policy(rng)
+                    question = policy_question(self.speller, policy, wording)
+                    if len(question.ids) <= recipe.prefix_length:
+                        break
+                questions.append(question)
+                answers.append(
+                    [
+                        policy_answer(self.speller, question, policy, train.graphs[row], CONTEXTS, explain, stretch.described)
+                        for row in rows[place]
+                    ]
+                )
+            length = recipe.explained_length if explain else recipe.answer_length
+            length += recipe.description_length if stretch.described else 0
+            batch = collate(questions, answers, recipe.prefix_length, length, self.pad)
+            return Lesson(batch, None if stretch.described else pixels)
+
+        def keep(step: int) -> None:
+            if (step + 1) % SAVE_EVERY == 0:
+                self.save(f"guard-{number}-running")
+
+        train_reader(f"guard-{number}", self._reader(), lesson, stretch, stretch.vision_scale, keep)
+
+    def _draw(self, rng: random.Random, pictures: Pictures, stretch: Stretch) -> tuple[list[list[int]], torch.Tensor]:
+        """Draw picture rows for each policy (policies of one group share them) and the pixels of each group."""
+        images = stretch.batch // stretch.policies
+        groups = [sorted(rng.sample(range(len(pictures.graphs)), images)) for _ in range(stretch.groups)]
+        pixels = torch.stack([pixel_values(pictures.pixels[rows]) for rows in groups])
+        share = stretch.policies // stretch.groups
+        return [rows for rows in groups for _ in range(share)], pixels
+
+
