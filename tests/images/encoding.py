@@ -13,6 +13,7 @@ from PIL import Image
 RED = (220, 20, 20)
 GREEN = (20, 180, 20)
 BLUE = (20, 20, 220)
+PNG_START = b"\x89PNG\r\n\x1a\n"
 
 
 def plain(colour: tuple[int, int, int] = GREEN, size: tuple[int, int] = (24, 16)) -> Image.Image:
@@ -51,7 +52,7 @@ def png_that_claims(width: int, height: int) -> bytes:
     """Return a few dozen bytes whose header is a PNG of any size."""
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
     rows = zlib.compress(b"\0" * 64)
-    return b"\x89PNG\r\n\x1a\n" + png_chunk(b"IHDR", header) + png_chunk(b"IDAT", rows) + png_chunk(b"IEND", b"")
+    return PNG_START + png_chunk(b"IHDR", header) + png_chunk(b"IDAT", rows) + png_chunk(b"IEND", b"")
 
 
 def colour_at(picture: Image.Image, x: int, y: int) -> tuple[int, int, int]:

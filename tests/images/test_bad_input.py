@@ -13,11 +13,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageFile, WebPImagePlugin
-from tests.images.encoding import GREEN, RED, animated, encoded, noisy, plain, png_that_claims
 
 from eyeward.errors import UsageError
 from eyeward.images import DecodedImage, Limits, decode
 from eyeward.verdict import ErrorType, Failure
+from tests.images.encoding import GREEN, RED, animated, encoded, noisy, plain, png_that_claims
 
 WHOLE_FILES = {
     "JPEG": encoded(noisy(), "JPEG"),
@@ -88,6 +88,14 @@ def test_an_animation_whose_last_frame_is_cut_short_is_truncated() -> None:
     assert failure_of(data[: len(data) - 400]).type is ErrorType.truncated
 
 
+def gif_that_grows(size: int) -> bytes:
+    """Return a GIF of three frames; the last says that it is `size` x `size` pixels, far past the screen."""
+    data = bytearray(animated([noisy(), noisy().rotate(180), noisy()], "GIF"))
+    extent = data.rindex(b"," + struct.pack("<HHHH", 0, 0, 96, 64))
+    data[extent + 5 : extent + 9] = struct.pack("<HH", size, size)
+    return bytes(data)
+
+
 def headers_of_60000_by_60000() -> dict[str, bytes]:
     size = 60_000
     jpeg = bytearray(WHOLE_FILES["JPEG"])
@@ -95,9 +103,6 @@ def headers_of_60000_by_60000() -> dict[str, bytes]:
     jpeg[start_of_frame + 5 : start_of_frame + 9] = struct.pack(">HH", size, size)
     gif = bytearray(WHOLE_FILES["GIF"])
     gif[6:10] = struct.pack("<HH", size, size)
-    gif_frame = bytearray(WHOLE_FILES["GIF"])
-    extent = gif_frame.index(b"," + struct.pack("<HHHH", 0, 0, 96, 64))
-    gif_frame[extent + 5 : extent + 9] = struct.pack("<HH", size, size)
     bmp = bytearray(WHOLE_FILES["BMP"])
     bmp[18:26] = struct.pack("<ii", size, size)
     tiff = WHOLE_FILES["TIFF"]
@@ -109,14 +114,17 @@ def headers_of_60000_by_60000() -> dict[str, bytes]:
         "JPEG": bytes(jpeg),
         "PNG": png_that_claims(size, size),
         "GIF": bytes(gif),
-        "GIF whose frame outgrows its screen": bytes(gif_frame),
+        "GIF whose last frame outgrows its screen": gif_that_grows(size),
         "BMP": bytes(bmp),
         "TIFF": tiff,
         "WebP": b"RIFF" + struct.pack("<I", len(webp)) + webp,
     }
 
 
-@pytest.mark.parametrize("kind", headers_of_60000_by_60000())
+HEADERS = headers_of_60000_by_60000()
+
+
+@pytest.mark.parametrize("kind", HEADERS)
 def test_a_header_of_60000_by_60000_is_refused_without_decoding(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def decoded(*_: object) -> None:
         raise AssertionError("a decoder was called")
@@ -126,7 +134,7 @@ def test_a_header_of_60000_by_60000_is_refused_without_decoding(kind: str, monke
     monkeypatch.setattr("PIL.Image.core.new", decoded)
     monkeypatch.setattr("PIL.Image.core.fill", decoded)
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", None)
-    failure = failure_of(headers_of_60000_by_60000()[kind])
+    failure = failure_of(HEADERS[kind])
     assert failure.type is ErrorType.too_many_pixels
     assert "60,000 x 60,000" in failure.message
 
@@ -135,7 +143,16 @@ def test_a_second_page_of_60000_by_60000_is_refused() -> None:
     data = animated([plain(), plain(size=(40, 30))], "TIFF")
     for tag, side in ((256, 40), (257, 30)):
         data = data.replace(struct.pack("<HHII", tag, 4, 1, side), struct.pack("<HHII", tag, 4, 1, 60_000))
-    assert failure_of(data).type is ErrorType.too_many_pixels
+    failure = failure_of(data)
+    assert failure.type is ErrorType.too_many_pixels
+    assert "60,000 x 60,000" in failure.message
+
+
+def test_a_page_whose_strip_lies_past_the_end_is_truncated() -> None:
+    whole = WHOLE_FILES["packed TIFF"]
+    strip = struct.pack("<HHII", 273, 4, 1, 8)
+    assert strip in whole
+    assert failure_of(whole.replace(strip, struct.pack("<HHII", 273, 4, 1, 10**6))).type is ErrorType.truncated
 
 
 def tiled_tiff(tile_width: int, tile_height: int) -> bytes:
@@ -266,6 +283,8 @@ def test_an_array_of_another_shape_or_type_is_unsupported(array: np.ndarray[Any,
 
 def test_an_array_or_picture_without_pixels_is_unreadable() -> None:
     assert failure_of(np.zeros((0, 8, 3), np.uint8)).type is ErrorType.unreadable
+    assert failure_of(np.zeros((8, 0, 3), np.uint8)).type is ErrorType.unreadable
+    assert failure_of(np.zeros((8, 0), np.uint8)).type is ErrorType.unreadable
     assert failure_of(Image.new("RGB", (0, 5))).type is ErrorType.unreadable
 
 
@@ -291,10 +310,23 @@ def test_an_animation_that_would_take_hours_to_decode_is_refused() -> None:
     assert "3 frames" in failure.message
 
 
+def test_the_cost_of_an_animation_is_counted_on_the_canvas_it_grows_to() -> None:
+    failure = failure_of(gif_that_grows(300), Limits(max_animation_pixels=300 * 300 * 3 - 1))
+    assert failure.type is ErrorType.too_many_pixels
+    assert "3 frames of 300 x 300" in failure.message
+
+
 def test_the_frames_of_one_image_are_held_to_a_common_cap() -> None:
     data = animated([plain(GREEN), plain(RED)], "TIFF")
     assert isinstance(decode(data, Limits(max_decoded_pixels=24 * 16 * 2)), DecodedImage)
     assert failure_of(data, Limits(max_decoded_pixels=24 * 16 * 2 - 1)).type is ErrorType.too_many_pixels
+    clear = [plain(colour).convert("RGBA") for colour in (GREEN, RED)]
+    for picture in clear:
+        picture.putalpha(100)
+    assert (
+        failure_of(animated(clear, "TIFF"), Limits(max_decoded_pixels=24 * 16 * 3 - 1)).type
+        is ErrorType.too_many_pixels
+    )
 
 
 def test_limits_that_make_no_sense_are_refused() -> None:

@@ -3,16 +3,30 @@
 from __future__ import annotations
 
 import hashlib
+import struct
 import threading
+import zlib
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image, ImageFile
-from tests.images.encoding import BLUE, GREEN, RED, animated, close, colour_at, encoded, noisy, plain
 
 from eyeward.images import DecodedImage, Limits, decode
+from tests.images.encoding import (
+    BLUE,
+    GREEN,
+    PNG_START,
+    RED,
+    animated,
+    close,
+    colour_at,
+    encoded,
+    noisy,
+    plain,
+    png_chunk,
+)
 
 
 def decoded(source: Any, limits: Limits | None = None) -> DecodedImage:
@@ -167,6 +181,16 @@ def test_a_transparent_colour_of_an_rgb_png_gives_both_backgrounds() -> None:
     white, black = decoded(encoded(picture, "PNG", transparency=RED)).frames
     assert colour_at(white.pixels, 3, 3) == (255, 255, 255)
     assert colour_at(black.pixels, 3, 3) == (0, 0, 0)
+
+
+def test_a_transparent_colour_of_16_bits_gives_both_backgrounds() -> None:
+    header = struct.pack(">IIBBBBB", 2, 1, 16, 2, 0, 0, 0)
+    clear, opaque = (0xFFFF, 0x1234, 0), (0, 0xFFFF, 0)
+    row = zlib.compress(b"\0" + struct.pack(">6H", *clear, *opaque))
+    chunks = [(b"IHDR", header), (b"tRNS", struct.pack(">3H", *clear)), (b"IDAT", row), (b"IEND", b"")]
+    white, black = decoded(PNG_START + b"".join(png_chunk(*chunk) for chunk in chunks)).frames
+    assert [colour_at(white.pixels, x, 0) for x in range(2)] == [(255, 255, 255), (0, 255, 0)]
+    assert [colour_at(black.pixels, x, 0) for x in range(2)] == [(0, 0, 0), (0, 255, 0)]
 
 
 def test_a_palette_without_transparency_is_one_picture() -> None:

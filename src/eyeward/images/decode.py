@@ -100,13 +100,11 @@ def _decode_bytes(name: str, data: bytes, limits: Limits) -> DecodedImage:
     if canvas is not None:
         limits.check_pixels(name, canvas)
     with pillow_errors_reported(name, form), open_lazily(data, form) as picture:
-        limits.check_pixels(name, picture.size)
         frames, notes = _frames_of(name, picture, limits, canvas or picture.size, len(data))
         return DecodedImage(frames, sha256_of_bytes(data), notes, _frame_count(picture))
 
 
 def _decode_picture(name: str, picture: Image.Image, limits: Limits) -> DecodedImage:
-    limits.check_pixels(name, picture.size)
     with pillow_errors_reported(name, picture.format or "Pillow"):
         shown = picture.tell()
         try:
@@ -148,7 +146,6 @@ def _frames_of(
         limits.check_decoded(name, decoded_pixels + picture.width * picture.height)
         flat = flatten(picture)
         decoded_pixels += sum(layer.pixels.width * layer.pixels.height for layer in flat.layers)
-        limits.check_decoded(name, decoded_pixels)
         place = f"frame {index + 1} of {total}" if total > 1 else ""
         frames.extend(
             Frame(layer.pixels, " ".join(part for part in (place, layer.label) if part), index) for layer in flat.layers
