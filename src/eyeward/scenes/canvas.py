@@ -74,6 +74,11 @@ class Canvas:
         )
         return Canvas(self.pen, self.random, matrix)
 
+    def stretched(self, factor: float) -> Canvas:
+        """Make this frame wider by a factor."""
+        a, b, c, d, e, f = self.matrix
+        return Canvas(self.pen, self.random, (a * factor, b, c, d * factor, e, f))
+
     def readable(self) -> Canvas:
         """Undo mirroring, for digits and letters."""
         a, b, _, d, e, _ = self.matrix

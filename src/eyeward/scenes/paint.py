@@ -18,6 +18,7 @@ from eyeward.scenes.painters.things import DISTRACTOR_PAINTERS
 SUPERSAMPLING = 2
 _MARGIN = 0.015
 _SMALLEST_ENCLOSED = 0.34
+_STRETCH = (0.92, 1.0)
 
 
 def paint(graph: SceneGraph, size: int = 224) -> Image.Image:
@@ -60,8 +61,9 @@ def _one_motif(picture: Canvas, graph: SceneGraph) -> None:
     around = _with_stream(frame, graph, "context")
     if graph.context is not Context.NONE:
         contexts.PAINTERS[graph.context](around.at(0, 0, 1, mirrored=flip))
-    inside = frame.at(-layout.motif_x if flip else layout.motif_x, layout.motif_y, layout.motif_scale, mirrored=graph.mirrored)
-    MOTIF_PAINTERS[graph.motif](_with_stream(inside, graph, "motif"), graph.slots)
+    x = -layout.motif_x if flip else layout.motif_x
+    inside = _with_stream(frame.at(x, layout.motif_y, layout.motif_scale, mirrored=graph.mirrored), graph, "motif")
+    MOTIF_PAINTERS[graph.motif](inside.stretched(inside.random.uniform(*_STRETCH)), graph.slots)
 
 
 def _fitted(picture: Canvas, graph: SceneGraph, layout: contexts.Layout) -> Canvas:

@@ -32,7 +32,7 @@ LAYOUTS: dict[Context, Layout] = {
     Context.NEWSPAPER: Layout(1.06, 1.34, 0, 0.06, 0.87),
     Context.FRAME: Layout(1.2, 1.2, 0, 0, 0.9),
     Context.POSTER: Layout(1.06, 1.32, 0, 0.1, 0.87),
-    Context.BADGE: Layout(1.22, 1.08, -0.28, 0.06, 0.86),
+    Context.BADGE: Layout(1.26, 1.08, -0.39, 0.06, 0.86),
     Context.PHONE: Layout(1.1, 1.36, 0, 0, 0.86),
     Context.BILLBOARD: Layout(1.16, 1.3, 0, -0.26, 0.86),
 }
@@ -85,7 +85,7 @@ def _poster(c: Canvas) -> None:
 
 
 def _badge(c: Canvas) -> None:
-    police_badge(c.at(0.86, -0.62, 0.36))
+    police_badge(c.at(0.87, -0.6, 0.41))
 
 
 def _phone(c: Canvas) -> None:

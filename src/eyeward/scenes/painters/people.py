@@ -41,18 +41,21 @@ _LEGS: dict[str, tuple[tuple[Point, ...], tuple[Point, ...]]] = {
 
 @dataclass(frozen=True)
 class Look:
-    """Colours of a person."""
+    """Colours of a person, and what varies in cut."""
 
     shirt: Colour
     trousers: Colour
     skin: Colour
     hair: Colour
+    long_hair: bool = False
+    skirt: bool = False
 
 
 def look(c: Canvas) -> Look:
     """Choose somebody's colours."""
     choose = c.random.choice
-    return Look(c.vary(choose(_CLOTHES), 14), c.vary(choose(_TROUSERS), 10), c.vary(choose(SKINS), 8), choose(_HAIR))
+    shirt, trousers, skin = c.vary(choose(_CLOTHES), 14), c.vary(choose(_TROUSERS), 10), c.vary(choose(SKINS), 8)
+    return Look(shirt, trousers, skin, choose(_HAIR), c.random.random() < 0.35, c.random.random() < 0.25)
 
 
 def hand(arms: str) -> Point:
@@ -66,19 +69,36 @@ def limb(c: Canvas, start: Point, rest: tuple[Point, ...], width: float, colour:
 
 
 def person(
-    c: Canvas, who: Look | None = None, arms: str = "down", legs: str = "stand", crying: bool = False, dead: bool = False
-) -> Look:
+    c: Canvas,
+    who: Look | None = None,
+    arms: str = "down",
+    legs: str = "stand",
+    crying: bool = False,
+    dead: bool = False,
+    outline: Colour | None = None,
+) -> None:
     """Draw a person who faces right; feet at y = 0.95, head near y = -0.78."""
     who = who or look(c)
+    if outline is not None:
+        _outline(c, arms, legs, outline)
     back_arm, front_arm = ARMS[arms]
     back_leg, front_leg = _LEGS[legs]
     _arm(c, (-0.1, -0.42), back_arm, who)
     limb(c, (-0.06, 0.15), back_leg, 0.18, who.trousers)
     limb(c, (0.06, 0.15), front_leg, 0.18, who.trousers)
     c.line([(0, -0.42), (0, 0.14)], 0.32, who.shirt)
+    if who.skirt and legs == "stand":
+        c.polygon(((-0.16, 0.06), (0.16, 0.06), (0.32, 0.56), (-0.32, 0.56)), who.shirt)
     _arm(c, (0.1, -0.42), front_arm, who)
     head(c.at(0.08 if crying else 0, -0.72 if crying else -0.79, 1, 14 if crying else 0), who, crying, dead)
-    return who
+
+
+def _outline(c: Canvas, arms: str, legs: str, colour: Colour) -> None:
+    for side, arm in zip((-0.1, 0.1), ARMS[arms], strict=True):
+        limb(c, (side, -0.42), arm, 0.2, colour)
+    for side, leg in zip((-0.06, 0.06), _LEGS[legs], strict=True):
+        limb(c, (side, 0.15), leg, 0.25, colour)
+    c.line([(0, -0.42), (0, 0.14)], 0.39, colour)
 
 
 def _arm(c: Canvas, shoulder: Point, arm: tuple[Point, ...], who: Look) -> None:
@@ -88,6 +108,8 @@ def _arm(c: Canvas, shoulder: Point, arm: tuple[Point, ...], who: Look) -> None:
 
 def head(c: Canvas, who: Look, crying: bool = False, dead: bool = False) -> None:
     """Draw a head of radius 0.22 around the origin."""
+    if who.long_hair:
+        c.polygon(((-0.24, 0.0), (0.06, -0.1), (0.0, 0.3), (-0.28, 0.32)), who.hair)
     c.disc(0, 0, 0.22, who.skin)
     c.sector(0, -0.02, 0.235, 0.235, 170, 350, who.hair)
     if dead:
@@ -96,8 +118,8 @@ def head(c: Canvas, who: Look, crying: bool = False, dead: bool = False) -> None
             c.line([(x + 0.06, 0.0), (x - 0.06, 0.12)], 0.04, BLACK)
     elif crying:
         c.line([(-0.02, 0.14), (0.06, 0.1), (0.13, 0.14)], 0.035, BLACK)
-        for x, y in ((0.2, 0.02), (0.33, 0.2), (0.25, 0.42)):
-            tear(c.at(x, y, 0.13, -14))
+        for x, y in ((0.2, 0.02), (0.36, 0.2), (0.3, 0.46)):
+            tear(c.at(x, y, 0.15, -14))
     else:
         c.disc(0.04, 0.03, 0.035, BLACK)
         c.disc(0.15, 0.03, 0.035, BLACK)
@@ -149,7 +171,8 @@ def officer(c: Canvas, arms: str = "hold", legs: str = "stand") -> None:
 
 def doctor(c: Canvas, arms: str = "hold", legs: str = "stand") -> None:
     """Draw somebody in a long white coat with a red cross on cap and chest."""
-    person(c, Look(WHITE, (225, 228, 232), c.random.choice(SKINS), (90, 60, 40)), arms, legs)
+    person(c, Look(WHITE, (225, 228, 232), c.random.choice(SKINS), (90, 60, 40)), arms, legs, outline=(120, 128, 142))
+    c.polygon(((-0.2, -0.2), (0.2, -0.2), (0.31, 0.56), (-0.31, 0.56)), (120, 128, 142))
     c.polygon(((-0.17, -0.2), (0.17, -0.2), (0.27, 0.52), (-0.27, 0.52)), WHITE)
     c.line([(0, -0.1), (0, 0.5)], 0.03, (150, 155, 165))
     c.polygon(((-0.24, -0.9), (-0.2, -1.1), (0.2, -1.1), (0.24, -0.9)), WHITE)

@@ -121,23 +121,27 @@ def drug_syringe(c: Canvas) -> None:
 
 
 def white_powder(c: Canvas) -> None:
-    """Draw a clear bag with powder, three lines of powder and a blade."""
-    c.polygon(((-0.7, -0.9), (0.36, -0.9), (0.4, 0.3), (-0.74, 0.3)), (70, 90, 120))
-    c.polygon(((-0.64, -0.84), (0.3, -0.84), (0.34, 0.24), (-0.68, 0.24)), (188, 214, 236))
-    c.rectangle(-0.64, -0.84, 0.3, -0.68, (40, 90, 200))
-    c.polygon(((-0.66, 0.22), (-0.6, -0.2), (-0.3, -0.36), (0.0, -0.3), (0.26, -0.12), (0.32, 0.22)), (252, 252, 252))
-    c.polygon(((-0.95, 0.42), (0.8, 0.42), (0.98, 0.95), (-0.98, 0.95)), (40, 42, 50))
-    for y in (0.54, 0.68, 0.82):
-        c.line([(-0.7, y), (0.25, y)], 0.075, WHITE)
-    c.rectangle(0.45, 0.52, 0.78, 0.84, _STEEL)
-    c.rectangle(0.53, 0.64, 0.7, 0.72, (40, 42, 50))
+    """Draw a knotted clear bag full of powder, and lines of powder on a mirror beside a rolled banknote."""
+    glass, rim = (176, 208, 236), (58, 84, 120)
+    for grow, colour in ((0.06, rim), (0.0, glass)):
+        c.ellipse(-0.28, -0.02, 0.54 + grow, 0.52 + grow, colour)
+        c.polygon(((-0.6 - grow, -0.3), (-0.36 - grow, -0.62), (-0.2 + grow, -0.62), (0.04 + grow, -0.3)), colour)
+        c.polygon(((-0.34 - grow, -0.58), (-0.6 - grow, -0.96 - grow), (0.04 + grow, -0.96 - grow), (-0.22 + grow, -0.58)), colour)
+    c.line([(-0.44, -0.6), (-0.12, -0.6)], 0.12, RED)
+    c.sector(-0.28, 0.0, 0.5, 0.48, -10, 190, WHITE)
+    c.ellipse(-0.28, -0.06, 0.49, 0.13, WHITE)
+    c.ellipse(0.16, 0.72, 0.8, 0.26, (40, 44, 60))
+    for x in (-0.22, 0.06, 0.34):
+        c.line([(x - 0.08, 0.84), (x + 0.14, 0.6)], 0.085, WHITE)
+    c.line([(0.5, 0.72), (0.9, 0.36)], 0.17, (30, 110, 60))
+    c.line([(0.5, 0.72), (0.9, 0.36)], 0.08, (150, 215, 150))
 
 
 def drug_pipe(c: Canvas) -> None:
     """Draw a glass pipe with white crystals, heated by a lighter."""
-    c.line([(-0.1, -0.2), (0.95, -0.45)], 0.17, (120, 170, 195))
+    c.line([(-0.1, -0.2), (0.95, -0.45)], 0.19, (70, 110, 140))
     c.line([(-0.1, -0.2), (0.92, -0.44)], 0.09, (205, 235, 245))
-    c.disc(-0.4, -0.12, 0.42, (120, 170, 195))
+    c.disc(-0.4, -0.12, 0.43, (70, 110, 140))
     c.disc(-0.4, -0.12, 0.35, (205, 235, 245))
     c.sector(-0.4, -0.1, 0.33, 0.33, 20, 160, WHITE)
     for x, y in ((-0.5, 0.08), (-0.34, 0.02), (-0.26, 0.12)):

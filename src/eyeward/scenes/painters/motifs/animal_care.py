@@ -38,12 +38,12 @@ def _caged_animal(c: Canvas, slots: Slots) -> None:
     c.rectangle(-0.9, -0.86, 0.9, 0.9, (176, 172, 166))
     ANIMALS[slots["animal"]](c.at(0, 0.06, 0.78), False)
     bar = (52, 54, 62)
-    for x in (-0.88, -0.53, -0.18, 0.18, 0.53, 0.88):
+    for x in (-0.88, -0.44, 0.0, 0.44, 0.88):
         c.line([(x, -0.86), (x, 0.9)], 0.085, bar)
     for y in (-0.86, 0.9):
         c.line([(-0.92, y), (0.92, y)], 0.17, bar)
-    c.rectangle(0.36, -0.12, 0.7, 0.2, (230, 180, 40))
-    c.arc(0.53, -0.12, 0.12, 180, 360, 0.07, (230, 180, 40))
+    c.arc(0.82, 0.34, 0.11, 180, 360, 0.07, (230, 180, 40))
+    c.rectangle(0.68, 0.34, 0.96, 0.62, (230, 180, 40))
 
 
 def _chained_animal(c: Canvas, slots: Slots) -> None:

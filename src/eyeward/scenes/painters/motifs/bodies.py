@@ -9,7 +9,7 @@ from eyeward.scenes.painters import people, signs, things
 from eyeward.scenes.painters.people import Look
 
 Slots = Mapping[str, str]
-_STONE: tuple[Colour, ...] = ((206, 206, 202), (176, 180, 186), (222, 214, 200))
+_STONE: tuple[Colour, ...] = ((196, 196, 192), (172, 176, 182), (204, 198, 186))
 
 
 def _adult_lips(c: Canvas, slots: Slots) -> None:
@@ -115,6 +115,8 @@ def _bust(c: Canvas, slots: Slots) -> None:
     shade: Colour = (stone[0] - 60, stone[1] - 60, stone[2] - 58)
     c.rectangle(-0.5, 0.78, 0.5, 0.98, shade)
     c.rectangle(-0.3, 0.34, 0.3, 0.8, (stone[0] - 30, stone[1] - 30, stone[2] - 28))
+    c.polygon(((-0.74, 0.32), (-0.6, -0.1), (-0.15, -0.26), (0.15, -0.26), (0.6, -0.1), (0.74, 0.32), (0.28, 0.44), (-0.28, 0.44)), shade)
+    c.ellipse(0, -0.57, 0.34, 0.41, shade)
     c.polygon(((-0.68, 0.26), (-0.56, -0.06), (-0.15, -0.2), (0.15, -0.2), (0.56, -0.06), (0.68, 0.26), (0.28, 0.4), (-0.28, 0.4)), stone)
     c.rectangle(-0.14, -0.36, 0.14, -0.1, shade)
     c.ellipse(0, -0.58, 0.29, 0.36, stone)

@@ -20,9 +20,9 @@ def _self_cutting(c: Canvas, slots: Slots) -> None:
     people.person(crying, arms="point", legs="kneel", crying=True)
     for x in (0.42, 0.54, 0.66):
         crying.line([(x - 0.03, -0.5), (x + 0.03, -0.3)], 0.07, RED)
-    objects.knife(c.at(0.44, -0.5, 0.5, 140), bloody=True)
-    disasters.blood_drops(c.at(0.16, 0.12, 0.2))
-    disasters.blood(c.at(0.44, 0.78, 0.44))
+    objects.knife(c.at(0.56, -0.5, 0.54, 145), bloody=True)
+    disasters.blood_drops(c.at(0.2, 0.2, 0.2))
+    disasters.blood(c.at(0.46, 0.76, 0.5))
 
 
 def _noose(c: Canvas, slots: Slots) -> None:
@@ -32,14 +32,14 @@ def _noose(c: Canvas, slots: Slots) -> None:
 
 def _ledge(c: Canvas, slots: Slots) -> None:
     wall = c.vary((120, 112, 124), 10)
-    c.rectangle(-1, 0.14, 0.1, 1, wall)
-    c.rectangle(-1, 0.06, 0.22, 0.2, (80, 74, 86))
+    c.rectangle(-1, 0.28, 0.1, 1, wall)
+    c.rectangle(-1, 0.22, 0.26, 0.36, (80, 74, 86))
     for x in (-0.78, -0.42, -0.08):
-        for y in (0.4, 0.74):
+        for y in (0.52, 0.8):
             c.rectangle(x - 0.1, y - 0.09, x + 0.1, y + 0.09, (250, 232, 150))
     for x, top in ((0.4, 0.72), (0.62, 0.62), (0.86, 0.76)):
         c.rectangle(x - 0.1, top, x + 0.1, 1, (160, 160, 172))
-    people.person(c.at(0.06, -0.42, 0.56), arms="weep", crying=True)
+    people.person(c.at(0.0, -0.36, 0.64), arms="weep", crying=True)
     c.line([(0.52, -0.1), (0.52, 0.42)], 0.1, RED)
     c.polygon(((0.36, 0.36), (0.68, 0.36), (0.52, 0.6)), RED)
 

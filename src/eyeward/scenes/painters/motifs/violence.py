@@ -17,10 +17,12 @@ def _armed_attack(c: Canvas, slots: Slots) -> None:
     people.person(attacker, arms="attack", legs="wide")
     x, y = people.hand("attack")
     weapon = slots["weapon"]
-    turn, reach = (25, 0.46) if weapon == "a knife" else (-20, 0.62)
-    objects.WEAPONS[weapon](attacker.at(x + 0.36, y + (0.18 if weapon == "a knife" else -0.12), reach, turn))
-    people.person(c.at(0.62, 0.2, 0.8, 8), arms="up", legs="run")
-    disasters.blood_drops(c.at(0.58, 0.06, 0.17))
+    if weapon == "a knife":
+        objects.knife(attacker.at(x + 0.4, y - 0.02, 0.66, 14), bloody=True)
+    else:
+        objects.WEAPONS[weapon](attacker.at(x + 0.34, y - 0.12, 0.62, -20))
+    people.person(c.at(0.68, 0.22, 0.78, 10), arms="up", legs="run")
+    disasters.blood_drops(c.at(0.64, 0.08, 0.18))
 
 
 def _aimed_gun(c: Canvas, slots: Slots) -> None:
@@ -63,8 +65,8 @@ def _boxing(c: Canvas, slots: Slots) -> None:
 
 
 def _fencer(c: Canvas) -> None:
-    white = (244, 246, 250)
-    people.person(c, Look(white, white, (120, 124, 134), (120, 124, 134)), arms="point", legs="wide")
+    white, grey = (246, 248, 252), (104, 112, 128)
+    people.person(c, Look(white, white, white, grey), arms="point", legs="wide", outline=grey)
     c.ellipse(0, -0.78, 0.25, 0.28, (84, 88, 100))
     for offset in (-0.12, 0, 0.12):
         c.line([(offset, -1.0), (offset, -0.58)], 0.025, (190, 194, 204))
