@@ -11,6 +11,7 @@ from PIL import Image, ImageDraw
 from eyeward.scenes.canvas import Canvas, FlatPen, Pen
 from eyeward.scenes.facts import Context
 from eyeward.scenes.graph import SceneGraph, Style
+from eyeward.scenes.ink import InkPen, paper_grain
 from eyeward.scenes.painters import backgrounds, contexts
 from eyeward.scenes.painters.motifs import MOTIF_PAINTERS
 from eyeward.scenes.painters.things import DISTRACTOR_PAINTERS
@@ -29,7 +30,8 @@ def paint(graph: SceneGraph, size: int = 224) -> Image.Image:
     """
     side = size * SUPERSAMPLING
     image = Image.new("RGB", (side, side), (255, 255, 255))
-    pen: Pen = FlatPen(ImageDraw.Draw(image))
+    draw = ImageDraw.Draw(image)
+    pen: Pen = FlatPen(draw) if graph.style is Style.FLAT else InkPen(draw, _stream(graph, "ink"), side)
     picture = Canvas(pen, _stream(graph, "background"), (side, 0, 0, 0, side, 0))
     backgrounds.PAINTERS[graph.background](picture)
     _distractors(picture, graph)
@@ -96,8 +98,10 @@ def _two_motifs(picture: Canvas, graph: SceneGraph) -> None:
 
 
 def _weathered(image: Image.Image, graph: SceneGraph) -> Image.Image:
+    random = np.random.default_rng(graph.seed)
     pixels = np.asarray(image, dtype=np.float32) * np.asarray(graph.tint, dtype=np.float32)
+    if graph.style is Style.INK:
+        pixels *= paper_grain(random, image.width)
     if graph.noise > 0:
-        grain = np.random.default_rng(graph.seed).standard_normal(pixels.shape, dtype=np.float32)
-        pixels += grain * np.float32(graph.noise * 255)
+        pixels += random.standard_normal(pixels.shape, dtype=np.float32) * np.float32(graph.noise * 255)
     return Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8))
