@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from os import PathLike
@@ -122,7 +123,8 @@ def policy_path(source: str | PathLike[str]) -> Path:
     if path.is_dir():
         raise PolicyError(f"{str(path)!r} is a folder; name a YAML file in it.")
     if not path.exists():
-        raise PolicyError(f"There is no policy file {str(path)!r} and no pack of that name; packs: {_listed(pack_names())}.")
+        packs = ", ".join(pack_names())
+        raise PolicyError(f"There is no policy file {str(path)!r} and no pack of that name; packs: {packs}.")
     return path
 
 
@@ -265,11 +267,11 @@ class _Reader:
     def version(self, node: yaml.Node | None) -> int:
         if node is None:
             return 1
-        value = yaml.SafeLoader("").construct_object(node, deep=True) if isinstance(node, yaml.ScalarNode) else None  # type: ignore[no-untyped-call]
-        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        number = node.value if isinstance(node, yaml.ScalarNode) and node.tag == "tag:yaml.org,2002:int" else ""
+        if re.fullmatch(r"[1-9][0-9]{0,8}", number) is None:
             self.note("type", "version must be a whole number from 1", node)
             return 1
-        return value
+        return int(number)
 
     def text(self, node: yaml.Node | None, what: str, check: Callable[[str], str | None]) -> str | None:
         if node is None:
@@ -298,7 +300,8 @@ class _Reader:
 
     def mapping(self, node: yaml.Node, what: str, keys: tuple[str, ...]) -> dict[str, yaml.Node]:
         if not isinstance(node, yaml.MappingNode):
-            self.note("type", f"{what} must be a mapping with the keys {_listed(keys)}, but this is {_kind(node)}", node)
+            message = f"{what} must be a mapping with the keys {_listed(keys)}, but this is {_kind(node)}"
+            self.note("type", message, node)
             return {}
         values: dict[str, yaml.Node] = {}
         for key, value in node.value:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from enum import StrEnum
 
+from eyeward.policy.blocks import scan
+from eyeward.policy.lines import LineRole, RenderedLine, RenderedPolicy
 from eyeward.policy.schema import Category, Policy, Stance
 from eyeward.policy.wording import EYEWARD, PUBLISHED_2024, PUBLISHED_2025, PromptWording
 from eyeward.verdict import NA
@@ -22,46 +23,6 @@ __all__ = [
 ]
 
 
-class LineRole(StrEnum):
-    """What a line of a prompt is there for."""
-
-    START = "start"
-    HEADER = "header"
-    DECLARATION = "declaration"
-    SHOULD_NOT_HEADING = "should_not_heading"
-    CAN_HEADING = "can_heading"
-    EXAMPLES_HEADING = "examples_heading"
-    SHOULD_NOT = "should_not"
-    CAN = "can"
-    EXAMPLE = "example"
-    """A rule of a category with a stance: it shows what the category is about and decides nothing."""
-    STEPS = "steps"
-    ANSWER_FORM = "answer_form"
-    BLANK = "blank"
-
-
-@dataclass(frozen=True, slots=True)
-class RenderedLine:
-    """One line; `start` and `end` are character offsets into the whole text, without the line break."""
-
-    role: LineRole
-    text: str
-    start: int
-    end: int
-    category: str | None = None
-    """The id of the category that the line belongs to."""
-    rule: str | None = None
-    """The rule without its bullet."""
-
-
-@dataclass(frozen=True, slots=True)
-class RenderedPolicy:
-    """The prompt text and its lines, in order; `text[line.start:line.end] == line.text` for each."""
-
-    text: str
-    lines: tuple[RenderedLine, ...]
-
-
 @dataclass(frozen=True, slots=True)
 class _Piece:
     role: LineRole
@@ -75,10 +36,11 @@ def render(policy: Policy, wording: PromptWording = EYEWARD) -> RenderedPolicy:
 
     A policy that carries `verbatim` is given as that text, whatever the wording.
     """
-    pieces = _verbatim(policy.verbatim) if policy.verbatim is not None else _pieces(policy, wording)
+    if policy.verbatim is not None:
+        return RenderedPolicy(policy.verbatim, scan(policy.verbatim))
     lines: list[RenderedLine] = []
     start = 0
-    for piece in pieces:
+    for piece in _pieces(policy, wording):
         end = start + len(piece.text)
         lines.append(RenderedLine(piece.role, piece.text, start, end, piece.category, piece.rule))
         start = end + 1
@@ -104,7 +66,8 @@ def _pieces(policy: Policy, wording: PromptWording) -> Iterator[_Piece]:
 def _block(category: Category, wording: PromptWording) -> Iterator[_Piece]:
     yield _Piece(LineRole.HEADER, _filled(wording.header, category), category.id)
     if category.stance is Stance.enforced:
-        yield from _list(category, wording.should_not_heading, LineRole.SHOULD_NOT_HEADING, LineRole.SHOULD_NOT, wording)
+        heading = wording.should_not_heading
+        yield from _list(category, heading, LineRole.SHOULD_NOT_HEADING, LineRole.SHOULD_NOT, wording)
         yield from _list(category, wording.can_heading, LineRole.CAN_HEADING, LineRole.CAN, wording)
         return
     non_violating = category.stance is Stance.non_violating
@@ -130,8 +93,3 @@ def _list(
 
 def _filled(template: str, category: Category) -> str:
     return template.replace("{id}", category.id).replace("{name}", category.name)  # an id holds no braces
-
-
-def _verbatim(text: str) -> Iterator[_Piece]:
-    for line in text.split("\n"):
-        yield _Piece(LineRole.BLANK if not line.strip() else LineRole.START, line)

@@ -235,7 +235,8 @@ class Policy(_Record):
         order = tuple(ids)
         self._require(order)
         if sorted(order) != sorted(self.ids):
-            raise PolicyError(f"A new order must name each of {', '.join(self.ids)} once; this one is {', '.join(order)}.")
+            expected, given = ", ".join(self.ids), ", ".join(order)
+            raise PolicyError(f"A new order must name each of {expected} once; this one is {given}.")
         return self._with(self.category(id) for id in order)
 
     def rename(self, id: str, name: str) -> Self:
@@ -255,16 +256,16 @@ class Policy(_Record):
         if rule not in source:
             where = f"it stands under {to} already" if rule in target else "see `eyeward policy show` for its rules"
             raise PolicyError(f"Category {id!r} has no rule {rule!r} under {other}; {where}.")
-        update = {other: _without(source, rule), to: (*_without(target, rule), rule)}
-        return self._replace(category.model_copy(update=update))
+        lists: dict[str, object] = {other: _without(source, rule), to: (*_without(target, rule), rule)}
+        return self._replace(Category(**{**category.model_dump(), **lists}))
 
     def remove_rule(self, id: str, rule: str) -> Self:
         """Take a rule away, whichever list it stands in."""
         category = self.category(id)
         if rule not in category.rules:
             raise PolicyError(f"Category {id!r} has no rule {rule!r}; see `eyeward policy show` for its rules.")
-        update = {"should_not": _without(category.should_not, rule), "can": _without(category.can, rule)}
-        return self._replace(category.model_copy(update=update))
+        lists = {"should_not": _without(category.should_not, rule), "can": _without(category.can, rule)}
+        return self._replace(Category(**{**category.model_dump(), **lists}))
 
     def diff(self, other: Policy) -> PolicyDiff:
         """Return what changes for a reader who goes from this policy to `other`."""

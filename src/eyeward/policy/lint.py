@@ -1,0 +1,207 @@
+"""Find what is wrong or doubtful in a policy, with file and line, before a guard reads it."""
+
+from __future__ import annotations
+
+import difflib
+import unicodedata
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from os import PathLike
+
+from eyeward.errors import PolicyError
+from eyeward.policy.loading import CategorySource, PolicySource, RuleSource, policy_path, read_policy_file, read_source
+from eyeward.policy.render import render
+from eyeward.policy.schema import Policy, Stance
+from eyeward.policy.wording import EYEWARD, PromptWording
+
+TokenCounter = Callable[[str], int]
+"""Gives the number of tokens of a text for one model."""
+
+NEAR = 0.9
+"""Similarity (difflib's ratio over letters, 0 to 1) from which two rules of a category count as near-duplicates."""
+
+_INVISIBLE = frozenset(("Cf", "Co", "Cs", "Zl", "Zp"))
+_TYPED_PLAIN = {"\u00a0": "a no-break space", "\ufffd": "a replacement character (wrong encoding)"}
+
+
+class Level(StrEnum):
+    """An error makes a policy unusable or contradictory; a warning is worth a look."""
+
+    error = "error"
+    warning = "warning"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing to mend. `code` is stable, for those who filter; `line` counts from 1."""
+
+    level: Level
+    code: str
+    message: str
+    file: str | None = None
+    line: int | None = None
+    category: str | None = None
+
+    def __str__(self) -> str:
+        """Return `file:line: level: message [code]`."""
+        place = ":".join(str(part) for part in (self.file, self.line) if part is not None)
+        return f"{place + ': ' if place else ''}{self.level}: {self.message} [{self.code}]"
+
+
+def lint(
+    policy: Policy,
+    count_tokens: TokenCounter | None = None,
+    context_length: int | None = None,
+    wording: PromptWording = EYEWARD,
+) -> tuple[Finding, ...]:
+    """Return the findings of a policy in memory; they have no file and no line."""
+    findings = [
+        Finding(finding.level, finding.code, finding.message, category=finding.category)
+        for finding in _content(_source_of(policy))
+    ]
+    return (*findings, *_length(policy, None, count_tokens, context_length, wording))
+
+
+def lint_file(
+    source: str | PathLike[str],
+    count_tokens: TokenCounter | None = None,
+    context_length: int | None = None,
+    wording: PromptWording = EYEWARD,
+) -> tuple[Finding, ...]:
+    """Return the findings of a pack or a file, in the order of its lines; a file that cannot be read is a finding."""
+    try:
+        path, text = policy_path(source), read_policy_file(source)
+    except PolicyError as problem:
+        return (Finding(Level.error, "unreadable", problem.message, problem.file or str(source), problem.line),)
+    return lint_text(text, path, count_tokens, context_length, wording)
+
+
+def lint_text(
+    text: str,
+    file: str | PathLike[str] | None = None,
+    count_tokens: TokenCounter | None = None,
+    context_length: int | None = None,
+    wording: PromptWording = EYEWARD,
+) -> tuple[Finding, ...]:
+    """Return the findings of YAML text; `file` is named in them."""
+    source = read_source(text, file)
+    findings = [Finding(Level.error, m.code, m.message, source.file, m.line) for m in source.mistakes]
+    findings += _content(source)
+    findings.sort(key=lambda finding: finding.line or 0)
+    if any(finding.code in _UNLOADABLE for finding in findings):
+        return tuple(findings)
+    if not source.mistakes:
+        findings += _length(source.to_policy(), source.file, count_tokens, context_length, wording)
+    return tuple(findings)
+
+
+_UNLOADABLE = frozenset(("duplicate-id",))
+
+
+def _source_of(policy: Policy) -> PolicySource:
+    categories = tuple(
+        CategorySource(
+            category.id,
+            category.name,
+            0,
+            tuple(RuleSource(rule, 0) for rule in category.should_not),
+            tuple(RuleSource(rule, 0) for rule in category.can),
+            category.stance,
+        )
+        for category in policy.categories
+    )
+    return PolicySource(None, policy.name, policy.version, categories, policy.verbatim)
+
+
+def _content(source: PolicySource) -> Iterator[Finding]:
+    ids: dict[str, int] = {}
+    names: dict[str, str] = {}
+    for category in source.categories:
+        if category.id in ids:
+            message = f"the id {category.id!r} is used {_on(ids[category.id])} already; rename one of them"
+            yield Finding(Level.error, "duplicate-id", message, source.file, category.line, category.id)
+        ids.setdefault(category.id, category.line)
+        same = names.setdefault(category.name.lower(), category.id)
+        if same != category.id:
+            message = f"{category.id} has the same name as {same}: {category.name!r}; a guard cannot tell them apart"
+            yield Finding(Level.warning, "duplicate-name", message, source.file, category.line, category.id)
+        yield from _category(category, source.file)
+
+
+def _on(line: int) -> str:
+    return f"on line {line}" if line else "by another category"
+
+
+def _category(category: CategorySource, file: str | None) -> Iterator[Finding]:
+    def found(level: Level, code: str, message: str, line: int) -> Finding:
+        return Finding(level, code, f"{category.id}: {message}", file, line, category.id)
+
+    if not category.should_not and not category.can:
+        level = Level.error if category.stance is Stance.enforced else Level.warning
+        yield found(level, "empty-category", "has no rules, so a guard has only its name to go by", category.line)
+    elif not category.should_not and category.stance is Stance.enforced:
+        message = "has no should_not rule, so nothing in it can be a violation; if that is meant, use non_violating"
+        yield found(Level.warning, "no-should-not", message, category.line)
+    for rule in category.can:
+        if any(_folded(rule.text) == _folded(other.text) for other in category.should_not):
+            message = f"{rule.text!r} stands under should_not and under can; keep one"
+            yield found(Level.error, "rule-in-both-lists", message, rule.line)
+    rules = (*category.should_not, *category.can)
+    for place, rule in enumerate(rules):
+        for earlier in rules[:place]:
+            yield from _likeness(earlier, rule, category, found)
+    for text, line in ((category.name, category.line), *((rule.text, rule.line) for rule in rules)):
+        doubtful = _suspicious(text)
+        if doubtful:
+            message = f"{text!r} holds {', '.join(doubtful)}; type it as plain text"
+            yield found(Level.warning, "suspicious-character", message, line)
+
+
+def _likeness(
+    earlier: RuleSource, rule: RuleSource, category: CategorySource, found: Callable[[Level, str, str, int], Finding]
+) -> Iterator[Finding]:
+    one, other = _folded(earlier.text), _folded(rule.text)
+    same_list = (earlier in category.should_not) == (rule in category.should_not)
+    if one == other:
+        if same_list:
+            yield found(Level.warning, "duplicate-rule", f"{rule.text!r} stands twice in one list; keep one", rule.line)
+    elif difflib.SequenceMatcher(None, one, other, autojunk=False).ratio() >= NEAR:
+        message = f"{rule.text!r} is nearly the same as {earlier.text!r}; keep one, or say what differs"
+        yield found(Level.warning, "near-duplicate-rule", message, rule.line)
+
+
+def _folded(rule: str) -> str:
+    return " ".join(unicodedata.normalize("NFKC", rule).casefold().split()).rstrip(".")
+
+
+def _suspicious(text: str) -> list[str]:
+    """Return what of a text a reader cannot see or would take for something else."""
+    found = [_TYPED_PLAIN[character] for character in text if character in _TYPED_PLAIN]
+    for character in text:
+        plain = unicodedata.normalize("NFKC", character)
+        if unicodedata.category(character) in _INVISIBLE:
+            found.append(f"the invisible character U+{ord(character):04X}")
+        elif character.isalpha() and plain != character and plain.isascii():
+            found.append(f"{character!r}, which only looks like {plain!r}")
+    for word in text.split():
+        if any("a" <= character.lower() <= "z" for character in word):
+            names = {character: unicodedata.name(character, "") for character in word}
+            strange = [c for c, name in names.items() if name.startswith(("CYRILLIC", "GREEK"))]
+            found += [f"{character!r} ({names[character].lower()}) among Latin letters" for character in strange]
+    return sorted(set(found))
+
+
+def _length(
+    policy: Policy,
+    file: str | None,
+    count_tokens: TokenCounter | None,
+    context_length: int | None,
+    wording: PromptWording,
+) -> Iterator[Finding]:
+    if count_tokens is None or context_length is None:
+        return
+    tokens = count_tokens(render(policy, wording).text)
+    if tokens > context_length:
+        message = f"the prompt has {tokens} tokens and the model reads {context_length}; take rules or categories away"
+        yield Finding(Level.error, "prompt-too-long", message, file)
