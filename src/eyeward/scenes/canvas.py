@@ -1,7 +1,7 @@
 """A drawing surface with nested coordinate frames; pens decide how shapes look.
 
-Painters draw in a unit box: x and y from -1 to 1, y downwards. A `Canvas` maps that box to pixels and hands pixel shapes to
-a `Pen`, so that one painter serves every style.
+Painters draw in a unit box: x and y from -1 to 1, y downwards. A `Canvas` maps that box to pixels and hands pixel shapes
+to a `Pen`, so that one painter serves every style.
 """
 
 from __future__ import annotations
@@ -123,11 +123,15 @@ class Canvas:
         """Draw part of a circle's line, clockwise from `start` to `end` degrees, 0 pointing right."""
         self.line(self._arc(x, y, radius, radius, start, end), width, colour)
 
-    def sector(self, x: float, y: float, radius_x: float, radius_y: float, start: float, end: float, colour: Colour) -> None:
+    def sector(
+        self, x: float, y: float, radius_x: float, radius_y: float, start: float, end: float, colour: Colour
+    ) -> None:
         """Fill the part of an ellipse that an arc and its chord enclose."""
         self.polygon(self._arc(x, y, radius_x, radius_y, start, end), colour)
 
-    def star(self, x: float, y: float, radius: float, points: int, inner: float, colour: Colour, turn: float = -90) -> None:
+    def star(
+        self, x: float, y: float, radius: float, points: int, inner: float, colour: Colour, turn: float = -90
+    ) -> None:
         """Fill a star; `inner` is the inner radius as a share of the outer."""
         corners = []
         for index in range(2 * points):
@@ -141,7 +145,10 @@ class Canvas:
         count = min(40, max(8, round(8 + pixels / 3)))
         step = math.radians(end - start) / count
         first = math.radians(start)
-        return [(x + radius_x * math.cos(first + step * i), y + radius_y * math.sin(first + step * i)) for i in range(count + 1)]
+        return [
+            (x + radius_x * math.cos(first + step * i), y + radius_y * math.sin(first + step * i))
+            for i in range(count + 1)
+        ]
 
     def _pixels(self, points: Sequence[Point]) -> list[Point]:
         a, b, c, d, e, f = self.matrix

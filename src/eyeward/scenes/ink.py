@@ -1,7 +1,7 @@
 """The second style: unsteady ink outlines, pale washes and hatching on grained paper.
 
-Only tests of generalisation use it. It differs from the flat style in line work, palette, texture and a little in geometry:
-lines are thinner, corners are shifted, dark areas are hatched instead of filled.
+Only tests of generalisation use it. It differs from the flat style in line work, palette, texture and a little in
+geometry: lines are thinner, corners are shifted, dark areas are hatched instead of filled.
 """
 
 from __future__ import annotations
@@ -76,7 +76,11 @@ class InkPen:
         level = low + step / 2
         edges = list(zip(slanted, [*slanted[1:], slanted[0]], strict=True))
         while level < high:
-            cuts = sorted(v0 + (v1 - v0) * (level - u0) / (u1 - u0) for (u0, v0), (u1, v1) in edges if (u0 <= level) != (u1 <= level))
+            cuts = sorted(
+                v0 + (v1 - v0) * (level - u0) / (u1 - u0)
+                for (u0, v0), (u1, v1) in edges
+                if (u0 <= level) != (u1 <= level)
+            )
             for start, end in zip(cuts[::2], cuts[1::2], strict=False):
                 ends = [((level + v) / 2, (level - v) / 2) for v in (start, end)]
                 self._draw.line(ends, fill=colour, width=self._outline)
@@ -104,6 +108,8 @@ def _thinned(colour: Colour) -> Colour:
 def paper_grain(random: np.random.Generator, side: int) -> npt.NDArray[np.float32]:
     """Return factors of about one for every pixel, [side, side, 1]: blotches and horizontal fibres."""
     blotches = Image.fromarray(random.random((9, 9), dtype=np.float32)).resize((side, side), Image.Resampling.BICUBIC)
-    fibres = Image.fromarray(random.random((side, 12), dtype=np.float32)).resize((side, side), Image.Resampling.BILINEAR)
+    fibres = Image.fromarray(random.random((side, 12), dtype=np.float32)).resize(
+        (side, side), Image.Resampling.BILINEAR
+    )
     grain = 1 + 0.12 * (np.asarray(blotches) - 0.5) + 0.09 * (np.asarray(fibres) - 0.5)
     return np.asarray(grain[:, :, None], dtype=np.float32)

@@ -17,7 +17,7 @@ from eyeward.scenes.painters.motifs import MOTIF_PAINTERS
 from eyeward.scenes.painters.things import DISTRACTOR_PAINTERS
 
 SUPERSAMPLING = 2
-_MARGIN = 0.015
+_MARGIN = 0.005
 _SMALLEST_ENCLOSED = 0.34
 _STRETCH = (0.92, 1.0)
 
@@ -25,8 +25,8 @@ _STRETCH = (0.92, 1.0)
 def paint(graph: SceneGraph, size: int = 224) -> Image.Image:
     """Draw a scene as an RGB image of `size` by `size` pixels.
 
-    What would leave the picture is moved or shrunk until it fits, and a context is never drawn smaller than 0.34 of the
-    side, so that its marks stay legible.
+    What would leave the picture is moved or shrunk until it fits; contexts keep a scale of at least 0.34 where there is
+    room and turn half as far, so that their marks stay legible.
     """
     side = size * SUPERSAMPLING
     image = Image.new("RGB", (side, side), (255, 255, 255))
@@ -69,7 +69,8 @@ def _one_motif(picture: Canvas, graph: SceneGraph) -> None:
 
 
 def _fitted(picture: Canvas, graph: SceneGraph, layout: contexts.Layout) -> Canvas:
-    turn = math.radians(graph.rotation)
+    rotation = graph.rotation if graph.context in (Context.NONE, Context.BADGE) else graph.rotation / 2
+    turn = math.radians(rotation)
     cosine, sine = abs(math.cos(turn)), abs(math.sin(turn))
     reach_x = layout.half_width * cosine + layout.half_height * sine
     reach_y = layout.half_height * cosine + layout.half_width * sine
@@ -77,7 +78,7 @@ def _fitted(picture: Canvas, graph: SceneGraph, layout: contexts.Layout) -> Canv
     scale = min(max(graph.scale, smallest), (0.5 - _MARGIN) / max(reach_x, reach_y))
     x = min(max(graph.x, scale * reach_x + _MARGIN), 1 - scale * reach_x - _MARGIN)
     y = min(max(graph.y, scale * reach_y + _MARGIN), 1 - scale * reach_y - _MARGIN)
-    return picture.at(x, y, scale, -graph.rotation)
+    return picture.at(x, y, scale, -rotation)
 
 
 def _two_motifs(picture: Canvas, graph: SceneGraph) -> None:

@@ -105,7 +105,13 @@ def rabbit(c: Canvas, dead: bool = False) -> None:
     _eye(c, 0.46, -0.1, dead)
 
 
-ANIMALS: dict[str, Callable[[Canvas, bool], None]] = {"dog": dog, "cat": cat, "bird": bird, "horse": horse, "rabbit": rabbit}
+ANIMALS: dict[str, Callable[[Canvas, bool], None]] = {
+    "dog": dog,
+    "cat": cat,
+    "bird": bird,
+    "horse": horse,
+    "rabbit": rabbit,
+}
 NECKS: dict[str, tuple[float, float]] = {
     "dog": (0.46, -0.06), "cat": (0.0, 0.04), "bird": (0.3, -0.1), "horse": (0.42, -0.2), "rabbit": (0.22, 0.16),
 }  # fmt: skip

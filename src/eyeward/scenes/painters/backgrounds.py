@@ -33,7 +33,13 @@ def _plain(c: Canvas) -> None:
 def _horizon(c: Canvas) -> None:
     _cover(c, c.vary(c.random.choice(((176, 214, 242), (246, 214, 190), (206, 216, 226), (196, 196, 232))), 12))
     top = c.random.uniform(0.5, 0.75)
-    c.rectangle(-0.02, top, 1.02, 1.02, c.vary(c.random.choice(((170, 206, 140), (224, 206, 160), (190, 190, 186), (236, 240, 246))), 12))
+    c.rectangle(
+        -0.02,
+        top,
+        1.02,
+        1.02,
+        c.vary(c.random.choice(((170, 206, 140), (224, 206, 160), (190, 190, 186), (236, 240, 246))), 12),
+    )
 
 
 def _gradient(c: Canvas) -> None:
@@ -79,7 +85,11 @@ def _room(c: Canvas) -> None:
 
 def _hills(c: Canvas) -> None:
     _cover(c, c.vary((190, 220, 244), 12))
-    for x, y, radius, colour in ((0.2, 1.05, 0.5, (178, 214, 150)), (0.85, 1.1, 0.56, (196, 222, 162)), (0.5, 1.35, 0.6, (164, 204, 140))):
+    for x, y, radius, colour in (
+        (0.2, 1.05, 0.5, (178, 214, 150)),
+        (0.85, 1.1, 0.56, (196, 222, 162)),
+        (0.5, 1.35, 0.6, (164, 204, 140)),
+    ):
         c.disc(x + c.random.uniform(-0.1, 0.1), y, radius, c.vary(colour, 10))
 
 

@@ -70,7 +70,19 @@ def temple(c: Canvas) -> None:
     roof = c.vary((180, 40, 35), 12)
     for top, width in ((-0.62, 0.34), (-0.14, 0.5), (0.36, 0.66)):
         c.rectangle(-width * 0.72, top, width * 0.72, top + 0.5, (240, 226, 190))
-        c.polygon(((-width * 1.45, top + 0.1), (-width, top - 0.04), (-width * 0.5, top - 0.2), (width * 0.5, top - 0.2), (width, top - 0.04), (width * 1.45, top + 0.1), (width, top + 0.12), (-width, top + 0.12)), roof)
+        c.polygon(
+            (
+                (-width * 1.45, top + 0.1),
+                (-width, top - 0.04),
+                (-width * 0.5, top - 0.2),
+                (width * 0.5, top - 0.2),
+                (width, top - 0.04),
+                (width * 1.45, top + 0.1),
+                (width, top + 0.12),
+                (-width, top + 0.12),
+            ),
+            roof,
+        )
     c.line([(0, -0.8), (0, -1)], 0.08, (220, 170, 40))
     c.rectangle(-0.16, 0.55, 0.16, 0.86, (110, 40, 30))
     c.rectangle(-0.75, 0.84, 0.75, 0.95, (150, 140, 130))
@@ -91,7 +103,12 @@ def synagogue(c: Canvas) -> None:
     c.line([(0, 0.46), (0, 0.95)], 0.03, BLACK)
 
 
-TEMPLES: dict[str, Callable[[Canvas], None]] = {"church": church, "mosque": mosque, "temple": temple, "synagogue": synagogue}
+TEMPLES: dict[str, Callable[[Canvas], None]] = {
+    "church": church,
+    "mosque": mosque,
+    "temple": temple,
+    "synagogue": synagogue,
+}
 
 
 def tower(c: Canvas) -> None:
@@ -126,14 +143,21 @@ def lighthouse(c: Canvas) -> None:
     for index in range(5):
         top, bottom = -0.48 + index * 0.28, -0.2 + index * 0.28
         left, right = 0.2 + index * 0.04, 0.24 + index * 0.04
-        c.polygon(((-left, top), (left, top), (right, bottom), (-right, bottom)), (205, 40, 40) if index % 2 == 0 else WHITE)
+        c.polygon(
+            ((-left, top), (left, top), (right, bottom), (-right, bottom)), (205, 40, 40) if index % 2 == 0 else WHITE
+        )
     c.rectangle(-0.3, -0.54, 0.3, -0.46, BLACK)
     c.rectangle(-0.15, -0.8, 0.15, -0.54, (255, 225, 90))
     c.polygon(((-0.22, -0.78), (0, -1), (0.22, -0.78)), (180, 35, 35))
     c.polygon(((-0.75, 0.95), (-0.5, 0.78), (0.5, 0.78), (0.75, 0.95)), (110, 105, 100))
 
 
-BUILDINGS: dict[str, Callable[[Canvas], None]] = {"house": house, "tower": tower, "school": school, "lighthouse": lighthouse}
+BUILDINGS: dict[str, Callable[[Canvas], None]] = {
+    "house": house,
+    "tower": tower,
+    "school": school,
+    "lighthouse": lighthouse,
+}
 
 
 def safe(c: Canvas) -> None:
@@ -151,7 +175,19 @@ def safe(c: Canvas) -> None:
 def ruin(c: Canvas) -> None:
     """Draw a collapsed building: jagged walls, tilted slabs, cracks, dust."""
     wall_colour, slab = c.vary((168, 152, 136), 12), c.vary((120, 112, 104), 10)
-    c.polygon(((-0.98, 0.9), (-0.95, -0.45), (-0.78, -0.7), (-0.66, -0.4), (-0.5, -0.52), (-0.4, 0.0), (-0.2, 0.1), (-0.1, 0.9)), wall_colour)
+    c.polygon(
+        (
+            (-0.98, 0.9),
+            (-0.95, -0.45),
+            (-0.78, -0.7),
+            (-0.66, -0.4),
+            (-0.5, -0.52),
+            (-0.4, 0.0),
+            (-0.2, 0.1),
+            (-0.1, 0.9),
+        ),
+        wall_colour,
+    )
     c.polygon(((0.15, 0.9), (0.3, 0.2), (0.5, 0.3), (0.62, -0.2), (0.8, -0.05), (0.98, 0.9)), wall_colour)
     window(c.at(-0.7, -0.12, 0.13))
     c.rectangle(0.58, 0.22, 0.76, 0.42, (60, 60, 66))
@@ -161,7 +197,15 @@ def ruin(c: Canvas) -> None:
     c.line([(0.85, 0.75), (0.72, 0.55)], 0.05, BLACK)
     for x in (-0.85, -0.55, -0.25, 0.1, 0.4, 0.72):
         size = c.random.uniform(0.09, 0.15)
-        c.polygon(((x - size, 0.95), (x - size * 0.6, 0.95 - size * 1.6), (x + size * 0.7, 0.95 - size * 1.3), (x + size, 0.95)), c.vary((135, 122, 110), 16))
+        c.polygon(
+            (
+                (x - size, 0.95),
+                (x - size * 0.6, 0.95 - size * 1.6),
+                (x + size * 0.7, 0.95 - size * 1.3),
+                (x + size, 0.95),
+            ),
+            c.vary((135, 122, 110), 16),
+        )
 
 
 def tomb(c: Canvas) -> None:

@@ -1,7 +1,7 @@
 """What a motif is shown in or beside: newspaper page, museum frame, information poster, police badge, phone, billboard.
 
-A context is drawn in its own frame, whose unit is the scale of the scene; `LAYOUTS` says how much room it takes there and
-where it leaves room for the motif. The badge stands beside the motif and never covers it.
+A context is drawn in its own frame, whose unit is the scale of the scene; `LAYOUTS` says how much room it takes there
+and where it leaves room for the motif. The badge stands beside the motif and never covers it.
 """
 
 from __future__ import annotations

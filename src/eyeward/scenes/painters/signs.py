@@ -38,7 +38,22 @@ def heart(c: Canvas) -> None:
 def lips(c: Canvas) -> None:
     """Draw full red lips, parted."""
     red = c.vary((214, 16, 44), 12)
-    c.polygon(((-1, 0), (-0.7, -0.3), (-0.32, -0.52), (0, -0.34), (0.32, -0.52), (0.7, -0.3), (1, 0), (0.62, 0.4), (0.2, 0.58), (-0.2, 0.58), (-0.62, 0.4)), red)
+    c.polygon(
+        (
+            (-1, 0),
+            (-0.7, -0.3),
+            (-0.32, -0.52),
+            (0, -0.34),
+            (0.32, -0.52),
+            (0.7, -0.3),
+            (1, 0),
+            (0.62, 0.4),
+            (0.2, 0.58),
+            (-0.2, 0.58),
+            (-0.62, 0.4),
+        ),
+        red,
+    )
     c.polygon(((-0.78, 0), (-0.3, -0.14), (0, -0.06), (0.3, -0.14), (0.78, 0), (0.3, 0.16), (-0.3, 0.16)), (70, 0, 20))
     c.polygon(((-0.45, -0.04), (0, -0.05), (0.45, -0.04), (0.25, 0.03), (-0.25, 0.03)), WHITE)
 
@@ -67,7 +82,22 @@ def price_tag(c: Canvas) -> None:
 def dollar(c: Canvas, colour: Colour) -> None:
     """Draw a dollar sign."""
     c = c.readable()
-    c.line([(0.5, -0.5), (0.2, -0.7), (-0.3, -0.65), (-0.48, -0.35), (-0.2, -0.08), (0.25, 0.08), (0.5, 0.35), (0.3, 0.65), (-0.2, 0.7), (-0.5, 0.5)], 0.24, colour)
+    c.line(
+        [
+            (0.5, -0.5),
+            (0.2, -0.7),
+            (-0.3, -0.65),
+            (-0.48, -0.35),
+            (-0.2, -0.08),
+            (0.25, 0.08),
+            (0.5, 0.35),
+            (0.3, 0.65),
+            (-0.2, 0.7),
+            (-0.5, 0.5),
+        ],
+        0.24,
+        colour,
+    )
     c.line([(0, -1), (0, 1)], 0.16, colour)
 
 
@@ -97,7 +127,10 @@ def religious_cross(c: Canvas, colour: Colour = (120, 80, 20)) -> None:
 def religious_star(c: Canvas, colour: Colour = (25, 70, 180)) -> None:
     """Draw a star of two triangles."""
     for turn in (-90, 90):
-        corners = [(0.92 * math.cos(math.radians(turn + 120 * i)), 0.92 * math.sin(math.radians(turn + 120 * i))) for i in range(3)]
+        corners = [
+            (0.92 * math.cos(math.radians(turn + 120 * i)), 0.92 * math.sin(math.radians(turn + 120 * i)))
+            for i in range(3)
+        ]
         c.line(corners, 0.17, colour, closed=True)
 
 
@@ -130,7 +163,18 @@ def help_line(c: Canvas) -> None:
 
 def police_badge(c: Canvas) -> None:
     """Draw a golden shield with a blue field and a white star."""
-    shape = ((-0.8, -0.78), (-0.4, -0.72), (0, -1), (0.4, -0.72), (0.8, -0.78), (0.84, 0.1), (0.55, 0.62), (0, 1), (-0.55, 0.62), (-0.84, 0.1))
+    shape = (
+        (-0.8, -0.78),
+        (-0.4, -0.72),
+        (0, -1),
+        (0.4, -0.72),
+        (0.8, -0.78),
+        (0.84, 0.1),
+        (0.55, 0.62),
+        (0, 1),
+        (-0.55, 0.62),
+        (-0.84, 0.1),
+    )
     c.polygon(tuple((x * 1.12, y * 1.1) for x, y in shape), (70, 45, 0))
     c.polygon(shape, c.vary((250, 200, 40), 8))
     c.polygon(tuple((x * 0.78, y * 0.78) for x, y in shape), c.vary((20, 50, 170), 10))

@@ -190,7 +190,9 @@ def fir(c: Canvas) -> None:
 
 def flower(c: Canvas) -> None:
     """Draw a flower with round petals."""
-    petal = c.vary(c.random.choice(((240, 100, 160), (250, 200, 50), (150, 100, 230), (245, 245, 250), (240, 90, 70))), 10)
+    petal = c.vary(
+        c.random.choice(((240, 100, 160), (250, 200, 50), (150, 100, 230), (245, 245, 250), (240, 90, 70))), 10
+    )
     c.line([(0, 0), (0, 0.95)], 0.1, (50, 140, 60))
     c.ellipse(0.26, 0.6, 0.26, 0.1, (50, 140, 60))
     for x, y in ((0, -0.72), (0.4, -0.44), (0.26, 0.02), (-0.26, 0.02), (-0.4, -0.44)):
@@ -241,7 +243,12 @@ def flowers(c: Canvas) -> None:
         flower(c.at(x, y, size))
 
 
-NATURE: dict[str, Painter] = {"trees": trees, "flowers": flowers, "a mountain": mountain, "the sun behind a cloud": sun_and_cloud}
+NATURE: dict[str, Painter] = {
+    "trees": trees,
+    "flowers": flowers,
+    "a mountain": mountain,
+    "the sun behind a cloud": sun_and_cloud,
+}
 
 
 def bed(c: Canvas) -> None:
@@ -279,7 +286,9 @@ def bowl(c: Canvas) -> None:
 
 def autumn_leaf(c: Canvas) -> None:
     """Draw one oval brown leaf."""
-    c.polygon(((0, -0.95), (0.48, -0.45), (0.5, 0.1), (0, 0.65), (-0.5, 0.1), (-0.48, -0.45)), c.vary((215, 130, 40), 14))
+    c.polygon(
+        ((0, -0.95), (0.48, -0.45), (0.5, 0.1), (0, 0.65), (-0.5, 0.1), (-0.48, -0.45)), c.vary((215, 130, 40), 14)
+    )
     c.line([(0, -0.6), (0, 0.98)], 0.1, (130, 70, 20))
 
 
@@ -300,6 +309,16 @@ def _triangle(c: Canvas) -> None:
 
 
 DISTRACTOR_PAINTERS: dict[str, Painter] = {
-    "star": _star, "ball": ball, "flower": flower, "cloud": cloud, "tree": tree, "cup": coffee, "book": book, "lamp": lamp,
-    "leaf": autumn_leaf, "circle": _circle, "square": _square, "triangle": _triangle,
-}  # fmt: skip
+    "star": _star,
+    "ball": ball,
+    "flower": flower,
+    "cloud": cloud,
+    "tree": tree,
+    "cup": coffee,
+    "book": book,
+    "lamp": lamp,
+    "leaf": autumn_leaf,
+    "circle": _circle,
+    "square": _square,
+    "triangle": _triangle,
+}

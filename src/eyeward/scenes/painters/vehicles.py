@@ -7,7 +7,14 @@ from collections.abc import Callable
 from eyeward.scenes.canvas import BLACK, RED, WHITE, Canvas, Colour
 from eyeward.scenes.painters.signs import medical_cross
 
-_PAINTS: tuple[Colour, ...] = ((40, 90, 200), (200, 45, 45), (30, 140, 80), (235, 180, 40), (120, 60, 150), (90, 100, 110))
+_PAINTS: tuple[Colour, ...] = (
+    (40, 90, 200),
+    (200, 45, 45),
+    (30, 140, 80),
+    (235, 180, 40),
+    (120, 60, 150),
+    (90, 100, 110),
+)
 _GLASS: Colour = (195, 226, 245)
 
 
@@ -19,7 +26,9 @@ def _wheel(c: Canvas, x: float, y: float, radius: float) -> None:
 def car(c: Canvas) -> None:
     """Draw a car."""
     paint = c.vary(c.random.choice(_PAINTS), 12)
-    c.polygon(((-1, 0.05), (-0.68, 0), (-0.42, -0.46), (0.36, -0.46), (0.66, 0), (0.98, 0.1), (1, 0.45), (-1, 0.45)), paint)
+    c.polygon(
+        ((-1, 0.05), (-0.68, 0), (-0.42, -0.46), (0.36, -0.46), (0.66, 0), (0.98, 0.1), (1, 0.45), (-1, 0.45)), paint
+    )
     c.polygon(((-0.52, 0), (-0.34, -0.36), (-0.06, -0.36), (-0.06, 0)), _GLASS)
     c.polygon(((0.04, 0), (0.04, -0.36), (0.3, -0.36), (0.5, 0)), _GLASS)
     c.disc(0.93, 0.18, 0.07, (255, 235, 120))
@@ -76,13 +85,21 @@ def bus(c: Canvas) -> None:
         _wheel(c, x, 0.45, 0.22)
 
 
-VEHICLES: dict[str, Callable[[Canvas], None]] = {"car": car, "bicycle": bicycle, "boat": boat, "train": train, "bus": bus}
+VEHICLES: dict[str, Callable[[Canvas], None]] = {
+    "car": car,
+    "bicycle": bicycle,
+    "boat": boat,
+    "train": train,
+    "bus": bus,
+}
 
 
 def ambulance(c: Canvas) -> None:
     """Draw an ambulance: white van, red stripe and cross, blue light."""
     c.polygon(((-1, -0.6), (0.4, -0.6), (0.5, -0.3), (0.78, -0.26), (1, 0.08), (1, 0.45), (-1, 0.45)), (70, 74, 80))
-    c.polygon(((-0.95, -0.55), (0.37, -0.55), (0.47, -0.25), (0.76, -0.21), (0.95, 0.1), (0.95, 0.42), (-0.95, 0.42)), WHITE)
+    c.polygon(
+        ((-0.95, -0.55), (0.37, -0.55), (0.47, -0.25), (0.76, -0.21), (0.95, 0.1), (0.95, 0.42), (-0.95, 0.42)), WHITE
+    )
     c.rectangle(-0.95, 0.2, 0.95, 0.32, RED)
     c.polygon(((0.52, -0.16), (0.74, -0.14), (0.86, 0.08), (0.52, 0.08)), _GLASS)
     medical_cross(c.at(-0.35, -0.18, 0.28), RED)

@@ -23,7 +23,10 @@ def knife(c: Canvas, bloody: bool = False) -> None:
 
 def club(c: Canvas) -> None:
     """Draw a club with nails; the handle is on the left."""
-    c.polygon(((-0.95, -0.09), (0.75, -0.3), (0.98, -0.16), (0.98, 0.16), (0.75, 0.3), (-0.95, 0.09)), c.vary((128, 78, 36), 12))
+    c.polygon(
+        ((-0.95, -0.09), (0.75, -0.3), (0.98, -0.16), (0.98, 0.16), (0.75, 0.3), (-0.95, 0.09)),
+        c.vary((128, 78, 36), 12),
+    )
     for x, y in ((0.45, -0.12), (0.7, 0.08), (0.35, 0.1)):
         c.disc(x, y, 0.06, (60, 40, 20))
 
@@ -32,7 +35,9 @@ def axe(c: Canvas) -> None:
     """Draw an axe; the handle is on the left."""
     c.line([(-0.95, 0), (0.85, 0)], 0.15, c.vary((128, 78, 36), 12))
     c.polygon(((0.4, -0.08), (0.28, -0.62), (0.62, -0.74), (0.98, -0.58), (0.82, -0.08)), _EDGE)
-    c.polygon(((0.28, -0.62), (0.62, -0.74), (0.98, -0.58), (0.9, -0.44), (0.62, -0.56), (0.34, -0.46)), (235, 240, 245))
+    c.polygon(
+        ((0.28, -0.62), (0.62, -0.74), (0.98, -0.58), (0.9, -0.44), (0.62, -0.56), (0.34, -0.46)), (235, 240, 245)
+    )
     c.rectangle(0.42, -0.1, 0.82, 0.16, _EDGE)
 
 
@@ -126,7 +131,10 @@ def white_powder(c: Canvas) -> None:
     for grow, colour in ((0.06, rim), (0.0, glass)):
         c.ellipse(-0.28, -0.02, 0.54 + grow, 0.52 + grow, colour)
         c.polygon(((-0.6 - grow, -0.3), (-0.36 - grow, -0.62), (-0.2 + grow, -0.62), (0.04 + grow, -0.3)), colour)
-        c.polygon(((-0.34 - grow, -0.58), (-0.6 - grow, -0.96 - grow), (0.04 + grow, -0.96 - grow), (-0.22 + grow, -0.58)), colour)
+        c.polygon(
+            ((-0.34 - grow, -0.58), (-0.6 - grow, -0.96 - grow), (0.04 + grow, -0.96 - grow), (-0.22 + grow, -0.58)),
+            colour,
+        )
     c.line([(-0.44, -0.6), (-0.12, -0.6)], 0.12, RED)
     c.sector(-0.28, 0.0, 0.5, 0.48, -10, 190, WHITE)
     c.ellipse(-0.28, -0.06, 0.49, 0.13, WHITE)
@@ -153,8 +161,11 @@ def drug_pipe(c: Canvas) -> None:
 
 
 DRUGS: dict[str, Callable[[Canvas], None]] = {
-    "a cannabis leaf": cannabis, "a drug syringe": drug_syringe, "a bag of white powder": white_powder, "a drug pipe": drug_pipe,
-}  # fmt: skip
+    "a cannabis leaf": cannabis,
+    "a drug syringe": drug_syringe,
+    "a bag of white powder": white_powder,
+    "a drug pipe": drug_pipe,
+}
 
 
 def wine(c: Canvas) -> None:
@@ -198,7 +209,11 @@ def cocktail(c: Canvas) -> None:
     c.disc(0.72, -0.68, 0.24, (255, 190, 40))
 
 
-DRINKS: dict[str, Callable[[Canvas], None]] = {"a bottle of wine": wine, "a mug of beer": beer, "a cocktail glass": cocktail}
+DRINKS: dict[str, Callable[[Canvas], None]] = {
+    "a bottle of wine": wine,
+    "a mug of beer": beer,
+    "a cocktail glass": cocktail,
+}
 
 
 def smoke(c: Canvas) -> None:
@@ -242,7 +257,11 @@ def ashtray(c: Canvas) -> None:
     smoke(c.at(-0.05, -0.45, 0.5))
 
 
-TOBACCO: dict[str, Callable[[Canvas], None]] = {"a burning cigarette": cigarette, "a tobacco pipe": tobacco_pipe, "an ashtray": ashtray}
+TOBACCO: dict[str, Callable[[Canvas], None]] = {
+    "a burning cigarette": cigarette,
+    "a tobacco pipe": tobacco_pipe,
+    "an ashtray": ashtray,
+}
 
 
 def medicine_bottle(c: Canvas) -> None:

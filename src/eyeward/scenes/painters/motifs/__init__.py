@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from eyeward.scenes.canvas import Canvas
-from eyeward.scenes.painters.motifs import animal_care, bodies, crime, disaster, everyday, faith_and_hate, self_harm, substances, violence
+from eyeward.scenes.painters.motifs import (
+    animal_care,
+    bodies,
+    crime,
+    disaster,
+    everyday,
+    faith_and_hate,
+    self_harm,
+    substances,
+    violence,
+)
 
 MotifPainter = Callable[[Canvas, Mapping[str, str]], None]
 

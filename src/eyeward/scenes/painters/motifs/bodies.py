@@ -35,7 +35,10 @@ def _window_offer(c: Canvas, slots: Slots) -> None:
     c.rectangle(-0.76, -0.86, 0.4, 0.86, c.vary((245, 70, 90), 10))
     people.person(c.at(-0.18, 0.04, 0.82), Look((24, 20, 30), (24, 20, 30), (36, 28, 36), (20, 16, 22)), arms="hold")
     for x, side in ((-0.76, 1), (0.4, -1)):
-        c.polygon(((x, -0.86), (x + side * 0.34, -0.86), (x + side * 0.1, 0.1), (x + side * 0.22, 0.86), (x, 0.86)), (150, 10, 40))
+        c.polygon(
+            ((x, -0.86), (x + side * 0.34, -0.86), (x + side * 0.1, 0.1), (x + side * 0.22, 0.86), (x, 0.86)),
+            (150, 10, 40),
+        )
     signs.price_tag(c.at(0.6, 0.34, 0.4, 8))
 
 
@@ -90,7 +93,9 @@ def _bare_figures(c: Canvas, slots: Slots) -> None:
 def _swimmer(c: Canvas, bikini: bool) -> None:
     skin = c.vary(c.random.choice(people.SKINS), 8)
     colour = things.bright(c)
-    people.person(c, Look(skin, skin, skin, c.random.choice(((40, 28, 20), (150, 100, 40)))), arms="down" if bikini else "up")
+    people.person(
+        c, Look(skin, skin, skin, c.random.choice(((40, 28, 20), (150, 100, 40)))), arms="down" if bikini else "up"
+    )
     c.rectangle(-0.19, 0.08, 0.19, 0.36, colour)
     if bikini:
         c.rectangle(-0.18, -0.42, 0.18, -0.22, colour)
@@ -115,9 +120,33 @@ def _bust(c: Canvas, slots: Slots) -> None:
     shade: Colour = (stone[0] - 60, stone[1] - 60, stone[2] - 58)
     c.rectangle(-0.5, 0.78, 0.5, 0.98, shade)
     c.rectangle(-0.3, 0.34, 0.3, 0.8, (stone[0] - 30, stone[1] - 30, stone[2] - 28))
-    c.polygon(((-0.74, 0.32), (-0.6, -0.1), (-0.15, -0.26), (0.15, -0.26), (0.6, -0.1), (0.74, 0.32), (0.28, 0.44), (-0.28, 0.44)), shade)
+    c.polygon(
+        (
+            (-0.74, 0.32),
+            (-0.6, -0.1),
+            (-0.15, -0.26),
+            (0.15, -0.26),
+            (0.6, -0.1),
+            (0.74, 0.32),
+            (0.28, 0.44),
+            (-0.28, 0.44),
+        ),
+        shade,
+    )
     c.ellipse(0, -0.57, 0.34, 0.41, shade)
-    c.polygon(((-0.68, 0.26), (-0.56, -0.06), (-0.15, -0.2), (0.15, -0.2), (0.56, -0.06), (0.68, 0.26), (0.28, 0.4), (-0.28, 0.4)), stone)
+    c.polygon(
+        (
+            (-0.68, 0.26),
+            (-0.56, -0.06),
+            (-0.15, -0.2),
+            (0.15, -0.2),
+            (0.56, -0.06),
+            (0.68, 0.26),
+            (0.28, 0.4),
+            (-0.28, 0.4),
+        ),
+        stone,
+    )
     c.rectangle(-0.14, -0.36, 0.14, -0.1, shade)
     c.ellipse(0, -0.58, 0.29, 0.36, stone)
     c.sector(0, -0.64, 0.32, 0.33, 180, 360, shade)

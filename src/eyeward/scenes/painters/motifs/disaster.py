@@ -11,6 +11,7 @@ Slots = Mapping[str, str]
 
 
 def _burning(c: Canvas, target: str) -> None:
+    flames: tuple[tuple[float, float, float], ...]
     disasters.dark_smoke(c.at(0.3, -0.78, 0.36))
     if target == "house":
         buildings.house(c.at(0, 0.06, 0.8))

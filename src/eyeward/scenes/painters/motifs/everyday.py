@@ -17,7 +17,14 @@ def _two_people(c: Canvas, slots: Slots) -> None:
 
 
 def _crowd(c: Canvas, slots: Slots) -> None:
-    for x, y, size in ((-0.5, -0.12, 0.66), (0.5, -0.12, 0.66), (0.0, -0.16, 0.66), (-0.7, 0.22, 0.74), (0.0, 0.26, 0.74), (0.7, 0.22, 0.74)):
+    for x, y, size in (
+        (-0.5, -0.12, 0.66),
+        (0.5, -0.12, 0.66),
+        (0.0, -0.16, 0.66),
+        (-0.7, 0.22, 0.74),
+        (0.0, 0.26, 0.74),
+        (0.7, 0.22, 0.74),
+    ):
         people.person(c.at(x, y, size, 0, mirrored=c.random.random() < 0.5))
 
 
