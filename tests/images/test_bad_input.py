@@ -310,6 +310,39 @@ def test_an_animation_that_would_take_hours_to_decode_is_refused() -> None:
     assert "3 frames" in failure.message
 
 
+@pytest.mark.parametrize("form", ["GIF", "WEBP", "PNG", "TIFF", "MPO"])
+def test_the_number_of_frames_is_capped(form: str) -> None:
+    data = animated([plain(GREEN), plain(RED), plain(GREEN)], form)
+    assert isinstance(decode(data, Limits(max_frames_total=3)), DecodedImage)
+    failure = failure_of(data, Limits(max_frames_total=2))
+    assert failure.type is ErrorType.too_many_pixels
+    assert "3 frames" in failure.message
+
+
+def test_a_million_frames_are_refused_before_pillow_counts_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    def opened(*_: object) -> None:
+        raise AssertionError("Pillow opened the file")
+
+    monkeypatch.setattr(ImageFile.ImageFile, "__init__", opened)
+    one = encoded(Image.new("P", (1, 1)), "GIF")
+    frame = one[one.index(b"," + b"\0\0\0\0\1\0\1\0") : -1]
+    assert "1,000,000 frames" in failure_of(one[:-1] + frame * 999_999 + b";").message
+    pages = 20_000
+    links = [8 + 6 * page for page in range(1, pages)] + [0]
+    chain = b"".join(struct.pack("<HI", 0, link) for link in links)
+    assert "20,000 frames" in failure_of(b"II*\0" + struct.pack("<I", 8) + chain).message
+
+
+def test_pages_that_lead_in_a_circle_come_to_an_end() -> None:
+    circle = tiled_tiff(16, 16).replace(
+        struct.pack("<HHII", 325, 4, 1, 256) + struct.pack("<I", 0),
+        struct.pack("<HHII", 325, 4, 1, 256) + struct.pack("<I", 8),
+    )
+    answer = decode(circle)
+    assert isinstance(answer, DecodedImage)
+    assert answer.frames_total == 1
+
+
 def test_the_cost_of_an_animation_is_counted_on_the_canvas_it_grows_to() -> None:
     failure = failure_of(gif_that_grows(300), Limits(max_animation_pixels=300 * 300 * 3 - 1))
     assert failure.type is ErrorType.too_many_pixels

@@ -12,9 +12,10 @@ from PIL import Image
 from PIL.TiffImagePlugin import TiffImageFile
 
 from eyeward.errors import ErrorType, ImageError
-from eyeward.images.formats import canvas_before_opening, check_tiff_page, open_lazily, sniff
+from eyeward.images.formats import open_lazily, sniff
 from eyeward.images.frames import spread
 from eyeward.images.hashes import sha256_of_bytes, sha256_of_pixels
+from eyeward.images.headers import check_tiff_page, measure
 from eyeward.images.limits import Limits
 from eyeward.images.pillow_errors import pillow_errors_reported
 from eyeward.images.pixels import flatten
@@ -68,7 +69,7 @@ def decode(source: ImageSource, limits: Limits = _DEFAULT_LIMITS) -> DecodedImag
 def _decode(source: ImageSource, limits: Limits) -> DecodedImage:
     name = _name(source)
     if isinstance(source, np.ndarray):
-        picture = _picture_of_array(name, source, limits)
+        picture = _picture_of_array(source)
         frames, notes = _frames_of(name, picture, limits, picture.size)
         return _decoded_pixels(frames, notes, 1)
     if isinstance(source, Image.Image):
@@ -96,11 +97,13 @@ def _decode_bytes(name: str, data: bytes, limits: Limits) -> DecodedImage:
     if not data:
         raise ImageError(ErrorType.unreadable, f"{name} is empty: it has 0 bytes.")
     form = sniff(name, data)
-    canvas = canvas_before_opening(name, data, form)
-    if canvas is not None:
-        limits.check_pixels(name, canvas)
+    header = measure(name, data, form)
+    if header.canvas is not None:
+        limits.check_pixels(name, header.canvas)
+    if header.frames is not None:
+        limits.check_frames(name, header.frames)
     with pillow_errors_reported(name, form), open_lazily(data, form) as picture:
-        frames, notes = _frames_of(name, picture, limits, canvas or picture.size, len(data))
+        frames, notes = _frames_of(name, picture, limits, header.canvas or picture.size, len(data))
         return DecodedImage(frames, sha256_of_bytes(data), notes, _frame_count(picture))
 
 
@@ -127,6 +130,7 @@ def _frames_of(
     name: str, picture: Image.Image, limits: Limits, canvas: tuple[int, int], file_bytes: int | None = None
 ) -> tuple[tuple[Frame, ...], tuple[str, ...]]:
     total = _frame_count(picture)
+    limits.check_frames(name, total)
     chosen = spread(total, limits.max_frames)
     notes: list[Note] = []
     if total > 1:
@@ -154,7 +158,7 @@ def _frames_of(
     return tuple(frames), tuple(notes)
 
 
-def _picture_of_array(name: str, array: NDArray[Any], limits: Limits) -> Image.Image:
+def _picture_of_array(array: NDArray[Any]) -> Image.Image:
     channels = array.shape[2] if array.ndim == 3 else 1
     if array.dtype != np.uint8 or array.ndim not in (2, 3) or channels not in (1, 3, 4):
         raise ImageError(
@@ -162,5 +166,4 @@ def _picture_of_array(name: str, array: NDArray[Any], limits: Limits) -> Image.I
             f"The array has shape {array.shape} and type {array.dtype}; "
             "it must be height x width (x 1, 3 or 4 channels) and uint8.",
         )
-    limits.check_pixels(name, (array.shape[1], array.shape[0]))
     return Image.fromarray(np.ascontiguousarray(array[:, :, 0] if channels == 1 and array.ndim == 3 else array))

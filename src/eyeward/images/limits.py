@@ -24,6 +24,9 @@ class Limits:
     max_frames: int = 8
     """Pictures judged of an animation or of a file with several pages; at least two, so that the last is among them."""
 
+    max_frames_total: int = 10_000
+    """Pictures that an animation or a file with several pages may hold; each costs time, judged or not."""
+
     max_animation_pixels: int = 2_000_000_000
     """Width times height times frames of an animation whose frames have to be decoded one after the other."""
 
@@ -50,6 +53,13 @@ class Limits:
             raise ImageError(
                 ErrorType.too_many_pixels,
                 f"{name} says it is {width:,} x {height:,} pixels; the limit is {self.max_pixels:,} pixels in all.",
+            )
+
+    def check_frames(self, name: str, frames: int) -> None:
+        """Raise `ImageError` if an image has too many frames or pages even to walk over."""
+        if frames > self.max_frames_total:
+            raise ImageError(
+                ErrorType.too_many_pixels, f"{name} has {frames:,} frames; the limit is {self.max_frames_total:,}."
             )
 
     def check_animation(self, name: str, size: tuple[int, int], frames: int) -> None:
