@@ -1,0 +1,1 @@
+"""Guards whose weights run in this process, on PyTorch and transformers."""
