@@ -333,6 +333,12 @@ def test_a_million_frames_are_refused_before_pillow_counts_them(monkeypatch: pyt
     assert "20,000 frames" in failure_of(b"II*\0" + struct.pack("<I", 8) + chain).message
 
 
+def test_a_gif_may_be_padded_a_little_but_not_for_megabytes() -> None:
+    data = encoded(plain(), "GIF")
+    assert isinstance(decode(data[:-1] + b"\0" * 100 + b";"), DecodedImage)
+    assert failure_of(data[:-1] + b"\0" * 10_000 + b";").type is ErrorType.unreadable
+
+
 def test_pages_that_lead_in_a_circle_come_to_an_end() -> None:
     circle = tiled_tiff(16, 16).replace(
         struct.pack("<HHII", 325, 4, 1, 256) + struct.pack("<I", 0),

@@ -8,12 +8,16 @@ of a TIFF one by one, slowly. Those three are measured here first.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 from PIL import TiffImagePlugin
 
 from eyeward.errors import ErrorType, ImageError
 from eyeward.images.formats import Format
+
+
+# Some writers pad between the blocks of a GIF, and Pillow skips it byte by byte: a file made of padding takes minutes.
+_MOST_STRAY_BYTES: Final = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +88,7 @@ def _measure_gif(name: str, data: bytes) -> Header:
         raise _truncated(name)
     width, height = _little(data, 6, 2), _little(data, 8, 2)
     position = 13 + _colour_table_bytes(data[10])
-    frames = 0
+    frames = stray = 0
     while position < len(data) and (block := data[position : position + 1]) != b";":
         if block == b"!":
             position = _after_sub_blocks(name, data, position + 2)
@@ -97,6 +101,11 @@ def _measure_gif(name: str, data: bytes) -> Header:
             position = _after_sub_blocks(name, data, position + 11 + _colour_table_bytes(data[position + 9]))
         else:
             position += 1
+            stray += 1
+            if stray > _MOST_STRAY_BYTES:
+                raise ImageError(
+                    ErrorType.unreadable, f"{name} is a GIF with bytes between its blocks that mean nothing."
+                )
     if position > len(data):
         raise _truncated(name)
     if not frames:
