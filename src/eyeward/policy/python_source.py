@@ -16,7 +16,7 @@ def prompts_in_python(source: str, file: str | PathLike[str] | None = None) -> I
     """Yield texts that may be prompts: strings, their sums and joins, and dicts from labels to blocks.
 
     A dict value may be a block, a list of blocks (the published files list the enforced one first, then the declared
-    ones; the first is taken), or a dict or pair with `should_not` and `can`. Names stand for the constants they were last
+    ones; the first is taken), or a dict with `should_not` and `can`. Names stand for the constants that they were last
     given at the top level. F-strings with values in them are left out, because their text is not in the file.
 
     Raises:

@@ -239,6 +239,11 @@ class Policy(_Record):
             raise PolicyError(f"A new order must name each of {expected} once; this one is {given}.")
         return self._with(self.category(id) for id in order)
 
+    def renamed(self, name: str, version: int | None = None) -> Self:
+        """Give the policy itself another name, and a version; what it says and its hash stay the same."""
+        chosen = self.version if version is None else version
+        return type(self)(name=name, version=chosen, categories=self.categories, verbatim=self.verbatim)
+
     def rename(self, id: str, name: str) -> Self:
         """Give a category another name."""
         return self._replace(Category(**{**self.category(id).model_dump(), "name": name}))

@@ -1,0 +1,102 @@
+"""The command `eyeward`: a table of verbs, each loaded when it is used, so that `eyeward --help` stays quick."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+from typer.main import get_command, get_group
+
+from eyeward import __version__
+from eyeward.errors import EyewardError
+
+WRONG_USAGE = 2
+"""Exit code of a command that was asked for something impossible."""
+
+
+@dataclass(frozen=True)
+class Verb:
+    """Where a verb lives: a `typer.Typer` or a function of a module of this package."""
+
+    module: str
+    attribute: str
+    help: str
+
+
+VERBS: dict[str, Verb] = {
+    "assess": Verb("assess", "assess", "Judge images against a policy."),
+    "policy": Verb("policy", "app", "Show, check, compare, render and import policies."),
+    "models": Verb("models", "app", "List and show the guards that can be loaded by name."),
+    "scenes": Verb("scenes", "app", "Draw labelled scenes of the harmless world that mini knows."),
+    "train": Verb("train", "train", "Train a guard by a recipe."),
+}
+
+
+class Verbs(TyperGroup):
+    """A group that knows its commands by name and imports one only to run it.
+
+    Contexts are `Any`: Typer has had them from click and, later, from a copy of its own.
+    """
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Return the verbs in the order of the table."""
+        return list(VERBS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> TyperCommand | None:
+        """Return what the help needs of a verb; `resolve_command` loads the verb itself."""
+        verb = VERBS.get(cmd_name)
+        return None if verb is None else TyperCommand(cmd_name, help=verb.help)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> tuple[Any, Any, Any]:
+        """Load the verb that is about to run."""
+        name, command, rest = super().resolve_command(ctx, args)
+        return name, command if name not in VERBS else _load(name), rest
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run a verb; what Eyeward refuses is one sentence on standard error."""
+        try:
+            return super().invoke(ctx)
+        except EyewardError as problem:
+            typer.echo(str(problem), err=True)
+            raise typer.Exit(WRONG_USAGE) from problem
+
+
+def _load(name: str) -> TyperCommand | TyperGroup:
+    verb = VERBS[name]
+    found = getattr(import_module(f"eyeward.cli.{verb.module}"), verb.attribute)
+    if isinstance(found, typer.Typer):
+        group = get_group(found)
+        group.name = name
+        return group
+    single = typer.Typer(add_completion=False)
+    single.command(name)(found)
+    command = get_command(single)
+    assert isinstance(command, TyperCommand)
+    return command
+
+
+app = typer.Typer(
+    cls=Verbs,
+    help="Judge images against a written safety policy.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def eyeward(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Judge images against a written safety policy."""
