@@ -1,7 +1,7 @@
 """A drawing surface with nested coordinate frames; pens decide how shapes look.
 
-Painters draw in a unit box: x and y from -1 to 1, y downwards. A `Canvas` maps that box to pixels and hands pixel shapes
-to a `Pen`, so that one painter serves every style.
+Painters draw in a unit box: x and y from -1 to 1, y downwards. A `Canvas` maps that box to pixels and hands the
+shapes to a `Pen`, so that one painter serves every style.
 """
 
 from __future__ import annotations

@@ -29,7 +29,7 @@ class Layout:
 
 LAYOUTS: dict[Context, Layout] = {
     Context.NONE: Layout(1.02, 1.02, 0, 0, 1),
-    Context.NEWSPAPER: Layout(1.06, 1.34, 0, 0.06, 0.87),
+    Context.NEWSPAPER: Layout(1.07, 1.35, 0, 0.06, 0.87),
     Context.FRAME: Layout(1.2, 1.2, 0, 0, 0.9),
     Context.POSTER: Layout(1.06, 1.32, 0, 0.1, 0.87),
     Context.BADGE: Layout(1.26, 1.08, -0.39, 0.06, 0.86),
