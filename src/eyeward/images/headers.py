@@ -15,7 +15,6 @@ from PIL import TiffImagePlugin
 from eyeward.errors import ErrorType, ImageError
 from eyeward.images.formats import Format
 
-
 # Some writers pad between the blocks of a GIF, and Pillow skips it byte by byte: a file made of padding takes minutes.
 _MOST_STRAY_BYTES: Final = 4096
 
