@@ -81,6 +81,18 @@ def test_motifs_that_differ_in_meaning_differ_clearly(one: str, other: str) -> N
     assert changed_share(pixels(scene(one)), pixels(scene(other))) > 0.08
 
 
+@pytest.mark.parametrize("harm", ["fire", "flood", "collapse", "crash"])
+def test_victims_lie_in_blood_that_scenes_without_victims_lack(harm: str) -> None:
+    def bloody_share(motif: str) -> float:
+        shares = []
+        for seed in range(8):
+            red, green, blue = np.moveaxis(pixels(replace(scene(motif), seed=seed)), 2, 0)
+            shares.append(((red > 180) & (green < 52) & (blue < 58)).mean())
+        return float(np.mean(shares))
+
+    assert bloody_share(f"{harm}_victims") > bloody_share(harm) + 0.03
+
+
 @pytest.mark.parametrize("style", Style)
 def test_the_same_graph_gives_the_same_bytes(style: Style) -> None:
     for number in range(12):
