@@ -17,7 +17,7 @@ from eyeward.scenes.motifs import Severity
 from eyeward.scenes.paint import paint
 from eyeward.scenes.rationale import rationale
 from eyeward.scenes.reserve import Split
-from eyeward.scenes.sample import Pairs, sample_scene
+from eyeward.scenes.sample import Pairs, check_pairs, sample_scene
 from eyeward.scenes.truth import Decision, DecisionKind, decide
 from eyeward.scenes.variation import VariedPolicy
 from eyeward.verdict import Rating
@@ -105,8 +105,9 @@ def write_scenes(
     not finished. `progress` is called after each image.
 
     Raises:
-        UsageError: when `out` is a file or a folder with something in it.
+        UsageError: when `out` is a file or a folder with something in it, and for reserved pairs outside the test split.
     """
+    check_pairs(split, pairs)
     make_empty(out)
     (out / "images").mkdir()
     policy = Policy.load("default")

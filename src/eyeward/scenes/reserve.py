@@ -43,7 +43,7 @@ def split_of_seed(seed: int) -> Split:
 
 
 def seed_in(split: Split, seed: int, purpose: str) -> int:
-    """return a 53-bit seed in the space of `split`, another one for every `seed` and `purpose`."""
+    """Return a 53-bit seed in the space of `split`, another one for every `seed` and `purpose`."""
     digest = hashlib.sha256(f"{purpose}\x1f{split}\x1f{seed}".encode()).digest()
     high = int.from_bytes(digest[:8], "big") >> 15
     remainder = {Split.TEST: 15, Split.VALIDATION: 14}.get(split, high % 14)

@@ -64,8 +64,7 @@ def sample_scene(
         UsageError: for reserved pairs outside the test split.
     """
     split, pairs = Split(split), Pairs(pairs)
-    if pairs is Pairs.RESERVED and split is not Split.TEST:
-        raise UsageError('Reserved pairs are kept for testing: ask for them with split="test".')
+    check_pairs(split, pairs)
     graph_seed = seed_in(split, seed, "scene")
     rng = random.Random(graph_seed)
     motif, context = _reserved_subject(rng) if pairs is Pairs.RESERVED else _open_subject(rng)
@@ -92,6 +91,16 @@ def sample_scene(
         tint=_tint(rng),
         second=None if second_motif is None else _second(rng, second_motif),
     )
+
+
+def check_pairs(split: Split, pairs: Pairs) -> None:
+    """Refuse reserved pairs outside the test split.
+
+    Raises:
+        UsageError: with the mend in it.
+    """
+    if pairs is Pairs.RESERVED and split is not Split.TEST:
+        raise UsageError("Reserved pairs of motif and context are kept for testing; ask for them in the split `test`.")
 
 
 def _open_subject(rng: random.Random) -> tuple[Motif, Context]:

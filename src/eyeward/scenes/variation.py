@@ -21,6 +21,9 @@ from eyeward.scenes.reserve import Split, combination_is_reserved, id_order, ord
 
 Drawn = TypeVar("Drawn")
 
+PLAIN_SHARE = 0.15
+"""How many training policies differ from their base by stances alone, in our own wording."""
+UNTOUCHED_RULES_SHARE = 0.2
 MOST_DROPPED = 4
 _TRIES = 2000
 
@@ -48,7 +51,7 @@ class Change:
     rule: str | None = None
     """The rule in the words of the varied policy; of the base where it was removed."""
     to: str | None = None
-    """The new stance, side, name, order or the changed field of the wording."""
+    """The new stance, side, name or order of ids; `rules` for reordered rules; the changed field of the wording."""
 
     def to_record(self) -> dict[str, str]:
         """Return the fields that are set, as JSON values."""
@@ -78,6 +81,9 @@ def vary_policy(rng: random.Random, base: Policy, split: Split | str = Split.TRA
     A rule that the drawn world does not know keeps its words. A category keeps at least one of its rules.
     """
     reserved = Split(split) is Split.TEST
+    if not reserved and rng.random() < PLAIN_SHARE:
+        policy, declared = _vary_stances(rng, base, reserved)
+        return VariedPolicy(policy, EYEWARD, tuple(declared))
     policy, changes = _vary_categories(rng, base)
     policy, reordered = _vary_order(rng, policy, reserved)
     policy, declared = _vary_stances(rng, policy, reserved)
@@ -128,6 +134,8 @@ class _RuleVariation:
 
     @classmethod
     def sample(cls, rng: random.Random) -> _RuleVariation:
+        if rng.random() < UNTOUCHED_RULES_SHARE:
+            return cls(reworded=0.0, moved=0.0, removed=0.0, added=0.0, shuffled=False)
         return cls(
             reworded=rng.choice((0.0, 0.5, 1.0, 1.0)),
             moved=rng.choice((0.0, 0.0, 0.0, 0.05, 0.15, 0.3, 0.5, 0.5)),
@@ -154,7 +162,10 @@ class _RuleVariation:
         rules = [self._move(rng, self._reword(rng, rule, category.id), category.id) for rule in rules]
         changes += [change for rule in rules for change in rule.changes]
         if self.shuffled:
+            before = [*rules]
             rng.shuffle(rules)
+            if rules != before:
+                changes.append(Change(ChangeKind.REORDERED, category.id, to="rules"))
         return rules
 
     def _reword(self, rng: random.Random, rule: _Rule, category: str) -> _Rule:

@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+import json
+import random
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from eyeward.errors import UsageError
+from eyeward.policy.schema import Policy
+from eyeward.scenes.contact_sheet import contact_sheet
+from eyeward.scenes.facts import Context
+from eyeward.scenes.graph import Style
+from eyeward.scenes.labels import Label, label, read_labels, write_scenes
+from eyeward.scenes.probes import own_sensitive
+from eyeward.scenes.reserve import Split, split_of_seed
+from eyeward.scenes.truth import decide
+from eyeward.verdict import Rating
+from tests.scenes.worlds import DEFAULT, scene
+
+KEYS = [
+    *("image", "category", "categories", "rating", "severity", "rationale", "decided_by", "scene", "split"),
+    *("annotator", "source", "licence", "group", "policy", "changes"),
+]
+
+
+def test_a_label_has_the_keys_of_the_design_in_order() -> None:
+    line = json.loads(label(scene("firearm"), "images/a.png", Split.TEST, DEFAULT).to_json())
+    assert list(line) == KEYS
+    assert line["rating"] == "Unsafe"
+    assert line["decided_by"] == "firearms, bombs or grenades"
+    assert line["policy"] is None
+
+
+@pytest.mark.parametrize(
+    ("motif", "policy", "words"),
+    [
+        ("firearm", DEFAULT.sensitive("O6"), "sensitive"),
+        ("firearm", DEFAULT.non_violating("O6"), "non_violating"),
+        ("firearm", DEFAULT.remove_rule("O6", "firearms, bombs or grenades"), "no_rule"),
+        ("vehicle", DEFAULT, "none_applies"),
+    ],
+)
+def test_decided_by_is_a_stance_or_a_plain_word_where_no_rule_decides(motif: str, policy: Policy, words: str) -> None:
+    assert label(scene(motif), "a.png", Split.TEST, policy).decided_by == words
+
+
+def test_a_label_under_a_varied_policy_carries_it_with_its_changes() -> None:
+    graph = scene("kitchen_knife", Context.NONE)
+    varied = own_sensitive(graph, DEFAULT, random.Random(1))
+    written = Label.model_validate_json(label(graph, "a.png", Split.TEST, DEFAULT, varied).to_json())
+    assert written.rating is Rating.Unsafe
+    assert Policy.model_validate(written.policy) == varied.policy
+    assert written.changes == ({"kind": "stance", "category": "O6", "to": "sensitive"},)
+    assert written.graph == graph
+
+
+def test_unknown_keys_in_a_label_are_refused() -> None:
+    line = json.loads(label(scene("firearm"), "a.png", Split.TEST, DEFAULT).to_json())
+    with pytest.raises(ValidationError, match="extra"):
+        Label.model_validate({**line, "note": "x"})
+
+
+def test_written_scenes_are_read_back_with_their_truth(tmp_path: Path) -> None:
+    written = write_scenes(tmp_path / "scenes", 12, 5, split=Split.TEST, size=48)
+    read = list(read_labels(tmp_path / "scenes"))
+    assert tuple(item for item, _ in read) == written
+    for item, image in read:
+        assert image.size == (48, 48)
+        assert item.rating is decide(item.graph, DEFAULT).rating
+        assert split_of_seed(item.graph.seed) is item.split is Split.TEST
+    assert len({item.group for item in written}) == 12
+
+
+def test_both_styles_of_a_scene_are_one_group_and_two_pictures(tmp_path: Path) -> None:
+    flat = write_scenes(tmp_path / "flat", 3, 5, size=48)
+    ink = write_scenes(tmp_path / "ink", 3, 5, style=Style.INK, size=48)
+    assert [item.group for item in flat] == [item.group for item in ink]
+    for item in flat:
+        assert (tmp_path / "flat" / item.image).read_bytes() != (tmp_path / "ink" / item.image).read_bytes()
+
+
+def test_neighbouring_seeds_share_no_scene(tmp_path: Path) -> None:
+    first = write_scenes(tmp_path / "a", 5, 1, size=32)
+    second = write_scenes(tmp_path / "b", 5, 2, size=32)
+    assert not {item.group for item in first} & {item.group for item in second}
+
+
+def test_nothing_is_overwritten(tmp_path: Path) -> None:
+    (tmp_path / "kept.txt").write_text("kept")
+    with pytest.raises(UsageError, match="not empty"):
+        write_scenes(tmp_path, 1, 1)
+    with pytest.raises(UsageError, match="is a file"):
+        write_scenes(tmp_path / "kept.txt", 1, 1)
+    assert [path.name for path in tmp_path.iterdir()] == ["kept.txt"]
+
+
+def test_the_contact_sheet_grows_by_rows_of_ten(tmp_path: Path) -> None:
+    written = write_scenes(tmp_path / "scenes", 11, 5, size=32)
+    one, two = contact_sheet(tmp_path / "scenes", written[:10]), contact_sheet(tmp_path / "scenes", written)
+    assert one.width == two.width
+    assert two.height - one.height > 112
+    assert contact_sheet(tmp_path / "scenes", written[:1]).width < one.width
