@@ -19,6 +19,8 @@ from eyeward.scenes.painters.things import DISTRACTOR_PAINTERS
 SUPERSAMPLING = 2
 _MARGIN = 0.005
 _SMALLEST_ENCLOSED = 0.34
+_LARGEST_SHARED = 0.42
+"""Scale of a context around two motifs: tall pages lose a little of their edges, for the sake of larger motifs."""
 _STRETCH = (0.92, 1.0)
 
 
@@ -87,7 +89,7 @@ def _two_motifs(picture: Canvas, graph: SceneGraph) -> None:
     layout = contexts.LAYOUTS[graph.context]
     inside = picture
     if graph.context is not Context.NONE:
-        scale = (0.5 - _MARGIN) / max(layout.half_width, layout.half_height)
+        scale = min(_LARGEST_SHARED, (0.5 - _MARGIN) / layout.half_width)
         frame = picture.at(0.5, 0.5, scale)
         contexts.PAINTERS[graph.context](_with_stream(frame, graph, "context"))
         room = frame.at(layout.motif_x, layout.motif_y, layout.motif_scale)
