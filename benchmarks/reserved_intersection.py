@@ -15,12 +15,13 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
-from eyeward.policy.schema import Policy, Stance
+from eyeward.policy import Policy, PromptWording, Stance
 from eyeward.scenes import wordings
 from eyeward.scenes.facts import Context
 from eyeward.scenes.reserve import Split, combination_is_reserved, order_is_reserved, pair_is_reserved
 from eyeward.scenes.sample import Pairs, sample_scene
-from eyeward.scenes.variation import VariedPolicy, vary_policy
+from eyeward.scenes.variation import vary_policy
+from eyeward.train.curriculum import choose_policy
 
 
 @dataclass
@@ -34,9 +35,8 @@ class Seen:
     pairs: set[str] = field(default_factory=set)
     scenes: set[str] = field(default_factory=set)
 
-    def add_policy(self, varied: VariedPolicy) -> None:
+    def add_policy(self, policy: Policy, wording: PromptWording) -> None:
         """Note what the prompt of this policy would show."""
-        policy, wording = varied.policy, varied.wording
         changed = [f"{item.id}={item.stance}" for item in policy.categories if item.stance is not Stance.enforced]
         self.orders.add(" ".join(policy.ids))
         self.combinations.add(" ".join(sorted(changed)))
@@ -72,12 +72,22 @@ def reserved_among(seen: Seen) -> dict[str, list[str]]:
     }
 
 
-def draw(split: Split, pairs: Pairs, count: int) -> Seen:
-    """Draw `count` policies and `count` scenes of a split."""
-    base, rng, seen = Policy.load("default"), random.Random(f"{split} policies"), Seen()
+def draw_training(count: int) -> Seen:
+    """Draw `count` policies as training does, and `count` training scenes."""
+    rng, seen = random.Random("training"), Seen()
     for number in range(count):
-        seen.add_policy(vary_policy(rng, base, split))
-        seen.add_scene(number, split, pairs)
+        seen.add_policy(*choose_policy(rng))
+        seen.add_scene(number, Split.TRAIN, Pairs.OPEN)
+    return seen
+
+
+def draw_testing(count: int) -> Seen:
+    """Draw `count` policies and `count` scenes in which everything is reserved that can be."""
+    base, rng, seen = Policy.load("default"), random.Random("testing"), Seen()
+    for number in range(count):
+        varied = vary_policy(rng, base, Split.TEST)
+        seen.add_policy(varied.policy, varied.wording)
+        seen.add_scene(number, Split.TEST, Pairs.RESERVED)
     return seen
 
 
@@ -119,8 +129,7 @@ def main() -> int:
     parser.add_argument("--count", type=int, default=20_000, help="policies and scenes drawn for training")
     parser.add_argument("--out", type=Path, help="also write the table as JSON to this file")
     options = parser.parse_args()
-    training = draw(Split.TRAIN, Pairs.OPEN, options.count)
-    testing = draw(Split.TEST, Pairs.RESERVED, max(1, options.count // 10))
+    training, testing = draw_training(options.count), draw_testing(max(1, options.count // 10))
     rows = compare(training, testing)
     print_table(rows)
     if options.out is not None:

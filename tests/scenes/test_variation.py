@@ -52,6 +52,19 @@ def test_nothing_reserved_is_drawn_for_training(split: Split) -> None:
         assert varied.wording.sensitive_declaration not in wordings.RESERVED_SENSITIVE
 
 
+@pytest.mark.parametrize(
+    "base",
+    [DEFAULT.sensitive("O6"), DEFAULT.non_violating("O9"), DEFAULT.sensitive("O1", "O2").non_violating("O3", "O5")],
+)
+def test_stances_of_the_base_count_in_what_is_reserved(base: Policy) -> None:
+    rng = random.Random(3)
+    for _ in range(300):
+        assert not combination_is_reserved(stances(vary_policy(rng, base, Split.TRAIN).policy))
+    for _ in range(50):
+        declared = stances(vary_policy(rng, base, Split.TEST).policy)
+        assert combination_is_reserved(declared) or len(declared) < 2
+
+
 def test_everything_that_can_be_reserved_is_reserved_for_testing() -> None:
     for varied in many(Split.TEST, 300):
         assert order_is_reserved(varied.policy.ids)

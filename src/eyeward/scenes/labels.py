@@ -105,7 +105,7 @@ def write_scenes(
     not finished. `progress` is called after each image.
 
     Raises:
-        UsageError: when `out` is a file or a folder with something in it, and for reserved pairs outside the test split.
+        UsageError: when `out` is a file or a folder with something in it; for reserved pairs outside the test split.
     """
     check_pairs(split, pairs)
     make_empty(out)

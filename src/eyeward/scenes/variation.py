@@ -198,10 +198,14 @@ def _vary_stances(rng: random.Random, policy: Policy, reserved: bool) -> tuple[P
     most = len(policy.ids)
     counts = (0, 1, rng.randint(2, 3), rng.randint(4, 8), 9)
     count = min(most, rng.choices(counts, weights=(25, 20, 25, 20, 10))[0])
-    stances = draw(
-        lambda: sample_stances(rng, policy.ids, count),
-        lambda chosen: count < 2 or combination_is_reserved(_combination(policy, chosen).items()) is reserved,
-    )
+
+    def wanted(stances: dict[str, Stance]) -> bool:
+        combination = _combination(policy, stances)
+        return combination_is_reserved(combination.items()) is (reserved and len(combination) >= 2)
+
+    stances = draw(lambda: sample_stances(rng, policy.ids, count), wanted)
+    if stances is None and not reserved:
+        stances = dict.fromkeys(policy.ids, Stance.enforced)
     return declare(policy, stances or {})
 
 
