@@ -1,7 +1,7 @@
 """What a guard asks of the place where weights run, and what comes back. Knows nothing of policies.
 
-A prompt is ordered segments of text and images, and the form of its answer. A form is forced text around slots; a slot is
-a closed set of labels, which is scored, or free text, which is written. Forms are data: an engine runs them all alike.
+A prompt is ordered segments of text and images, and the form of its answer. A form is forced text around slots; a slot
+is a closed set of labels, which is scored, or free text, which is written. Forms are data: engines run them all alike.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Attention of many suffixes to one prefix, as a function that transformers' decoders call in every layer.
 
-The prefix's keys and values exist once, whatever the number of rows behind it. transformers hands keyword arguments of a
-forward pass through to the attention function; `memory` and `mask` come that way.
+The prefix's keys and values exist once, whatever the number of rows behind it. transformers hands keyword arguments of
+a forward pass through to the attention function; `memory` and `mask` come that way.
 """
 
 from __future__ import annotations

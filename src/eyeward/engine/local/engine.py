@@ -1,0 +1,137 @@
+"""Runs a LLaVA-OneVision checkpoint in this process with PyTorch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import torch
+
+from eyeward.engine.local.attention import Prefix
+from eyeward.engine.local.checkpoint import LoadedCheckpoint
+from eyeward.engine.local.decoding import Decoder, Row
+from eyeward.engine.local.image_features import encode_images_and_layers
+from eyeward.engine.local.preparation import prepare_image
+from eyeward.engine.local.tokens import Layout, PromptTokens, Recent
+from eyeward.engine.protocol import Capabilities, ImageSegment, Prompt, RawAnswer
+from eyeward.errors import CheckpointError, ErrorType
+from eyeward.verdict import Failure
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+REMEMBERED_PREFIXES = 8
+"""Policies whose keys and values are kept for the next call."""
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """An image as the language model reads it, and the features that were asked for."""
+
+    tokens: torch.Tensor
+    features: tuple[float, ...]
+
+
+class LocalEngine:
+    """One model on one device. Deterministic: the same prompts in the same batches give the same answers."""
+
+    def __init__(self, checkpoint: LoadedCheckpoint, batch_size: int = 16) -> None:
+        self._checkpoint = checkpoint
+        self._batch_size = batch_size
+        self.tokens = PromptTokens(checkpoint.tokenizer, checkpoint.image_token_id)
+        self._decoder = Decoder(checkpoint.model, self.tokens)
+        self._prefixes: Recent[tuple[tuple[int, ...] | ImageSegment, ...], Prefix] = Recent(REMEMBERED_PREFIXES)
+        text = checkpoint.model.config.text_config
+        length = int(text.max_position_embeddings)
+        window = getattr(text, "sliding_window", None)
+        if window is not None and window < length and getattr(text, "use_sliding_window", True):
+            raise CheckpointError(
+                f"The language model of {checkpoint.folder} sees {window} tokens at a time (sliding window); "
+                "the local engine does not run such models. Serve it with vLLM instead."
+            )
+        self.capabilities = Capabilities(
+            label_scores=True, constrained_text=True, shared_prefix=True, images_per_prompt=8, context_length=length
+        )
+
+    def judge(self, prompts: Sequence[Prompt]) -> Iterator[RawAnswer]:
+        """Yield one answer per prompt, in order; what goes wrong is in the answer."""
+        for start in range(0, len(prompts), self._batch_size):
+            yield from self._judge_batch(prompts[start : start + self._batch_size])
+
+    def _judge_batch(self, prompts: Sequence[Prompt]) -> list[RawAnswer]:
+        try:
+            with torch.inference_mode():
+                return self._answers(prompts)
+        except Exception as error:
+            if len(prompts) > 1:
+                return [answer for prompt in prompts for answer in self._judge_batch([prompt])]
+            return [RawAnswer(error=_failure(error))]
+
+    def _answers(self, prompts: Sequence[Prompt]) -> list[RawAnswer]:
+        layouts = [self.tokens.layout(prompt) for prompt in prompts]
+        seen = self._see(prompts)
+        answers: list[RawAnswer | None] = [None] * len(prompts)
+        groups: dict[tuple[object, ...], list[int]] = {}
+        for number, (prompt, layout) in enumerate(zip(prompts, layouts, strict=True)):
+            length = sum(
+                len(run) if isinstance(run, tuple) else len(seen[id(prompt.images[run.index])].tokens)
+                for run in (*layout.shared, *layout.own)
+            ) + len(layout.tree.tokens)
+            if length > self.capabilities.context_length:
+                answers[number] = RawAnswer(error=_too_long(length, self.capabilities.context_length))
+                continue
+            groups.setdefault(_shared_by(prompt, layout), []).append(number)
+        for numbers in groups.values():
+            prefix = self._prefix(prompts[numbers[0]], layouts[numbers[0]], seen)
+            rows = [
+                Row(prompts[n], layouts[n], [seen[id(image)].tokens for image in prompts[n].images]) for n in numbers
+            ]
+            for number, answer in zip(numbers, self._decoder.answer(prefix, rows), strict=True):
+                images = prompts[number].images
+                features = seen[id(images[0])].features if images and prompts[number].feature_layers else ()
+                answers[number] = replace(answer, features=features)
+        assert all(answer is not None for answer in answers)
+        return [answer for answer in answers if answer is not None]
+
+    def _see(self, prompts: Sequence[Prompt]) -> dict[int, _Seen]:
+        """Run the vision tower once over each image of a batch; images are told apart by identity."""
+        images: dict[int, Image.Image] = {id(image): image for prompt in prompts for image in prompt.images}
+        layers = {prompt.feature_layers for prompt in prompts if prompt.feature_layers}
+        if len(layers) > 1:
+            raise ValueError("prompts of one batch ask for different vision layers")
+        if not images:
+            return {}
+        config = self._checkpoint.preparation
+        prepared = [prepare_image(image, config) for image in images.values()]
+        tokens, states = encode_images_and_layers(
+            self._checkpoint.model, prepared, next(iter(layers)) if layers else ()
+        )
+        features = states.tolist() if layers else [[]] * len(prepared)
+        return {key: _Seen(t, tuple(f)) for key, t, f in zip(images, tokens, features, strict=True)}
+
+    def _prefix(self, prompt: Prompt, layout: Layout, seen: dict[int, _Seen]) -> Prefix:
+        texts = [run for run in layout.shared if isinstance(run, tuple)]
+        if len(texts) == len(layout.shared):
+            return self._prefixes.get_or_make(layout.shared, lambda: self._decoder.prefix(texts))
+        return self._decoder.prefix(
+            [run if isinstance(run, tuple) else seen[id(prompt.images[run.index])].tokens for run in layout.shared]
+        )
+
+
+def _shared_by(prompt: Prompt, layout: Layout) -> tuple[object, ...]:
+    """Return what is equal for prompts with the same prefix."""
+    return tuple(run if isinstance(run, tuple) else id(prompt.images[run.index]) for run in layout.shared)
+
+
+def _too_long(length: int, most: int) -> Failure:
+    return Failure(
+        type=ErrorType.internal,
+        message=f"Prompt and image have {length:,} tokens; the model reads at most {most:,}. Shorten the policy.",
+    )
+
+
+def _failure(error: Exception) -> Failure:
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return Failure(type=ErrorType.internal, message="The device has no memory left for this image and policy.")
+    return Failure(type=ErrorType.internal, message=f"The engine failed: {type(error).__name__}: {error}.")
