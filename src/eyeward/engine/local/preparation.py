@@ -101,9 +101,11 @@ class PreparedImage:
     """An image as the vision tower reads it."""
 
     tiles: Tiles
+    """The base view, then the grid's tiles row by row."""
     height: int
     """Pixels of the image before it was cut."""
     width: int
+    tiling: Tiling
     repeats_base: bool
     """The only tile equals the base view (square images in a grid of one), so that it need not be computed again."""
 
@@ -132,7 +134,7 @@ def prepare_image(image: Image.Image, config: PreparationConfig) -> PreparedImag
         cut = canvas.reshape(rows, side, columns, side, 3).transpose(0, 2, 4, 1, 3).reshape(-1, 3, side, side)
         for channel in range(3):
             tiles[1:, channel] = table[channel][cut[:, channel]]
-    return PreparedImage(tiles=tiles, height=image.height, width=image.width, repeats_base=repeats_base)
+    return PreparedImage(tiles, image.height, image.width, tiling, repeats_base)
 
 
 def image_token_count(height: int, width: int, config: PreparationConfig) -> int:

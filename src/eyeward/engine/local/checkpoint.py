@@ -1,0 +1,271 @@
+"""Find a LLaVA-OneVision checkpoint, and load it whole or not at all."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from eyeward.engine.local.preparation import PreparationConfig, read_json
+from eyeward.engine.local.resizing import Resizing
+from eyeward.errors import CheckpointError, MissingExtra
+
+try:
+    import torch
+    import transformers
+    from safetensors import SafetensorError, safe_open
+except ImportError as error:
+    raise MissingExtra("local", "Running weights in this process") from error
+
+if TYPE_CHECKING:
+    from transformers import LlavaOnevisionForConditionalGeneration, PreTrainedTokenizerBase
+
+HUB_ID = re.compile(r"[\w.-]+/[\w.-]+(@[\w./-]+)?")
+HUB_FILES = ("*.json", "*.jinja", "*.txt", "*.model", "*.safetensors", "README.md")
+FOREIGN_WEIGHTS = (".bin", ".pt", ".pth", ".ckpt", ".gguf", ".h5", ".msgpack", ".onnx", ".pkl")
+CACHED_COMMIT = re.compile(r"[0-9a-f]{40}")
+
+
+@dataclass(frozen=True)
+class LoadedCheckpoint:
+    """A model that is ready to run, and all that its folder says about how."""
+
+    model: LlavaOnevisionForConditionalGeneration
+    tokenizer: PreTrainedTokenizerBase
+    preparation: PreparationConfig
+    image_token: str
+    """The token that is repeated once for every image feature."""
+    image_token_id: int
+    eos_token_ids: tuple[int, ...]
+    """Tokens that end an answer."""
+    chat_template: str | None
+    """A Jinja template, where the checkpoint has one."""
+    revision: str
+    """The commit on the Hub, else the SHA-256 of the weights."""
+    folder: Path
+
+
+def load_checkpoint(
+    name: str | PathLike[str],
+    dtype: torch.dtype | str = "auto",
+    device: torch.device | str = "auto",
+    resizing: Resizing = Resizing.pillow,
+) -> LoadedCheckpoint:
+    """Load a folder, or a Hub id (`owner/name`, `owner/name@revision`).
+
+    `auto` is a GPU when there is one; float32 on the CPU, the checkpoint's own half precision on a GPU. Raises
+    CheckpointError, with the names of the tensors, when weights and configuration do not fit each other completely.
+    """
+    folder, commit = find_folder(name)
+    settings = read_json(folder / "config.json")
+    if settings.get("model_type") != "llava_onevision":
+        raise CheckpointError(
+            f"{folder} holds a model of type {settings.get('model_type')!r}; the local engine runs llava_onevision. "
+            "Serve other models with vLLM and name them as http://host:port/v1#model."
+        )
+    weights = weight_files(folder)
+    preparation = PreparationConfig.read(folder, resizing)
+    chosen_device = choose_device(device)
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        digest = None if commit else pool.submit(sha256_of, weights)
+        model = _load_model(folder, choose_dtype(dtype, chosen_device, settings), chosen_device)
+        revision = commit or (digest.result() if digest else "")
+    tokenizer = _load_tokenizer(folder)
+    image_token_id = int(model.config.image_token_id)
+    return LoadedCheckpoint(
+        model=model,
+        tokenizer=tokenizer,
+        preparation=preparation,
+        image_token=_image_token(tokenizer, image_token_id, model),
+        image_token_id=image_token_id,
+        eos_token_ids=_eos_token_ids(model, tokenizer),
+        chat_template=read_chat_template(folder),
+        revision=revision,
+        folder=folder,
+    )
+
+
+def find_folder(name: str | PathLike[str]) -> tuple[Path, str | None]:
+    """Give the folder of a checkpoint, fetched from the Hub if need be, and its commit where there is one."""
+    folder = Path(name).expanduser()
+    if folder.is_dir():
+        in_cache = folder.parent.name == "snapshots" and CACHED_COMMIT.fullmatch(folder.name)
+        return folder, folder.name if in_cache else None
+    if folder.is_file():
+        raise CheckpointError(f"{folder} is a file; give the folder that holds it, its config.json and its tokenizer.")
+    if not isinstance(name, str) or not HUB_ID.fullmatch(name):
+        raise CheckpointError(f"{name} is neither a folder nor a Hub id such as owner/name.")
+    from huggingface_hub import snapshot_download
+
+    repository, _, revision = name.partition("@")
+    try:
+        folder = Path(snapshot_download(repository, revision=revision or None, allow_patterns=list(HUB_FILES)))
+    except Exception as error:
+        raise CheckpointError(
+            f"{name} is no folder here and could not be fetched from the Hub ({type(error).__name__}). Check the name "
+            "and the connection; for a gated model accept its terms on its page and run `hf auth login`."
+        ) from error
+    return folder, folder.name if CACHED_COMMIT.fullmatch(folder.name) else None
+
+
+def weight_files(folder: Path) -> list[Path]:
+    """List the safetensors files of a checkpoint, each proved readable; CheckpointError for anything else."""
+    index = folder / "model.safetensors.index.json"
+    names = ["model.safetensors"]
+    if index.is_file():
+        names = sorted(set(read_json(index).get("weight_map", {}).values()))
+        if not names or any(Path(name).name != name for name in names):
+            raise CheckpointError(f"{index} should map tensors to files that lie beside it.")
+    files = [folder / name for name in names]
+    missing = [file.name for file in files if not file.is_file()]
+    if missing:
+        foreign = sorted(file.name for file in folder.iterdir() if file.suffix in FOREIGN_WEIGHTS)
+        if foreign and not index.is_file():
+            raise CheckpointError(
+                f"{folder} has its weights in {', '.join(foreign)}; Eyeward reads safetensors only, because other "
+                "formats can run code. Convert them with transformers' save_pretrained on a machine that trusts them."
+            )
+        raise CheckpointError(f"{folder} lacks {', '.join(missing)}: the download or the copy is not complete.")
+    for file in files:
+        try:
+            with safe_open(file, framework="pt"):
+                pass
+        except (SafetensorError, OSError) as error:
+            raise CheckpointError(f"{file} is not a whole safetensors file: {error}.") from error
+    return files
+
+
+def sha256_of(files: list[Path]) -> str:
+    """Hash a file, or several: then the hash of their hashes, in the order given."""
+    digests = []
+    for file in files:
+        with file.open("rb") as stream:
+            digests.append(hashlib.file_digest(stream, "sha256").hexdigest())
+    return digests[0] if len(digests) == 1 else hashlib.sha256("\n".join(digests).encode()).hexdigest()
+
+
+def choose_device(device: torch.device | str) -> torch.device:
+    """Turn `auto` into the best device there is."""
+    if device != "auto":
+        return torch.device(device)
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def choose_dtype(dtype: torch.dtype | str, device: torch.device, settings: dict[str, Any]) -> torch.dtype:
+    """Turn `auto` or a name into a torch type."""
+    if isinstance(dtype, torch.dtype):
+        return dtype
+    if dtype == "auto":
+        if device.type == "cpu":
+            return torch.float32
+        dtype = settings.get("dtype") or settings.get("torch_dtype") or "bfloat16"
+    chosen = getattr(torch, dtype, None)
+    if not isinstance(chosen, torch.dtype) or not chosen.is_floating_point:
+        raise CheckpointError(f"dtype {dtype!r} is not one of auto, float32, bfloat16, float16.")
+    return chosen
+
+
+def read_chat_template(folder: Path) -> str | None:
+    """Read the template from chat_template.jinja, chat_template.json or tokenizer_config.json; the first wins."""
+    jinja = folder / "chat_template.jinja"
+    if jinja.is_file():
+        return jinja.read_text(encoding="utf-8")
+    for name in ("chat_template.json", "tokenizer_config.json"):
+        template = read_json(folder / name).get("chat_template") if (folder / name).is_file() else None
+        if isinstance(template, list):
+            template = {entry.get("name"): entry.get("template") for entry in template}.get("default")
+        if template:
+            return str(template)
+    return None
+
+
+def _load_model(folder: Path, dtype: torch.dtype, device: torch.device) -> LlavaOnevisionForConditionalGeneration:
+    from transformers import LlavaOnevisionForConditionalGeneration
+
+    load: Any = LlavaOnevisionForConditionalGeneration.from_pretrained
+    try:
+        with _quiet():
+            model, report = load(
+                folder,
+                dtype=dtype,
+                local_files_only=True,
+                use_safetensors=True,
+                trust_remote_code=False,
+                output_loading_info=True,
+            )
+    except Exception as error:
+        raise CheckpointError(f"{folder} cannot be loaded: {error}") from error
+    faults = [
+        f"{len(report[key])} {what} ({_some(report[key])})"
+        for key, what in (
+            ("missing_keys", "tensors are missing"),
+            ("unexpected_keys", "tensors have no place in the model"),
+            ("mismatched_keys", "tensors have another shape"),
+            ("error_msgs", "tensors could not be read"),
+        )
+        if report.get(key)
+    ]
+    if faults:
+        raise CheckpointError(f"The weights in {folder} do not fit its config.json: {'; '.join(faults)}.")
+    loaded: LlavaOnevisionForConditionalGeneration = model.to(device).eval().requires_grad_(False)
+    return loaded
+
+
+def _some(names: Any) -> str:
+    listed = sorted(str(name[0] if isinstance(name, tuple) else name) for name in names)
+    return ", ".join(listed[:5]) + (", …" if len(listed) > 5 else "")
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep transformers' progress bars and loading report to itself: faults are raised, with their names."""
+    log: Any = transformers.utils.logging
+    level, bars = log.get_verbosity(), log.is_progress_bar_enabled()
+    log.set_verbosity(log.CRITICAL)
+    log.disable_progress_bar()
+    try:
+        yield
+    finally:
+        log.set_verbosity(level)
+        if bars:
+            log.enable_progress_bar()
+
+
+def _load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
+    from transformers import AutoTokenizer
+
+    try:
+        with _quiet():
+            return AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    except Exception as error:
+        raise CheckpointError(f"The tokenizer in {folder} cannot be loaded: {error}") from error
+
+
+def _image_token(tokenizer: Any, image_token_id: int, model: Any) -> str:
+    """Give the image token's text; CheckpointError where tokenizer, configuration and embeddings disagree."""
+    rows = model.get_input_embeddings().weight.shape[0]
+    if len(tokenizer) > rows:
+        raise CheckpointError(
+            f"The tokenizer has {len(tokenizer)} tokens, the model {rows}: they do not belong together."
+        )
+    token = tokenizer.convert_ids_to_tokens(image_token_id) if image_token_id < len(tokenizer) else None
+    if token is None or tokenizer.encode(token, add_special_tokens=False) != [image_token_id]:
+        raise CheckpointError(
+            f"The image token of config.json, {image_token_id}, is no special token of the tokenizer."
+        )
+    return str(token)
+
+
+def _eos_token_ids(model: Any, tokenizer: Any) -> tuple[int, ...]:
+    """Gather what ends an answer: generation_config.json and config.json count first, then the tokenizer."""
+    for source in (model.generation_config, model.config, model.config.text_config, tokenizer):
+        ids = getattr(source, "eos_token_id", None)
+        if ids is not None:
+            return (ids,) if isinstance(ids, int) else tuple(ids)
+    return ()

@@ -1,0 +1,173 @@
+"""Random LLaVA-OneVision checkpoints of a few thousand parameters, with a real tokenizer, in Hugging Face format."""
+
+from __future__ import annotations
+
+import json
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save_file
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+from transformers import (
+    LlavaOnevisionConfig,
+    LlavaOnevisionForConditionalGeneration,
+    PreTrainedTokenizerFast,
+    Qwen2Config,
+    SiglipVisionConfig,
+)
+
+END_OF_TEXT, TURN_START, TURN_END, IMAGE, VIDEO = "<|endoftext|>", "<|im_start|>", "<|im_end|>", "<image>", "<video>"
+CHAT_TEMPLATE = (
+    "{% for message in messages %}<|im_start|>{{ message['role'] }}\n{% for part in message['content'] %}"
+    "{% if part['type'] == 'image' %}<image>\n{% else %}{{ part['text'] }}{% endif %}{% endfor %}<|im_end|>\n{% endfor %}"
+    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+)
+CORPUS = (
+    '{"rating": "Unsafe", "category": "O6: Weapons or Substance Abuse", "rationale": "A knife lies on a table."}',
+    '{"rating": "Safe", "category": "NA: None applying", "rationale": "A dog sleeps under a tree."}',
+    '{\n    "rating": "Safe",\n    "category": "O1: Hate, Humiliation, Harassment",\n    "rationale": "A banner."\n}',
+    '{"decision": "Review Needed", "image-category": "O3: Sexual Content", "assessment": "Compliant"}',
+    "Provide a safety assessment. Should not: show weapons being used. Can: show weapons in a museum.",
+)
+
+
+class Naming(StrEnum):
+    """The ways in which published checkpoints name their tensors."""
+
+    published = "published"
+    """`language_model.model.layers`, `vision_tower.vision_model`, `language_model.lm_head`: LlavaGuard -hf, llava-hf."""
+    nested = "nested"
+    """`model.language_model.layers`, `model.vision_tower.vision_model`, `lm_head`: transformers 4.52 to 5.0."""
+    current = "current"
+    """`model.language_model.layers`, `model.vision_tower.encoder`, `lm_head`."""
+
+
+def make_tokenizer() -> PreTrainedTokenizerFast:
+    """Train a byte-level BPE on a few answers: it merges across quotes and colons, as those of real models do."""
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=420,
+        min_frequency=1,
+        show_progress=False,
+        special_tokens=[END_OF_TEXT, TURN_START, TURN_END, IMAGE, VIDEO],
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+    )
+    tokenizer.train_from_iterator(CORPUS, trainer)
+    return PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer,
+        eos_token=TURN_END,
+        pad_token=END_OF_TEXT,
+        additional_special_tokens=[TURN_START, IMAGE, VIDEO],
+        clean_up_tokenization_spaces=False,
+    )
+
+
+def make_checkpoint(
+    folder: Path,
+    *,
+    naming: Naming = Naming.current,
+    tied: bool = True,
+    write_head: bool | None = None,
+    shards: int = 1,
+    pinpoints: tuple[tuple[int, int], ...] = ((56, 56), (56, 112), (112, 56), (112, 112)),
+    tile_size: int = 56,
+    feature_layer: int | list[int] = -1,
+    max_tiles: int = 9,
+    context_length: int = 4096,
+    seed: int = 0,
+) -> LlavaOnevisionForConditionalGeneration:
+    """Write a checkpoint to `folder` and return its model. `write_head` says whether `lm_head` is in the file."""
+    folder.mkdir(parents=True, exist_ok=True)
+    tokenizer = make_tokenizer()
+    config = LlavaOnevisionConfig(
+        vision_config=SiglipVisionConfig(
+            hidden_size=32,
+            intermediate_size=48,
+            num_hidden_layers=3,
+            num_attention_heads=2,
+            image_size=tile_size,
+            patch_size=14,
+            vision_use_head=False,
+        ),
+        text_config=Qwen2Config(
+            vocab_size=len(tokenizer) + 4,
+            hidden_size=32,
+            intermediate_size=64,
+            num_hidden_layers=2,
+            num_attention_heads=4,
+            num_key_value_heads=2,
+            max_position_embeddings=context_length,
+            tie_word_embeddings=tied,
+            bos_token_id=None,
+            eos_token_id=tokenizer.eos_token_id,
+            pad_token_id=tokenizer.pad_token_id,
+        ),
+        image_token_index=tokenizer.convert_tokens_to_ids(IMAGE),
+        video_token_index=tokenizer.convert_tokens_to_ids(VIDEO),
+        image_grid_pinpoints=[list(point) for point in pinpoints],
+        vision_feature_layer=feature_layer,
+        vision_aspect_ratio=f"anyres_max_{max_tiles}",
+        tie_word_embeddings=tied,
+    )
+    torch.manual_seed(seed)
+    model = LlavaOnevisionForConditionalGeneration(config).eval().requires_grad_(False)
+    for parameter in model.parameters():
+        parameter.normal_(std=0.2)
+    _write_weights(model, folder, naming, tied if write_head is None else not write_head, shards)
+
+    write_json(folder / "config.json", {**config.to_dict(), "architectures": [type(model).__name__]})
+    tokenizer.save_pretrained(folder)
+    (folder / "chat_template.jinja").write_text(CHAT_TEMPLATE, encoding="utf-8")
+    write_json(
+        folder / "preprocessor_config.json",
+        {
+            "image_processor_type": "LlavaOnevisionImageProcessor",
+            "image_grid_pinpoints": [list(point) for point in pinpoints],
+            "image_mean": [0.48, 0.45, 0.41],
+            "image_std": [0.27, 0.26, 0.28],
+            "resample": 3,
+            "rescale_factor": 0.00392156862745098,
+            "size": {"height": tile_size, "width": tile_size},
+        },
+    )
+    return model
+
+
+def write_json(file: Path, content: dict[str, Any]) -> None:
+    """Write one of the folder's JSON files."""
+    file.write_text(json.dumps(content, indent=1), encoding="utf-8")
+
+
+def _write_weights(
+    model: LlavaOnevisionForConditionalGeneration, folder: Path, naming: Naming, leave_head: bool, shards: int
+) -> None:
+    tensors = {
+        _rename(name, naming): tensor.clone().contiguous()
+        for name, tensor in model.state_dict().items()
+        if not (leave_head and name == "lm_head.weight")
+    }
+    if shards == 1:
+        save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
+        return
+    names = sorted(tensors)
+    files = {name: f"model-{1 + place % shards:05}-of-{shards:05}.safetensors" for place, name in enumerate(names)}
+    for file in sorted(set(files.values())):
+        part = {name: tensors[name] for name in names if files[name] == file}
+        save_file(part, folder / file, metadata={"format": "pt"})
+    write_json(folder / "model.safetensors.index.json", {"metadata": {}, "weight_map": files})
+
+
+def _rename(name: str, naming: Naming) -> str:
+    if naming is Naming.current:
+        return name
+    name = name.replace("model.vision_tower.", "model.vision_tower.vision_model.", 1)
+    if naming is Naming.nested:
+        return name
+    if name == "lm_head.weight":
+        return "language_model.lm_head.weight"
+    name = name.removeprefix("model.")
+    return name.replace("language_model.", "language_model.model.", 1)
