@@ -204,9 +204,9 @@ def _vary_stances(rng: random.Random, policy: Policy, reserved: bool) -> tuple[P
         return combination_is_reserved(combination.items()) is (reserved and len(combination) >= 2)
 
     stances = draw(lambda: sample_stances(rng, policy.ids, count), wanted)
-    if stances is None and not reserved:
-        stances = dict.fromkeys(policy.ids, Stance.enforced)
-    return declare(policy, stances or {})
+    if stances is None:
+        stances = draw(lambda: sample_stances(rng, policy.ids, rng.randint(0, most)), wanted)
+    return declare(policy, stances if stances is not None else dict.fromkeys(policy.ids, Stance.enforced))
 
 
 def sample_stances(rng: random.Random, ids: tuple[str, ...], count: int) -> dict[str, Stance]:
