@@ -9,7 +9,6 @@ from pydantic import ValidationError
 
 from eyeward.errors import UsageError
 from eyeward.policy.schema import Policy
-from eyeward.scenes.contact_sheet import contact_sheet
 from eyeward.scenes.facts import Context
 from eyeward.scenes.graph import Style
 from eyeward.scenes.labels import Label, label, read_labels, write_scenes
@@ -94,11 +93,3 @@ def test_nothing_is_overwritten(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="is a file"):
         write_scenes(tmp_path / "kept.txt", 1, 1)
     assert [path.name for path in tmp_path.iterdir()] == ["kept.txt"]
-
-
-def test_the_contact_sheet_grows_by_rows_of_ten(tmp_path: Path) -> None:
-    written = write_scenes(tmp_path / "scenes", 11, 5, size=32)
-    one, two = contact_sheet(tmp_path / "scenes", written[:10]), contact_sheet(tmp_path / "scenes", written)
-    assert one.width == two.width
-    assert two.height - one.height > 112
-    assert contact_sheet(tmp_path / "scenes", written[:1]).width < one.width

@@ -92,14 +92,15 @@ def test_the_splits_have_seeds_of_their_own(seed: int) -> None:
 
 
 def test_no_reserved_pair_is_drawn_unless_asked_for_and_then_nothing_else() -> None:
+    assert not any(pair_is_reserved(graph.motif, graph.context) for graph in MANY)
     for split in Split:
-        assert not any(pair_is_reserved(graph.motif, graph.context) for graph in MANY)
         drawn = (sample_scene(number, split, second_share=0.3) for number in range(500))
         for graph in drawn:
             assert not pair_is_reserved(graph.motif, graph.context)
             assert graph.second is None or not pair_is_reserved(graph.second.motif, graph.context)
     reserved = [sample_scene(number, Split.TEST, pairs=Pairs.RESERVED) for number in range(1500)]
     assert {(graph.motif, graph.context) for graph in reserved} == reserved_pairs()
+    assert not {graph.seed for graph in reserved} & {sample_scene(number, Split.TEST).seed for number in range(1500)}
 
 
 def test_reserved_pairs_cannot_be_asked_for_in_training() -> None:

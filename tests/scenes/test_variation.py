@@ -116,7 +116,9 @@ def test_changes_say_what_the_policy_shows() -> None:
                 case ChangeKind.REORDERED:
                     assert policy.ids == tuple(str(change.to).split())
                 case ChangeKind.WORDING:
-                    assert getattr(varied.wording, str(change.to)) != getattr(EYEWARD, str(change.to))
+                    value = getattr(varied.wording, str(change.field))
+                    assert value != getattr(EYEWARD, str(change.field))
+                    assert change.to == ("\n".join(value) if isinstance(value, tuple) else str(value))
 
 
 def test_a_variation_without_changes_is_the_base_and_occurs() -> None:

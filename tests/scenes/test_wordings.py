@@ -55,7 +55,7 @@ def test_the_vocabulary_is_modest() -> None:
 
 
 def test_no_common_word_tells_the_stance() -> None:
-    """A reader that looks for single words is wrong about every sixth sentence or more, whatever word it looks for."""
+    """Whoever goes by one word, whichever it is, is right in fewer than two of three sentences."""
     counts = [Counter(word for sentence in pool for word in pieces([sentence])) for pool in (NON_VIOLATING, SENSITIVE)]
     for word in counts[0] | counts[1]:
         shares = [count[word] / len(pool) for count, pool in zip(counts, (NON_VIOLATING, SENSITIVE), strict=True)]

@@ -65,7 +65,7 @@ def sample_scene(
     """
     split, pairs = Split(split), Pairs(pairs)
     check_pairs(split, pairs)
-    graph_seed = seed_in(split, seed, "scene")
+    graph_seed = seed_in(split, seed, "scene" if pairs is Pairs.OPEN else "scene of a reserved pair")
     rng = random.Random(graph_seed)
     motif, context = _reserved_subject(rng) if pairs is Pairs.RESERVED else _open_subject(rng)
     second_motif = _open_subject(rng)[0] if rng.random() < second_share else None

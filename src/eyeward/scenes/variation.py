@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from typing import TypeVar
 
@@ -51,12 +51,13 @@ class Change:
     rule: str | None = None
     """The rule in the words of the varied policy; of the base where it was removed."""
     to: str | None = None
-    """The new stance, side, name or order of ids; `rules` for reordered rules; the changed field of the wording."""
+    """The new stance, side, name, order of ids or words; `rules` where the rules of a category are reordered."""
+    field: str | None = None
+    """The changed field of the wording."""
 
     def to_record(self) -> dict[str, str]:
         """Return the fields that are set, as JSON values."""
-        values = {"kind": self.kind.value, "category": self.category, "rule": self.rule, "to": self.to}
-        return {key: value for key, value in values.items() if value is not None}
+        return {key: str(value) for key, value in asdict(self).items() if value is not None}
 
 
 @dataclass(frozen=True)
@@ -270,6 +271,11 @@ def _declarations(rng: random.Random, reserved: bool) -> tuple[str, str]:
 
 
 def wording_changes(wording: PromptWording) -> tuple[Change, ...]:
-    """Return one change for each field that differs from `EYEWARD`."""
-    changed = (field for field in PromptWording.model_fields if getattr(wording, field) != getattr(EYEWARD, field))
-    return tuple(Change(ChangeKind.WORDING, to=field) for field in changed)
+    """Return one change for each field that differs from `EYEWARD`; several lines are joined by line breaks."""
+    changes = []
+    for field in PromptWording.model_fields:
+        value = getattr(wording, field)
+        if value != getattr(EYEWARD, field):
+            words = "\n".join(value) if isinstance(value, tuple) else str(value)
+            changes.append(Change(ChangeKind.WORDING, to=words, field=field))
+    return tuple(changes)
