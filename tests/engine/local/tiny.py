@@ -21,8 +21,8 @@ from transformers import (
 END_OF_TEXT, TURN_START, TURN_END, IMAGE, VIDEO = "<|endoftext|>", "<|im_start|>", "<|im_end|>", "<image>", "<video>"
 CHAT_TEMPLATE = (
     "{% for message in messages %}<|im_start|>{{ message['role'] }}\n{% for part in message['content'] %}"
-    "{% if part['type'] == 'image' %}<image>\n{% else %}{{ part['text'] }}{% endif %}{% endfor %}<|im_end|>\n{% endfor %}"
-    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+    "{% if part['type'] == 'image' %}<image>\n{% else %}{{ part['text'] }}{% endif %}{% endfor %}<|im_end|>\n"
+    "{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
 )
 CORPUS = (
     '{"rating": "Unsafe", "category": "O6: Weapons or Substance Abuse", "rationale": "A knife lies on a table."}',
@@ -37,7 +37,7 @@ class Naming(StrEnum):
     """The ways in which published checkpoints name their tensors."""
 
     published = "published"
-    """`language_model.model.layers`, `vision_tower.vision_model`, `language_model.lm_head`: LlavaGuard -hf, llava-hf."""
+    """`language_model.model.layers`, `vision_tower.vision_model`, `language_model.lm_head`: LlavaGuard -hf."""
     nested = "nested"
     """`model.language_model.layers`, `model.vision_tower.vision_model`, `lm_head`: transformers 4.52 to 5.0."""
     current = "current"
@@ -57,13 +57,15 @@ def make_tokenizer() -> PreTrainedTokenizerFast:
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
     )
     tokenizer.train_from_iterator(CORPUS, trainer)
-    return PreTrainedTokenizerFast(
+    wrap: Any = PreTrainedTokenizerFast
+    wrapped: PreTrainedTokenizerFast = wrap(
         tokenizer_object=tokenizer,
         eos_token=TURN_END,
         pad_token=END_OF_TEXT,
         additional_special_tokens=[TURN_START, IMAGE, VIDEO],
         clean_up_tokenization_spaces=False,
     )
+    return wrapped
 
 
 def make_checkpoint(
@@ -82,7 +84,7 @@ def make_checkpoint(
 ) -> LlavaOnevisionForConditionalGeneration:
     """Write a checkpoint to `folder` and return its model. `write_head` says whether `lm_head` is in the file."""
     folder.mkdir(parents=True, exist_ok=True)
-    tokenizer = make_tokenizer()
+    tokenizer: Any = make_tokenizer()
     config = LlavaOnevisionConfig(
         vision_config=SiglipVisionConfig(
             hidden_size=32,
@@ -114,7 +116,9 @@ def make_checkpoint(
         tie_word_embeddings=tied,
     )
     torch.manual_seed(seed)
-    model = LlavaOnevisionForConditionalGeneration(config).eval().requires_grad_(False)
+    model = LlavaOnevisionForConditionalGeneration(config)
+    model.train(False)
+    model.requires_grad_(False)
     for parameter in model.parameters():
         parameter.normal_(std=0.2)
     _write_weights(model, folder, naming, tied if write_head is None else not write_head, shards)

@@ -197,6 +197,7 @@ def _load_model(folder: Path, dtype: torch.dtype, device: torch.device) -> Llava
                 local_files_only=True,
                 use_safetensors=True,
                 trust_remote_code=False,
+                ignore_mismatched_sizes=True,
                 output_loading_info=True,
             )
     except Exception as error:
