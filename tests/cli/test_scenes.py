@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from eyeward.cli.scenes import app
+from eyeward.cli.main import app
 from eyeward.scenes.facts import Context
 from eyeward.scenes.reserve import pair_is_reserved
 
 
 def render(*arguments: str) -> tuple[int, str, str]:
-    result = CliRunner().invoke(app, ["render", *arguments])
+    result = CliRunner().invoke(app, ["scenes", "render", *arguments])
     return result.exit_code, result.stdout, result.stderr
 
 

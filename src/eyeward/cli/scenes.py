@@ -10,7 +10,6 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
-from eyeward.errors import UsageError
 from eyeward.scenes.graph import Style
 from eyeward.scenes.reserve import Split
 from eyeward.scenes.sample import Pairs
@@ -40,22 +39,18 @@ def render(
     from eyeward.scenes.labels import write_scenes
 
     console = Console(stderr=True)
-    try:
-        with Progress(console=console, disable=not console.is_terminal, transient=True) as progress:
-            task = progress.add_task("Drawing", total=count)
-            labels = write_scenes(
-                out,
-                count,
-                seed,
-                split=split,
-                style=style,
-                pairs=pairs,
-                size=size,
-                progress=lambda: progress.advance(task),
-            )
-    except UsageError as problem:
-        typer.echo(str(problem), err=True)
-        raise typer.Exit(2) from problem
+    with Progress(console=console, disable=not console.is_terminal, transient=True) as progress:
+        task = progress.add_task("Drawing", total=count)
+        labels = write_scenes(
+            out,
+            count,
+            seed,
+            split=split,
+            style=style,
+            pairs=pairs,
+            size=size,
+            progress=lambda: progress.advance(task),
+        )
     contact_sheet(out, labels).save(out / "contact_sheet.png")
     ratings = Counter(label.rating for label in labels)
     shares = ", ".join(f"{number} {rating}" for rating, number in sorted(ratings.items()))
