@@ -28,6 +28,8 @@ class PromptText:
 
     text: str
     line: int
+    in_lines: bool = True
+    """Whether a line of the text is a line of the file; not so for text in JSON and for most of Python."""
 
 
 @dataclass(frozen=True)
@@ -120,7 +122,7 @@ def _imported(
 ) -> tuple[ImportedPolicy, ...]:
     found: dict[str, ImportedPolicy] = {}
     for prompt in prompts:
-        for blocks in _documents(scan(prompt.text), prompt.line):
+        for blocks in _documents(prompt):
             policy = _policy(blocks, name, prompt.text if keep_verbatim else None, file)
             known = found.get(policy.hash)
             count = 1 if known is None else known.count + 1
@@ -132,10 +134,11 @@ def _imported(
     return tuple(found.values())
 
 
-def _documents(lines: tuple[RenderedLine, ...], first_line: int) -> Iterator[list[_Block]]:
+def _documents(prompt: PromptText) -> Iterator[list[_Block]]:
     """Yield the blocks of each prompt in a text; an id that comes again starts the next prompt."""
     blocks: list[_Block] = []
-    for number, line in enumerate(lines, start=first_line):
+    for offset, line in enumerate(scan(prompt.text)):
+        number = prompt.line + offset if prompt.in_lines else prompt.line
         header = header_of(line.text) if line.role is LineRole.HEADER else None
         if header is not None:
             if any(block.id == header[0] for block in blocks):
@@ -206,7 +209,7 @@ def _notes(blocks: list[_Block]) -> tuple[str, ...]:
 def _prompts_in_markdown(text: str) -> Iterator[PromptText]:
     """Yield fenced blocks that hold a whole prompt; without any, the page itself."""
     fenced = list(_fences(text))
-    whole = [block for block in fenced if next(_documents(scan(block.text), block.line), None) is not None]
+    whole = [block for block in fenced if next(_documents(block), None) is not None]
     yield from whole or [PromptText(text, 1)]
 
 
@@ -248,7 +251,7 @@ def _prompts_in_rows(rows: Iterable[tuple[object, int]]) -> Iterator[PromptText]
     for row, line in rows:
         for text in _texts(row):
             if "\n" in text:
-                yield PromptText(text, line)
+                yield PromptText(text, line, in_lines=False)
 
 
 def _texts(value: object) -> Iterator[str]:

@@ -105,6 +105,7 @@ def _source_of(policy: Policy) -> PolicySource:
             category.id,
             category.name,
             0,
+            0,
             tuple(RuleSource(rule, 0) for rule in category.should_not),
             tuple(RuleSource(rule, 0) for rule in category.can),
             category.stance,
@@ -125,7 +126,7 @@ def _content(source: PolicySource) -> Iterator[Finding]:
         same = names.setdefault(category.name.lower(), category.id)
         if same != category.id:
             message = f"{category.id} has the same name as {same}: {category.name!r}; a guard cannot tell them apart"
-            yield Finding(Level.warning, "duplicate-name", message, source.file, category.line, category.id)
+            yield Finding(Level.warning, "duplicate-name", message, source.file, category.name_line, category.id)
         yield from _category(category, source.file)
 
 
@@ -137,7 +138,9 @@ def _category(category: CategorySource, file: str | None) -> Iterator[Finding]:
     def found(level: Level, code: str, message: str, line: int) -> Finding:
         return Finding(level, code, f"{category.id}: {message}", file, line, category.id)
 
-    if not category.should_not and not category.can:
+    if not category.complete:
+        pass  # its unreadable rules are findings already
+    elif not category.should_not and not category.can:
         level = Level.error if category.stance is Stance.enforced else Level.warning
         yield found(level, "empty-category", "has no rules, so a guard has only its name to go by", category.line)
     elif not category.should_not and category.stance is Stance.enforced:
@@ -149,9 +152,10 @@ def _category(category: CategorySource, file: str | None) -> Iterator[Finding]:
             yield found(Level.error, "rule-in-both-lists", message, rule.line)
     rules = (*category.should_not, *category.can)
     for place, rule in enumerate(rules):
-        for earlier in rules[:place]:
-            yield from _likeness(earlier, rule, category, found)
-    for text, line in ((category.name, category.line), *((rule.text, rule.line) for rule in rules)):
+        for earlier_place, earlier in enumerate(rules[:place]):
+            same_list = (earlier_place < len(category.should_not)) == (place < len(category.should_not))
+            yield from _likeness(earlier, rule, same_list, found)
+    for text, line in ((category.name, category.name_line), *((rule.text, rule.line) for rule in rules)):
         doubtful = _suspicious(text)
         if doubtful:
             message = f"{text!r} holds {', '.join(doubtful)}; type it as plain text"
@@ -159,10 +163,9 @@ def _category(category: CategorySource, file: str | None) -> Iterator[Finding]:
 
 
 def _likeness(
-    earlier: RuleSource, rule: RuleSource, category: CategorySource, found: Callable[[Level, str, str, int], Finding]
+    earlier: RuleSource, rule: RuleSource, same_list: bool, found: Callable[[Level, str, str, int], Finding]
 ) -> Iterator[Finding]:
     one, other = _folded(earlier.text), _folded(rule.text)
-    same_list = (earlier in category.should_not) == (rule in category.should_not)
     if one == other:
         if same_list:
             yield found(Level.warning, "duplicate-rule", f"{rule.text!r} stands twice in one list; keep one", rule.line)

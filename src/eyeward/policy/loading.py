@@ -55,9 +55,12 @@ class CategorySource:
     id: str
     name: str
     line: int
+    name_line: int
     should_not: tuple[RuleSource, ...] = ()
     can: tuple[RuleSource, ...] = ()
     stance: Stance = Stance.enforced
+    complete: bool = True
+    """Whether all of its rules could be read."""
 
 
 @dataclass(frozen=True)
@@ -232,13 +235,13 @@ class _Reader:
         if "categories" in values:
             items = self.sequence(values["categories"], "categories")
             categories = tuple(item for item in map(self.category, items) if item is not None)
-            if not items and isinstance(values["categories"], yaml.SequenceNode):
+            if not items and not self.mistakes:
                 self.note("missing", "there are no categories; a policy needs at least one", values["categories"])
         if isinstance(root, yaml.MappingNode):
             for key in ("name", "categories"):
                 if key not in values:
                     self.note("missing", f"the key {key!r} is missing; every policy has it", root)
-        self.mistakes.sort(key=lambda mistake: mistake.line or 0)
+        self.mistakes.sort(key=lambda mistake: (mistake.code == "missing", mistake.line or 0))
         return PolicySource(self.file, name, version, categories, verbatim, tuple(self.mistakes))
 
     def category(self, node: yaml.Node) -> CategorySource | None:
@@ -250,11 +253,14 @@ class _Reader:
                 self.note("missing", f"the key {key!r} is missing; every category has it", node)
         id = self.text(values.get("id"), "id", problem_with_id)
         name = self.text(values.get("name"), "name", problem_with_category_name)
-        stance = self.text(values.get("stance"), "stance", _problem_with_stance)
+        stated = self.text(values.get("stance"), "stance", _problem_with_stance)
+        before = len(self.mistakes)
         should_not, can = (tuple(self.rules(values.get(key), key)) for key in ("should_not", "can"))
         if id is None or name is None:
             return None
-        return CategorySource(id, name, _line(node), should_not, can, Stance(stance or Stance.enforced))
+        complete = len(self.mistakes) == before
+        stance = Stance(stated or Stance.enforced)
+        return CategorySource(id, name, _line(node), _line(values["name"]), should_not, can, stance, complete)
 
     def rules(self, node: yaml.Node | None, key: str) -> Iterator[RuleSource]:
         if node is None:

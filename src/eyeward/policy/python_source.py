@@ -52,14 +52,17 @@ class _Finder:
         if isinstance(node, ast.Dict):
             text = self.blocks(node)
             if text is not None:
-                yield PromptText(text, node.lineno)
+                yield PromptText(text, node.lineno, in_lines=False)
                 return
         if isinstance(node, ast.expr) and not isinstance(node, ast.Name):
             text = self.text(node)
             if text is not None:
                 if _has_block(text):
-                    yield PromptText(text, node.lineno)
+                    in_lines = (node.end_lineno or node.lineno) - node.lineno == text.count("\n")
+                    yield PromptText(text, node.lineno, in_lines)
                 return
+            if isinstance(node, ast.JoinedStr):
+                return  # its constants alone would be a prompt with holes
         for child in ast.iter_child_nodes(node):
             yield from self.visit(child)
 

@@ -8,7 +8,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterable
 from enum import StrEnum
-from functools import cached_property
+from functools import lru_cache
 from os import PathLike
 from typing import TYPE_CHECKING, Annotated, Literal, Self
 
@@ -173,16 +173,14 @@ class Policy(_Record):
         """The full labels of the categories, in order; `NA: None applying` is not among them."""
         return tuple(category.label for category in self.categories)
 
-    @cached_property
+    @property
     def hash(self) -> str:
         """The sha256 of what a guard reads: categories, their order, names, rules, stances, and `verbatim`.
 
         `name` and `version` do not count, nor does the file, its comments or the order of its keys: two policies that
         say the same have the same hash. Wording, the order of rules and of categories count.
         """
-        content = self.model_dump(mode="json", include={"categories", "verbatim"})
-        canonical = json.dumps(content, ensure_ascii=True, sort_keys=True, separators=(",", ":"))
-        return hashlib.sha256(canonical.encode("ascii")).hexdigest()
+        return _hash(self.categories, self.verbatim)
 
     @property
     def ref(self) -> PolicyRef:
@@ -293,6 +291,13 @@ class Policy(_Record):
 
     def _with(self, categories: Iterable[Category]) -> Self:
         return type(self)(name=self.name, version=self.version, categories=tuple(categories))
+
+
+@lru_cache(maxsize=1024)  # not a cached property, which `model_copy` would carry over into a changed policy
+def _hash(categories: tuple[Category, ...], verbatim: str | None) -> str:
+    content = {"categories": [category.model_dump(mode="json") for category in categories], "verbatim": verbatim}
+    canonical = json.dumps(content, ensure_ascii=True, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode("ascii")).hexdigest()
 
 
 def _rules(category: Category, of: RuleList) -> tuple[str, ...]:

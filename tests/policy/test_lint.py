@@ -1,0 +1,120 @@
+"""Lint names what is doubtful with its line, and never raises."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from eyeward.policy import EYEWARD, Policy, render
+from eyeward.policy.lint import Level, lint_file, lint_text
+from eyeward.policy.loading import pack_names, policy_path
+from tests.policy.strategies import policies
+
+HEAD = "name: p\ncategories:\n"
+
+
+def category(id: str = "O1", name: str = "Hate", should_not: str = "[insults]", can: str = "[]", more: str = "") -> str:
+    return f"  - id: {id}\n    name: {name}\n    should_not: {should_not}\n    can: {can}\n{more}"
+
+
+CASES = [
+    ("duplicate-id", Level.error, 7, HEAD + category() + category(name="Harm")),
+    ("duplicate-name", Level.warning, 8, HEAD + category() + category("O2", "hate")),
+    ("empty-category", Level.error, 3, HEAD + category(should_not="[]")),
+    ("empty-category", Level.warning, 3, HEAD + category(should_not="[]", more="    stance: sensitive\n")),
+    ("no-should-not", Level.warning, 3, HEAD + category(should_not="[]", can="[news]")),
+    ("rule-in-both-lists", Level.error, 6, HEAD + category(should_not="[Insults.]", can="[insults]")),
+    ("duplicate-rule", Level.warning, 5, HEAD + category(should_not="[insults, insults]")),
+    (
+        "near-duplicate-rule",
+        Level.warning,
+        6,
+        HEAD + category(should_not="[insults of people]", can="[insult of people]"),
+    ),
+    ("suspicious-character", Level.warning, 5, HEAD + category(should_not="[in\u200bsults]")),
+    ("suspicious-character", Level.warning, 5, HEAD + category(should_not="[we\u0430pons]")),
+    ("suspicious-character", Level.warning, 4, HEAD + category(name="Hate\u00a0speech")),
+    ("unknown-key", Level.error, 7, HEAD + category(more="    severity: 3\n")),
+    ("type", Level.error, 5, HEAD + category(should_not="insults")),
+    ("value", Level.error, 7, HEAD + category(more="    stance: lenient\n")),
+    ("yaml", Level.error, 3, HEAD + "  - ]\n"),
+    ("missing", Level.error, 1, "name: p\n"),
+]
+
+
+@pytest.mark.parametrize(("code", "level", "line", "text"), CASES)
+def test_each_kind_of_finding_has_its_level_and_line(
+    tmp_path: Path, code: str, level: Level, line: int, text: str
+) -> None:
+    file = tmp_path / "p.yaml"
+    file.write_text(text, encoding="utf-8")
+    findings = lint_file(file)
+    assert [(finding.code, finding.level, finding.line, finding.file) for finding in findings] == [
+        (code, level, line, str(file))
+    ]
+    assert str(findings[0]).startswith(f"{file}:{line}: {level}: ")
+
+
+def test_a_policy_without_faults_has_no_findings() -> None:
+    assert lint_text(HEAD + category()) == ()
+    assert lint_text(HEAD + category(should_not="[оружие и бомбы]", can="[naïve drawings of façades]")) == ()
+
+
+def test_all_mistakes_of_a_file_are_reported_in_order() -> None:
+    text = HEAD + category(more="    severity: 3\n") + category("O2", "Harm", should_not="[]") + "colour: red\n"
+    assert [(finding.code, finding.line) for finding in lint_text(text)] == [
+        ("unknown-key", 7),
+        ("empty-category", 8),
+        ("unknown-key", 12),
+    ]
+
+
+def test_a_missing_file_is_a_finding() -> None:
+    (finding,) = lint_file("no-such-file.yaml")
+    assert (finding.code, finding.level, finding.file) == ("unreadable", Level.error, "no-such-file.yaml")
+
+
+def test_a_prompt_longer_than_the_context_is_an_error() -> None:
+    policy = Policy.load("default")
+    words = len(render(policy, EYEWARD).text.split())
+
+    def count(text: str) -> int:
+        return len(text.split())
+
+    assert policy.lint(count, words) == ()
+    (finding,) = policy.lint(count, words - 1)
+    assert (finding.code, finding.level) == ("prompt-too-long", Level.error)
+    assert f"{words} tokens" in finding.message
+    (in_file,) = lint_file("default", count, words - 1)
+    assert in_file.file == str(policy_path("default"))
+
+
+def test_a_policy_in_memory_is_checked_too() -> None:
+    policy = Policy.load("default")
+    for rule in policy.category("O7").should_not:
+        policy = policy.move_rule("O7", rule, to="can")
+    assert [(finding.code, finding.category, finding.line) for finding in policy.lint()] == [
+        ("no-should-not", "O7", None)
+    ]
+
+
+@pytest.mark.parametrize("name", pack_names())
+def test_packs_have_no_findings(name: str) -> None:
+    assert lint_file(name) == ()
+
+
+@given(st.text(max_size=200) | st.text(st.sampled_from("-:[]{}#&*!|>'\"%@` \n\tabOid01"), max_size=200))
+def test_lint_never_raises(text: str) -> None:
+    lint_text(text)
+    lint_text("name: p\ncategories:\n" + text)
+
+
+@given(policies())
+def test_a_policy_and_its_file_have_the_same_findings(policy: Policy) -> None:
+    in_memory = sorted((finding.code, finding.message) for finding in policy.lint())
+    in_file = lint_text(policy.to_yaml())
+    assert sorted((finding.code, finding.message) for finding in in_file) == in_memory
+    assert all(finding.line is not None for finding in in_file)
