@@ -24,9 +24,8 @@ from mini_questions import DEFAULT, Ask, Suite
 
 import eyeward
 from eyeward.policy import EYEWARD, Policy, render
-from eyeward.scenes.graph import SceneGraph
+from eyeward.scenes.graph import SceneGraph, Style
 from eyeward.scenes.paint import paint
-from eyeward.scenes.style import Style
 from eyeward.scenes.truth import decide
 from eyeward.verdict import Rating
 

@@ -9,9 +9,8 @@ from functools import cached_property
 
 from eyeward.policy import Policy
 from eyeward.scenes import probes
-from eyeward.scenes.graph import SceneGraph
+from eyeward.scenes.graph import SceneGraph, Style
 from eyeward.scenes.sample import sample_scene
-from eyeward.scenes.style import Style
 from eyeward.scenes.truth import DecisionKind, Truth, decide
 from eyeward.scenes.variation import VariedPolicy
 from eyeward.verdict import NA, Rating
