@@ -128,8 +128,8 @@ PYTHON = {
     "f-string without values": f"p = f'''{PROMPT.replace('{', '{{').replace('}', '}}')}'''",
     "dict of blocks": f"p = {{'O1: Hate, Humiliation, Harassment': '''{BLOCK_1}''',\n"
     f"'O2: Violence, Harm, or Cruelty': '''{BLOCK_2}'''}}",
-    "dict of lists of blocks": f"p = {{'O1: Hate, Humiliation, Harassment': ['''{BLOCK_1}''', 'Category O1 is declared as "
-    f"sensitive. e.g.\\n - x'],\n'O2: Violence, Harm, or Cruelty': ['''{BLOCK_2}''']}}",
+    "dict of lists of blocks": f"p = {{'O1: Hate, Humiliation, Harassment': ['''{BLOCK_1}''', 'Category O1 is "
+    f"declared as sensitive. e.g.\\n - x'],\n'O2: Violence, Harm, or Cruelty': ['''{BLOCK_2}''']}}",
     "argument of a call": f"run(prompt='''{PROMPT}''')",
 }
 

@@ -7,6 +7,7 @@ import pytest
 from eyeward.policy import Policy, Stance
 from eyeward.policy.loading import pack_names
 from eyeward.scenes.facts import CATEGORY_NAMES, FACT_BY_WORDING, FACTS, Side
+from tests.policy.pack_pages import FOLDER, TABLE, table
 
 
 def test_default_is_exactly_the_first_wordings_of_the_facts() -> None:
@@ -44,3 +45,15 @@ def test_a_pack_is_named_as_its_file_and_has_no_findings(name: str) -> None:
     policy = Policy.load(name)
     assert policy.name == name
     assert policy.lint() == ()
+
+
+@pytest.mark.parametrize("name", pack_names())
+def test_the_page_of_a_pack_says_which_verdicts_it_changes(name: str) -> None:
+    found = TABLE.search((FOLDER / f"{name}.md").read_text(encoding="utf-8"))
+    assert found is not None
+    assert found[0] == table(name), "run `python -m tests.policy.pack_pages` and read the difference"
+
+
+@pytest.mark.parametrize("name", [name for name in pack_names() if name != "default"])
+def test_the_other_packs_change_verdicts(name: str) -> None:
+    assert Policy.load("default").diff(Policy.load(name))
