@@ -74,7 +74,7 @@ WRONG_EDITS: list[tuple[Callable[[Policy], object], str]] = [
     (lambda p: p.without(*p.ids), "has no categories"),
     (lambda p: p.move_rule("O6", "smoking and tobacco", to="should_not"), "stands under should_not already"),
     (lambda p: p.move_rule("O6", "no such rule", to="can"), "no rule 'no such rule' under should_not"),
-    (lambda p: p.move_rule("O6", "smoking and tobacco", to="may"), "no list of rules 'may'"),
+    (lambda p: p.move_rule("O6", "smoking and tobacco", to="may"), "no list of rules 'may'"),  # type: ignore[arg-type]
     (lambda p: p.remove_rule("O6", "no such rule"), "no rule 'no such rule'"),
     (lambda p: p.add_rule("O6", " ", "can"), "A rule is empty"),
     (lambda p: p.add_rule("O6", "two\nlines", "can"), "control character"),
