@@ -2,10 +2,10 @@
 
 Usage: python benchmarks/mini_bars.py [--model mini] [--scenes 2000] [--style flat|ink] [--json PATH]
 
-Scenes come from the test seeds, which training never draws; reserved orders, combinations, sentences and pairs are named
-in `eyeward.scenes.reserve`. Beside the guard stand the two trivial guards and one that sees perfectly but ignores every
-change of the policy. A verdict of Review or an error counts as wrong. Intervals are 95 % (Wilson; balanced accuracy: the
-two halves combined).
+Scenes come from the test seeds, which training never draws; reserved orders, combinations, sentences and pairs are
+named in `eyeward.scenes.reserve`. Beside the guard stand the two trivial guards and one that sees perfectly but ignores
+every change of the policy. A verdict of Review or an error counts as wrong. Intervals are 95 % (Wilson; balanced
+accuracy: the two halves combined).
 """
 
 from __future__ import annotations
@@ -126,7 +126,15 @@ def measure(judge: Judge, suite: Suite) -> list[Line]:
         value = (halves[0][0] + halves[1][0]) / 2
         spread = [math.hypot(*(h[0] - h[1] for h in halves)) / 2, math.hypot(*(h[2] - h[0] for h in halves)) / 2]
         lines.append(
-            Line(f"{name}: balanced accuracy", value, value - spread[0], value + spread[1], len(asks), bar, _reviews(said))
+            Line(
+                f"{name}: balanced accuracy",
+                value,
+                value - spread[0],
+                value + spread[1],
+                len(asks),
+                bar,
+                _reviews(said),
+            )
         )
         if in_full:
             for (number, low, high), half in zip(halves, ("recall", "specificity"), strict=True):

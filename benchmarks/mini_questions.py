@@ -1,4 +1,4 @@
-"""The questions that decide whether `mini` sees and whether it reads: scenes of the test seeds under probing policies."""
+"""The questions that tell whether `mini` sees and whether it reads: held-out scenes under probing policies."""
 
 from __future__ import annotations
 
@@ -78,9 +78,7 @@ class Suite:
         return self._probed(self.graphs, lambda g, rng: probes.reserved_order(DEFAULT, rng))
 
     def reserved_combination(self) -> list[Ask]:
-        return self._probed(
-            self.graphs, lambda g, rng: probes.reserved_combination(DEFAULT, rng, rng.randint(4, 9))
-        )
+        return self._probed(self.graphs, lambda g, rng: probes.reserved_combination(DEFAULT, rng, rng.randint(4, 9)))
 
     def reserved_start(self) -> list[Ask]:
         return self._probed(self.graphs, lambda g, rng: probes.reserved_start_sentence(DEFAULT, rng))
@@ -125,7 +123,9 @@ class Suite:
             change = moved.varied.changes[0]
             same = [g for g in self._by_category.get(change.category or "", []) if self._stays(g, moved.varied)]
             pool = same if same and rng.random() < 0.5 else self.graphs
-            asks.append(Ask(next(g for g in iter(lambda: rng.choice(pool), None) if self._stays(g, moved.varied)), moved.varied))
+            while not self._stays(other := rng.choice(pool), moved.varied):
+                pass
+            asks.append(Ask(other, moved.varied))
         return asks
 
     @cached_property

@@ -42,7 +42,7 @@ class Architecture(BaseModel):
         """Give the Hugging Face configuration for a model that reads `tokenizer`'s ids."""
         from transformers import LlavaOnevisionConfig, Qwen2Config, SiglipVisionConfig
 
-        from eyeward.train.tokenizer import END_OF_TEXT, IMAGE, TURN_END
+        from eyeward.train.tokenizer import END_OF_TEXT, IMAGE, TURN_END, token_id
 
         vision = SiglipVisionConfig(
             hidden_size=self.vision_width,
@@ -62,15 +62,14 @@ class Architecture(BaseModel):
             num_key_value_heads=self.text_width // 64,
             max_position_embeddings=self.context_length,
             tie_word_embeddings=True,
-            bos_token_id=tokenizer.token_to_id(END_OF_TEXT),
-            eos_token_id=tokenizer.token_to_id(TURN_END),
-            pad_token_id=tokenizer.token_to_id(END_OF_TEXT),
+            bos_token_id=token_id(tokenizer, END_OF_TEXT),
+            eos_token_id=token_id(tokenizer, TURN_END),
+            pad_token_id=token_id(tokenizer, END_OF_TEXT),
         )
         return LlavaOnevisionConfig(
             vision_config=vision,
             text_config=text,
-            image_token_index=tokenizer.token_to_id(IMAGE),
-            image_token_id=tokenizer.token_to_id(IMAGE),
+            image_token_index=token_id(tokenizer, IMAGE),
             image_grid_pinpoints=[[self.image_size, self.image_size]],
             vision_feature_layer=-1,
             vision_feature_select_strategy="full",

@@ -6,7 +6,7 @@ import random
 from collections.abc import Callable
 
 from eyeward.scenes.caption import questions
-from eyeward.scenes.facts import FACT_BY_KEY, FACTS, Context
+from eyeward.scenes.facts import FACT_BY_KEY, FACTS
 from eyeward.scenes.graph import SceneGraph
 from eyeward.scenes.motifs import MOTIF_BY_KEY
 from eyeward.train.lessons import Answer, Question, Speller

@@ -27,7 +27,8 @@ def corpus() -> Iterator[str]:
             yield f"- {wording}\n* {wording}\n{wording}\n: {wording}."
     for category, names in CATEGORY_NAMES.items():
         for name in names:
-            yield f"{category}: {name}\nCategory {category} is category {category}. all of {name}. {name} is {category}."
+            yield f"{category}: {name}\nCategory {category} is category {category}."
+            yield f"all of {name}. {name} is {category}."
     for declaration in (*wordings.non_violating_declarations(), *wordings.sensitive_declarations()):
         yield declaration.replace("{id}", "O1").replace("{name}", "")
     yield from wordings.start_sentences()

@@ -23,7 +23,7 @@ from eyeward.scenes.graph import SceneGraph
 from eyeward.scenes.motifs import MOTIF_BY_KEY
 from eyeward.scenes.rationale import rationale
 from eyeward.scenes.truth import Truth, decide
-from eyeward.train.tokenizer import IMAGE, TURN_END, TURN_START
+from eyeward.train.tokenizer import IMAGE, TURN_END, TURN_START, token_id
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -79,16 +79,17 @@ class Speller:
     def __init__(self, tokenizer: Tokenizer) -> None:
         self._tokenizer = tokenizer
         self.newline = self.spell("\n")[0]
-        self.image = self._special(IMAGE)
-        self.turn_end = self._special(TURN_END)
-        self.opening = (self._special(TURN_START), *self.spell("user\n"))
-        self.hand_over = (self.newline, self.turn_end, self.newline, self._special(TURN_START), *self.spell("assistant\n"))
+        self.image = token_id(tokenizer, IMAGE)
+        self.turn_end = token_id(tokenizer, TURN_END)
+        self.opening = (token_id(tokenizer, TURN_START), *self.spell("user\n"))
+        self.hand_over = (
+            self.newline,
+            self.turn_end,
+            self.newline,
+            token_id(tokenizer, TURN_START),
+            *self.spell("assistant\n"),
+        )
         self.spell = lru_cache(maxsize=20_000)(self.spell)  # type: ignore[method-assign]
-
-    def _special(self, token: str) -> int:
-        number = self._tokenizer.token_to_id(token)
-        assert number is not None, f"the tokenizer lacks {token}"
-        return number
 
     def spell(self, text: str) -> tuple[int, ...]:
         """Give the ids of a text without special tokens."""
@@ -190,9 +191,7 @@ def deciding_lines(question: Question, graph: SceneGraph, truth: Truth) -> tuple
     shown = {MOTIF_BY_KEY[graph.motif].fact}
     if graph.second is not None:
         shown.add(MOTIF_BY_KEY[graph.second.motif].fact)
-    examples = tuple(
-        n for n, line in lines if line.rule is not None and FACT_BY_WORDING[line.rule].key in shown
-    )
+    examples = tuple(n for n, line in lines if line.rule is not None and FACT_BY_WORDING[line.rule].key in shown)
     return declared + examples, headers
 
 

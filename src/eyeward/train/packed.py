@@ -49,8 +49,8 @@ def packed_forward(
     """Run a Qwen2 stack on packed policies.
 
     prefix: embeddings [policies, prefix tokens, width], padded on the right to a common length;
-    prefix_lengths: [policies]; suffix: embeddings [policies, images, suffix tokens, width], padded on the right (padding is
-    harmless: attention is causal); points: [policies, images, points], suffix positions whose attention is returned.
+    prefix_lengths: [policies]; suffix: embeddings [policies, images, suffix tokens, width], padded on the right (harmless:
+    attention is causal); points: [policies, images, points], suffix positions whose attention is returned.
     """
     policies, prefix_tokens, width = prefix.shape
     images, suffix_tokens = suffix.shape[1], suffix.shape[2]
@@ -111,7 +111,7 @@ def _blocked(mask: Tensor, dtype: torch.dtype) -> Tensor:
 def _shared_attention(
     query: Tensor, key_p: Tensor, value_p: Tensor, key_s: Tensor, value_s: Tensor, unseen: Tensor, later: Tensor
 ) -> Tensor:
-    """Attend from suffixes [policies x images, heads, tokens, size] to their prefix and to themselves, in one softmax."""
+    """Attend from suffixes [policies x images, heads, tokens, size] to their prefix and themselves, in one softmax."""
     policies, prefix_tokens = key_p.shape[0], key_p.shape[2]
     images, tokens = query.shape[0] // policies, query.shape[2]
 

@@ -94,6 +94,8 @@ def rendered(folder: Path, count: int, first_seed: int, split: str, side: int, w
         done.write_text(json.dumps(settings))
     found = json.loads(done.read_text())
     if found != settings:
-        raise ValueError(f"{folder} holds pictures made with {found}, not {settings}; remove the folder or name another")
+        raise ValueError(
+            f"{folder} holds pictures made with {found}, not {settings}; remove the folder or name another"
+        )
     graphs = tuple(SceneGraph.from_json(line) for line in (folder / "graphs.jsonl").read_text().splitlines())
     return Pictures(np.load(folder / "pixels.npy", mmap_mode="r"), graphs)

@@ -31,7 +31,7 @@ class Lesson:
 
     batch: Batch
     pixels: Tensor | None
-    """None: scenes are described in words; else [groups, images, 3, side, side]; policies are split evenly over groups, in order"""
+    """[groups, images, 3, side, side], groups of policies sharing pictures in order; None: scenes are told in words"""
 
 
 class ReadingHeads(nn.Module):

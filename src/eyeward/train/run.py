@@ -18,7 +18,7 @@ from eyeward.train.curriculum import choose_policy
 from eyeward.train.lessons import Speller, collate, policy_answer, policy_question
 from eyeward.train.pictures import Pictures, rendered
 from eyeward.train.reading import Lesson, Reader, train_reader
-from eyeward.train.tokenizer import END_OF_TEXT, build_tokenizer
+from eyeward.train.tokenizer import END_OF_TEXT, build_tokenizer, token_id
 from eyeward.train.vision import SceneHeads, pixel_values, train_vision
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class Run:
         torch.manual_seed(self.recipe.seed)
         self.tokenizer = build_tokenizer(corpus())
         self.speller = Speller(self.tokenizer)
-        self.pad = self.tokenizer.token_to_id(END_OF_TEXT)
+        self.pad = token_id(self.tokenizer, END_OF_TEXT)
         self.model = self._fresh_model()
         self.heads = SceneHeads(self.recipe.architecture.vision_width)
 
@@ -145,7 +145,9 @@ class Run:
                 questions.append(question)
                 answers.append(
                     [
-                        policy_answer(self.speller, question, policy, train.graphs[row], CONTEXTS, explain, stretch.described)
+                        policy_answer(
+                            self.speller, question, policy, train.graphs[row], CONTEXTS, explain, stretch.described
+                        )
                         for row in rows[place]
                     ]
                 )
@@ -167,5 +169,3 @@ class Run:
         pixels = torch.stack([pixel_values(pictures.pixels[rows]) for rows in groups])
         share = stretch.policies // stretch.groups
         return [rows for rows in groups for _ in range(share)], pixels
-
-

@@ -1,7 +1,7 @@
 """A word tokenizer with byte fallback, in Hugging Face `tokenizers` form.
 
-Every word of the training corpus is one token, whole lines never are, so wording stays visible to the model. A word that
-the corpus does not hold is spelled in bytes, which is how a guard can tell that it never met the word.
+Every word of the training corpus is one token, whole lines never are, so wording stays visible to the model. A word
+that the corpus does not hold is spelled in bytes, which is how a guard can tell that it never met the word.
 """
 
 from __future__ import annotations
@@ -59,6 +59,14 @@ def build_tokenizer(corpus: Iterable[str]) -> Tokenizer:
     tokenizer.decoder = decoders.ByteLevel()
     tokenizer.add_special_tokens(list(SPECIAL_TOKENS))
     return tokenizer
+
+
+def token_id(tokenizer: Tokenizer, token: str) -> int:
+    """Return the id of a token that must be there."""
+    number = tokenizer.token_to_id(token)
+    if number is None:
+        raise ValueError(f"the tokenizer lacks {token}")
+    return number
 
 
 def save_tokenizer(tokenizer: Tokenizer, folder: Path, context_length: int) -> None:

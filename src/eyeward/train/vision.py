@@ -83,7 +83,7 @@ def pixel_values(pixels: np.ndarray) -> Tensor:
 
 
 def features_of(tower: SiglipVisionModel, pixels: Tensor) -> Tensor:
-    """Give what the language model receives: the last layer's states before the closing norm, [pictures, tokens, width]."""
+    """Give the last layer's states before the closing norm, [pictures, tokens, width]; the language model reads these."""
     return tower(pixels, output_hidden_states=True).hidden_states[-1]
 
 
@@ -137,6 +137,4 @@ def vision_accuracy(tower: SiglipVisionModel, heads: SceneHeads, pictures: Pictu
 
 
 _FACT_NAMES = sorted({motif.fact or "" for motif in MOTIFS})
-_FACT_OF_KIND = [
-    _FACT_NAMES.index(motif.fact or "") for motif in MOTIFS for _ in product(*motif.slots.values())
-]
+_FACT_OF_KIND = [_FACT_NAMES.index(motif.fact or "") for motif in MOTIFS for _ in product(*motif.slots.values())]
