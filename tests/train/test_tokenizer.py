@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -40,8 +41,9 @@ def test_transformers_reads_the_saved_tokenizer(tmp_path: Path) -> None:
     loaded = AutoTokenizer.from_pretrained(tmp_path)
     text = f"{IMAGE}\nO6: Weapons and Dragons"
     assert loaded(text)["input_ids"] == tokenizer.encode(text).ids
+    turn: Any = {"role": "user", "content": [{"type": "text", "text": "policy\n"}, {"type": "image"}]}
     prompt = loaded.apply_chat_template(
-        [{"role": "user", "content": [{"type": "text", "text": "policy\n"}, {"type": "image"}]}],
+        [turn],
         tokenize=False,
         add_generation_prompt=True,
     )

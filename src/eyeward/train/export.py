@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -22,21 +22,22 @@ def write_checkpoint(
     from transformers import GenerationConfig, LlavaOnevisionForConditionalGeneration
 
     folder.mkdir(parents=True, exist_ok=True)
-    copy = LlavaOnevisionForConditionalGeneration(model.config)
+    config: Any = model.config
+    copy: Any = LlavaOnevisionForConditionalGeneration(model.config)
     copy.load_state_dict(model.state_dict())
     copy.tie_weights()
-    text = model.config.text_config
+    text = config.text_config
     copy.generation_config = GenerationConfig(
         do_sample=False, eos_token_id=text.eos_token_id, pad_token_id=text.pad_token_id, max_new_tokens=200
     )
     copy.to(torch.bfloat16).save_pretrained(folder)
     save_tokenizer(tokenizer, folder, context_length)
-    side = model.config.vision_config.image_size
+    side = config.vision_config.image_size
     settings = {
         "image_processor_type": "LlavaOnevisionImageProcessor",
         "processor_class": "LlavaOnevisionProcessor",
         "size": {"height": side, "width": side},
-        "image_grid_pinpoints": model.config.image_grid_pinpoints,
+        "image_grid_pinpoints": config.image_grid_pinpoints,
         "do_resize": True,
         "resample": 3,
         "do_rescale": True,
@@ -50,8 +51,8 @@ def write_checkpoint(
     (folder / "preprocessor_config.json").write_text(json.dumps(settings, indent=2) + "\n")
     processor = {
         "processor_class": "LlavaOnevisionProcessor",
-        "num_image_tokens": (side // model.config.vision_config.patch_size) ** 2,
-        "vision_feature_select_strategy": model.config.vision_feature_select_strategy,
-        "vision_aspect_ratio": model.config.vision_aspect_ratio,
+        "num_image_tokens": (side // config.vision_config.patch_size) ** 2,
+        "vision_feature_select_strategy": config.vision_feature_select_strategy,
+        "vision_aspect_ratio": config.vision_aspect_ratio,
     }
     (folder / "processor_config.json").write_text(json.dumps(processor, indent=2) + "\n")

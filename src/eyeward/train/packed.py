@@ -7,7 +7,7 @@ causal sequences, and gradients of all suffixes flow into the shared prefix.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -49,8 +49,8 @@ def packed_forward(
     """Run a Qwen2 stack on packed policies.
 
     prefix: embeddings [policies, prefix tokens, width], padded on the right to a common length;
-    prefix_lengths: [policies]; suffix: embeddings [policies, images, suffix tokens, width], padded on the right (harmless:
-    attention is causal); points: [policies, images, points], suffix positions whose attention is returned.
+    prefix_lengths: [policies]; suffix: embeddings [policies, images, suffix tokens, width], padded on the right, which
+    is harmless since attention is causal; points: [policies, images, points], positions whose attention is given.
     """
     policies, prefix_tokens, width = prefix.shape
     images, suffix_tokens = suffix.shape[1], suffix.shape[2]
@@ -76,7 +76,8 @@ def packed_forward(
 
     hidden_p, hidden_s = prefix, suffix.flatten(0, 1)
     log_weights = read_prefix = read_points = prefix.new_empty(0)
-    for number, layer in enumerate(model.layers):
+    layers: Any = model.layers
+    for number, layer in enumerate(layers):
         attention = layer.self_attn
         normed_p, normed_s = layer.input_layernorm(hidden_p), layer.input_layernorm(hidden_s)
         query_p = _rotate(split(attention.q_proj(normed_p)), cos_p, sin_p)

@@ -43,7 +43,7 @@ def worn(image: Image.Image, rng: random.Random) -> Image.Image:
         return image.resize((side, side), Image.Resampling.BILINEAR)
     if kind == "blur":
         return image.filter(ImageFilter.GaussianBlur(rng.uniform(0.4, 1.6)))
-    array = np.asarray(image).astype(np.float32)
+    array = np.asarray(image).astype(np.float64)
     if kind == "noise":
         array = array + np.random.default_rng(rng.getrandbits(32)).normal(0, rng.uniform(4, 20), array.shape)
     elif kind == "posterize":
@@ -97,5 +97,5 @@ def rendered(folder: Path, count: int, first_seed: int, split: str, side: int, w
         raise ValueError(
             f"{folder} holds pictures made with {found}, not {settings}; remove the folder or name another"
         )
-    graphs = tuple(SceneGraph.from_json(line) for line in (folder / "graphs.jsonl").read_text().splitlines())
-    return Pictures(np.load(folder / "pixels.npy", mmap_mode="r"), graphs)
+    lines_read = (folder / "graphs.jsonl").read_text().splitlines()
+    return Pictures(np.load(folder / "pixels.npy", mmap_mode="r"), tuple(map(SceneGraph.from_json, lines_read)))

@@ -6,7 +6,7 @@ import random
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
@@ -65,7 +65,8 @@ class Reader:
 
     def __init__(self, model: LlavaOnevisionForConditionalGeneration, compiled: bool) -> None:
         self.model = model
-        self.heads = ReadingHeads(model.config.text_config.hidden_size)
+        config: Any = model.config
+        self.heads = ReadingHeads(config.text_config.hidden_size)
         self._forward = torch.compile(packed_forward, dynamic=False) if compiled else packed_forward
 
     def losses(self, lesson: Lesson) -> dict[str, Tensor]:

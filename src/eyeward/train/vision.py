@@ -83,7 +83,7 @@ def pixel_values(pixels: np.ndarray) -> Tensor:
 
 
 def features_of(tower: SiglipVisionModel, pixels: Tensor) -> Tensor:
-    """Give the last layer's states before the closing norm, [pictures, tokens, width]; the language model reads these."""
+    """Give what the language model reads: last states before the closing norm, [pictures, tokens, width]."""
     return tower(pixels, output_hidden_states=True).hidden_states[-1]
 
 
