@@ -41,7 +41,7 @@ def resize(image: Image.Image, size: tuple[int, int], filter: Image.Resampling, 
 def _resize_as_torchvision(pixels: Pixels, size: tuple[int, int], mode: str) -> Pixels:
     import torch
 
-    planes = torch.from_numpy(np.ascontiguousarray(pixels.transpose(2, 0, 1)))[None]
+    planes = torch.from_numpy(np.array(pixels.transpose(2, 0, 1), order="C"))[None]
     resized: Any = torch.nn.functional.interpolate(planes, size=size, mode=mode, align_corners=False, antialias=True)
     array: Pixels = resized[0].permute(1, 2, 0).numpy()
     return array
