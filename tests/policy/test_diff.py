@@ -46,6 +46,12 @@ def test_a_reworded_rule_is_not_a_removed_and_an_added_one() -> None:
     assert (change.old, change.new) == ("people who insult someone", "people who mock someone")
 
 
+def test_a_rule_that_changes_its_words_and_its_list_is_another_rule() -> None:
+    one = Policy(name="p", categories=(Category(id="O1", name="Hate", should_not=("people who insult someone",)),))
+    other = Policy(name="p", categories=(Category(id="O1", name="Hate", can=("people who mock someone",)),))
+    assert [change.kind for change in one.diff(other).changes] == [ChangeKind.RULE_REMOVED, ChangeKind.RULE_ADDED]
+
+
 def test_an_added_category_lists_its_rules_and_stance() -> None:
     changes = DEFAULT.without("O9").diff(DEFAULT.non_violating("O9")).changes
     kinds = [change.kind for change in changes]
