@@ -260,6 +260,25 @@ def test_revision_of_a_hub_snapshot_is_its_commit(tmp_path: Path) -> None:
     assert load_checkpoint(folder).revision == "0a" * 20
 
 
+@pytest.mark.parametrize(("name", "revision"), [("owner/guard", None), ("owner/guard@v2", "v2")])
+def test_hub_id_is_fetched_at_its_revision_without_unsafe_formats(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, revision: str | None
+) -> None:
+    folder = tmp_path / "snapshots" / ("1b" * 20)
+    make_checkpoint(folder)
+    asked: list[tuple[str, str | None]] = []
+
+    def fetch(repository: str, *, revision: str | None, allow_patterns: list[str]) -> str:
+        asked.append((repository, revision))
+        assert not {".bin", ".py", ".pt", ".pth"} & {Path(pattern).suffix for pattern in allow_patterns}
+        return str(folder)
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", fetch)
+    checkpoint = load_checkpoint(name)
+    assert asked == [("owner/guard", revision)]
+    assert (checkpoint.folder, checkpoint.revision) == (folder, "1b" * 20)
+
+
 def test_other_model_families_are_pointed_to_a_server(tmp_path: Path) -> None:
     make_checkpoint(tmp_path)
     change_json(tmp_path / "config.json", lambda content: content | {"model_type": "qwen2_5_vl"})
