@@ -79,9 +79,13 @@ class Run:
                 break
 
     def save(self, name: str) -> None:
-        """Write all weights (float32) and the vision heads."""
+        """Write weights in float32 with the heads; after the vision stage only the tower's, the rest being untouched."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        tensors = {f"model.{k}": v for k, v in self.model.state_dict().items() if k != "lm_head.weight"}
+        tensors = {
+            f"model.{k}": v
+            for k, v in self.model.state_dict().items()
+            if k != "lm_head.weight" and (name != "vision" or "vision_tower" in k)
+        }
         tensors |= {f"heads.{k}": v for k, v in self.heads.state_dict().items()}
         if hasattr(self, "reader"):
             tensors |= {f"reader.{k}": v for k, v in self.reader.heads.state_dict().items()}
@@ -97,7 +101,7 @@ class Run:
             for part in ("model", "heads", "reader")
         }
         missing = self.model.load_state_dict(parts["model"], strict=False).missing_keys
-        assert set(missing) <= {"lm_head.weight"}, missing
+        assert name == "vision" or set(missing) <= {"lm_head.weight"}, missing
         self.model.tie_weights()
         self.heads.load_state_dict(parts["heads"])
         if parts["reader"]:

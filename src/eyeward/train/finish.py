@@ -1,0 +1,145 @@
+"""From trained weights to a guard that ships: checkpoint, scope check, calibration, probe images and card."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PIL import Image
+
+from eyeward.engine.rating import Calibration, Platt
+from eyeward.guard.card import EyewardCard, Probe, ScopeSettings, Vocabulary
+from eyeward.guard.scope import fit_scope
+from eyeward.policy import Policy, render
+from eyeward.scenes.paint import paint
+from eyeward.scenes.sample import sample_scene
+from eyeward.scenes.truth import decide
+from eyeward.train.curriculum import choose_policy
+from eyeward.train.pictures import RENDER_SIZE, worn
+from eyeward.verdict import Rating
+
+if TYPE_CHECKING:
+    from eyeward.guard import Guard
+    from eyeward.scenes.graph import SceneGraph
+
+SCOPE_LAYERS = (0, 2, 4, 6)
+SCOPE_IMAGES = 6000
+SCOPE_QUANTILE = 0.985
+"""Share of worn validation scenes that stay in scope."""
+CALIBRATION_POLICIES, CALIBRATION_IMAGES = 150, 10
+PROBE_SEEDS = range(60_000_000, 60_000_006)
+VALIDATION_SEED = 60_001_000
+TRAINED_ON = "drawn policies of eyeward.train.curriculum: the four packs and random variations of them"
+
+
+def base_card(name: str) -> EyewardCard:
+    """Give the card of a model that has no verdicts yet; it is asked in the same words as the guard."""
+    return EyewardCard(name=name, vocabulary=Vocabulary.met_in_training)
+
+
+def finish_guard(folder: Path, name: str) -> EyewardCard:
+    """Fit scope check and calibration for the checkpoint in `folder`, add probe images, and write its card."""
+    from eyeward.guard import load_guard
+
+    card = base_card(name).model_copy(update={"training_policies": (TRAINED_ON,), "scope": fit_scope_of(folder)})
+    card.write(folder)
+    guard = load_guard(str(folder), self_check="off")
+    card = card.model_copy(update={"calibration": Calibration(default=fit_calibration(guard))})
+    card.write(folder)
+    guard = load_guard(str(folder), self_check="off")
+    card = card.model_copy(update={"probes": make_probes(guard, folder)})
+    card.write(folder)
+    load_guard(str(folder))
+    return card
+
+
+def scene_picture(graph: SceneGraph, wear: bool) -> Image.Image:
+    """Draw a scene as a file would hold it, worn or not."""
+    image = paint(graph, RENDER_SIZE)
+    return worn(image, random.Random(f"finish {graph.seed}")) if wear else image
+
+
+def fit_scope_of(folder: Path) -> ScopeSettings:
+    """Fit the scope check on training scenes, half of them worn, and place its threshold on validation scenes."""
+    features = scope_features(
+        folder, [scene_picture(sample_scene(n, "train"), n % 2 == 0) for n in range(SCOPE_IMAGES)]
+    )
+    check = fit_scope(features)
+    held_out = [
+        scene_picture(sample_scene(VALIDATION_SEED + n, "validation"), n % 4 != 0) for n in range(SCOPE_IMAGES // 4)
+    ]
+    distances = [check.distance(row) for row in scope_features(folder, held_out)]
+    settings = ScopeSettings(layers=SCOPE_LAYERS, threshold=float(np.quantile(distances, SCOPE_QUANTILE)))
+    check.save(folder / settings.file)
+    return settings
+
+
+def scope_features(folder: Path, images: Sequence[Image.Image]) -> np.ndarray:
+    """Give the pooled vision states of images, [images, layers x width], as the engine computes them."""
+    import torch
+
+    from eyeward.engine.local.checkpoint import load_checkpoint
+    from eyeward.engine.local.image_features import encode_images_and_layers
+    from eyeward.engine.local.preparation import prepare_image
+
+    loaded = load_checkpoint(folder, dtype=torch.float32, device="cpu")
+    rows = []
+    with torch.inference_mode():
+        for start in range(0, len(images), 64):
+            prepared = [prepare_image(image, loaded.preparation) for image in images[start : start + 64]]
+            rows.append(encode_images_and_layers(loaded.model, prepared, SCOPE_LAYERS)[1].numpy())
+    return np.concatenate(rows)
+
+
+def fit_calibration(guard: Guard) -> Platt:
+    """Fit Platt scaling on validation scenes under random policies (Platt 1999; Newton's method)."""
+    from eyeward.guard import Request
+
+    rng = random.Random("calibration")
+    requests, unsafe = [], []
+    for place in range(CALIBRATION_POLICIES):
+        policy, wording = choose_policy(rng)
+        asked = policy.model_copy(update={"verbatim": render(policy, wording).text})
+        for number in range(CALIBRATION_IMAGES):
+            graph = sample_scene(VALIDATION_SEED + 100_000 + place * CALIBRATION_IMAGES + number, "validation")
+            requests.append(Request(scene_picture(graph, wear=False), asked))
+            unsafe.append(decide(graph, policy).rating is Rating.Unsafe)
+    raw = [verdict.p_unsafe_raw for verdict in guard.assess_requests(requests)]
+    pairs = [(p, u) for p, u in zip(raw, unsafe, strict=True) if p is not None]
+    return platt(np.array([p for p, _ in pairs]), np.array([u for _, u in pairs]))
+
+
+def platt(probabilities: np.ndarray, unsafe: np.ndarray, steps: int = 50) -> Platt:
+    """Fit `scale * log_odds + shift` to outcomes, with Platt's smoothed targets."""
+    clipped = np.clip(probabilities, 1e-6, 1 - 1e-6)
+    inputs = np.stack((np.log(clipped / (1 - clipped)), np.ones_like(clipped)), axis=1)
+    positives, negatives = unsafe.sum(), (~unsafe).sum()
+    targets = np.where(unsafe, (positives + 1) / (positives + 2), 1 / (negatives + 2))
+    weights = np.array([1.0, 0.0])
+    for _ in range(steps):
+        fitted = 1 / (1 + np.exp(-inputs @ weights))
+        gradient = inputs.T @ (fitted - targets)
+        hessian = (inputs * (fitted * (1 - fitted))[:, None]).T @ inputs + 1e-3 * np.eye(2)
+        weights = weights - np.clip(np.linalg.solve(hessian, gradient), -0.5, 0.5)
+    return Platt(scale=float(max(weights[0], 0.05)), shift=float(weights[1]))
+
+
+def make_probes(guard: Guard, folder: Path) -> tuple[Probe, ...]:
+    """Keep a few validation scenes with what the guard says of them, for the check at every load."""
+    (folder / "probes").mkdir(exist_ok=True)
+    probes = []
+    for seed in PROBE_SEEDS:
+        graph = sample_scene(seed, "validation")
+        image = paint(graph, 112)
+        name = f"probes/{graph.motif}.png"
+        image.save(folder / name, optimize=True)
+        verdict = guard.assess(folder / name, Policy.load("default"), explain=False)
+        if verdict.rating in (Rating.Safe, Rating.Unsafe) and verdict.p_unsafe_raw is not None:
+            assert verdict.rating is not None and verdict.category is not None
+            probes.append(
+                Probe(image=name, rating=verdict.rating, category=verdict.category, p_unsafe_raw=verdict.p_unsafe_raw)
+            )
+    return tuple(probes)
