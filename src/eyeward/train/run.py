@@ -79,7 +79,7 @@ class Run:
                 break
 
     def save(self, name: str) -> None:
-        """Write weights in float32 with the heads; after the vision stage only the tower's, the rest being untouched."""
+        """Write weights (float32) and heads; after the vision stage only the tower's, the rest being untouched."""
         self.folder.mkdir(parents=True, exist_ok=True)
         tensors = {
             f"model.{k}": v
