@@ -62,6 +62,8 @@ class Note(StrEnum):
     reduced_to_8_bit = "reduced_to_8_bit"
     converted_cmyk = "converted_cmyk"
     hash_match = "hash_match"
+    policy_words_unknown = "policy_words_unknown"
+    rationale_cut = "rationale_cut"
 
 
 class _Record(BaseModel):

@@ -15,8 +15,6 @@ from torch.nn import functional
 from transformers import AttentionInterface
 
 NAME = "eyeward_shared_prefix"
-_MOST_SCORES = 64_000_000
-"""Attention scores held at once; more are computed in slices of rows."""
 
 
 @dataclass
@@ -41,14 +39,17 @@ class Memory:
         """Tokens that each row has of its own, padding included."""
 
     def append(self, layer: int, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
-        """Add new keys and values [rows, key heads, tokens, size] of a layer and return all of the rows' own."""
+        """Add new keys and values [rows, key heads, tokens, size] of a layer and return all that the rows may see."""
         if layer >= len(self._own):
             self._own.append((key, value))
+        else:
+            past_key, past_value = self._own[layer]
+            key, value = torch.cat((past_key, key), dim=2), torch.cat((past_value, value), dim=2)
+            self._own[layer] = key, value
+        if self.prefix is None:
             return key, value
-        past_key, past_value = self._own[layer]
-        both = torch.cat((past_key, key), dim=2), torch.cat((past_value, value), dim=2)
-        self._own[layer] = both
-        return both
+        before_key, before_value = (x.expand(key.shape[0], -1, -1, -1) for x in self.prefix.layers[layer])
+        return torch.cat((before_key, key), dim=2), torch.cat((before_value, value), dim=2)
 
     def keep_rows(self, rows: Tensor) -> None:
         """Drop all rows but these."""
@@ -73,51 +74,24 @@ def shared_prefix_attention(
 ) -> tuple[Tensor, None]:
     """Attend from query [rows, heads, tokens, size] to the prefix and to the rows' own keys; one softmax over both.
 
-    `mask` is added to the scores on the own part: [rows or 1, tokens, own tokens]. Without it the rows are causal and
+    `mask` is added to the scores: [rows or 1, 1, tokens, prefix and own tokens]. Without it the rows are causal and
     have nothing behind them.
     """
-    scale = query.shape[-1] ** -0.5 if scaling is None else scaling
-    own_key, own_value = (key, value) if memory is None else memory.append(int(module.layer_idx), key, value)  # type: ignore[arg-type]
-    if mask is None:
-        out = functional.scaled_dot_product_attention(
-            query, own_key, own_value, is_causal=True, scale=scale, enable_gqa=query.shape[1] != own_key.shape[1]
-        )
-        return out.transpose(1, 2), None
-    prefix = None if memory is None or memory.prefix is None else memory.prefix.layers[int(module.layer_idx)]  # type: ignore[arg-type]
-    rows, heads, tokens, _size = query.shape
-    behind = own_key.shape[2] + (0 if prefix is None else prefix[0].shape[2])
-    at_once = max(1, _MOST_SCORES // (heads * tokens * behind))
-    outs = [
-        _attend(
-            query[start : start + at_once] * scale,
-            own_key[start : start + at_once],
-            own_value[start : start + at_once],
-            mask if mask.shape[0] == 1 else mask[start : start + at_once],
-            prefix,
-        )
-        for start in range(0, rows, at_once)
-    ]
-    return outs[0] if len(outs) == 1 else torch.cat(outs), None
-
-
-def _attend(query: Tensor, key: Tensor, value: Tensor, mask: Tensor, prefix: tuple[Tensor, Tensor] | None) -> Tensor:
+    if memory is not None:
+        layer = module.layer_idx
+        assert isinstance(layer, int)
+        key, value = memory.append(layer, key, value)
     rows, heads, tokens, size = query.shape
-    key_heads = key.shape[1]
-    groups = heads // key_heads
-    query = query.reshape(rows, key_heads, groups * tokens, size)
-    own = (query @ key.mT).unflatten(2, (groups, tokens)) + mask[:, None, None]
-    own = own.flatten(2, 3)
-    if prefix is None:
-        out = own.softmax(-1, dtype=torch.float32).to(value.dtype) @ value
-        return out.unflatten(2, (groups, tokens)).flatten(1, 2).transpose(1, 2)
-    before_key, before_value = prefix[0][0], prefix[1][0]
-    length = before_key.shape[1]
-    together = query.transpose(0, 1).reshape(key_heads, rows * groups * tokens, size)
-    before = (together @ before_key.mT).view(key_heads, rows, groups * tokens, length).transpose(0, 1)
-    weights = torch.cat((before, own), dim=-1).softmax(-1, dtype=torch.float32).to(value.dtype)
-    to_prefix = weights[..., :length].transpose(0, 1).reshape(key_heads, rows * groups * tokens, length) @ before_value
-    out = to_prefix.view(key_heads, rows, groups * tokens, size).transpose(0, 1) + weights[..., length:] @ value
-    return out.unflatten(2, (groups, tokens)).flatten(1, 2).transpose(1, 2)
+    groups = heads // key.shape[1]
+    if mask is None:
+        key, value = (x.repeat_interleave(groups, dim=1) if groups > 1 else x for x in (key, value))
+        out = functional.scaled_dot_product_attention(query, key, value, is_causal=True, scale=scaling)
+        return out.transpose(1, 2), None
+    if groups > 1:  # heads that share keys become more queries of one head, so that keys are not repeated
+        query = query.reshape(rows, key.shape[1], groups * tokens, size)
+        mask = mask.repeat(1, 1, groups, 1)
+    out = functional.scaled_dot_product_attention(query, key, value, attn_mask=mask, scale=scaling)
+    return out.reshape(rows, heads, tokens, size).transpose(1, 2), None
 
 
 AttentionInterface.register(NAME, shared_prefix_attention)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -57,17 +57,19 @@ class Decoder:
         self._language = model.model.language_model
         self._language.config._attn_implementation = NAME
         self._embed = model.get_input_embeddings()
-        self._head = model.get_output_embeddings()
+        head: Any = model.get_output_embeddings()
+        self._weight: Tensor = head.weight
+        self._bias: Tensor | None = head.bias
         self._tokens = tokens
-        self._device = self._embed.weight.device
-        self._dtype = self._embed.weight.dtype
+        self._device = self._weight.device
+        self._dtype = self._weight.dtype
 
     def prefix(self, runs: Sequence[tuple[int, ...] | Tensor]) -> Prefix:
         """Compute the keys and values of text and image features [tokens, width]."""
         if not runs:
             return Prefix()
         memory = Memory(None)
-        parts = [run if isinstance(run, Tensor) else self._embed(self._ids([run])[0]) for run in runs]
+        parts = [run if isinstance(run, Tensor) else self._embed(self._ids(run)) for run in runs]
         embeddings = torch.cat([part.to(self._dtype) for part in parts])[None]
         positions = torch.arange(embeddings.shape[1], device=self._device)[None]
         self._run(embeddings, positions, memory, None)
@@ -98,7 +100,7 @@ class Decoder:
                 answers[written] = answer
         return answers
 
-    def _ids(self, rows: Sequence[Sequence[int]]) -> Tensor:
+    def _ids(self, rows: Sequence[int] | Sequence[Sequence[int]]) -> Tensor:
         return torch.tensor(rows, device=self._device)
 
     def _run(self, embeddings: Tensor, positions: Tensor, memory: Memory, mask: Tensor | None) -> Tensor:
@@ -139,10 +141,10 @@ class Decoder:
                     picture = row.pictures[run.index]
                     embeddings[number, place : place + len(picture)] = picture.to(embeddings.dtype)
                     place += len(picture)
-        mask = self._mask(rows, lengths, total)
+        mask = self._mask(behind, rows, lengths, total)
         return self._run(embeddings, positions.to(self._device), memory, mask)
 
-    def _mask(self, rows: Sequence[Row], lengths: Sequence[int], total: int) -> Tensor:
+    def _mask(self, behind: int, rows: Sequence[Row], lengths: Sequence[int], total: int) -> Tensor:
         made: dict[tuple[int, tuple[int, ...]], Tensor] = {}
         masks = []
         for row, length in zip(rows, lengths, strict=True):
@@ -151,7 +153,13 @@ class Decoder:
                 made[key] = tree_mask(*key, total)
             masks.append(made[key])
         stacked = torch.stack(masks) if len(made) > 1 else masks[0][None]
-        return _additive(stacked.to(self._device), self._dtype)
+        return self._additive(stacked, behind)
+
+    def _additive(self, own: Tensor, behind: int) -> Tensor:
+        """Turn who may see whom [rows or 1, tokens, own tokens] into numbers to add, the visible prefix before them."""
+        mask = torch.zeros(own.shape[0], 1, own.shape[1], behind + own.shape[2], dtype=self._dtype, device=self._device)
+        mask[:, 0, :, behind:].masked_fill_(~own.to(self._device), BLOCKED)
+        return mask
 
     def _scores(self, hidden: Tensor, rows: Sequence[Row], lengths: Sequence[int]) -> list[list[float] | None]:
         """Return the log-probability of every leaf, per row; they add up to one. None where a number is not finite."""
@@ -179,9 +187,9 @@ class Decoder:
 
     def _logits(self, states: Tensor, options: Sequence[int] | None = None) -> Tensor:
         """Score tokens after states [rows, width], in float32."""
-        weight, bias = self._head.weight, self._head.bias
+        weight, bias = self._weight, self._bias
         if options is not None:
-            chosen = self._ids([options])[0]
+            chosen = self._ids(options)
             weight, bias = weight[chosen], None if bias is None else bias[chosen]
         logits: Tensor = states.to(weight.dtype) @ weight.T if options is None else states.float() @ weight.float().T
         return logits.float() if bias is None else logits.float() + bias.float()
@@ -195,7 +203,7 @@ class Decoder:
         memory: Memory,
         answers: Sequence[RawAnswer],
     ) -> list[tuple[int, RawAnswer]]:
-        memory.keep_rows(self._ids([[w.row for w in writing]])[0])
+        memory.keep_rows(self._ids([w.row for w in writing]))
         usable = torch.zeros(len(writing), memory.length, dtype=torch.bool, device=self._device)
         for n, w in enumerate(writing):
             usable[n, : lengths[w.row]] = True
@@ -208,7 +216,7 @@ class Decoder:
         ids = self._ids([[*chain, *[0] * (longest - len(chain))] for chain in chains])
         causal = (steps[:, None] >= steps).expand(len(writing), -1, -1)
         mask = torch.cat((usable[:, None].expand(-1, longest, -1), causal), dim=2)
-        hidden = self._run(self._embed(ids), position + steps, memory, _additive(mask, self._dtype))
+        hidden = self._run(self._embed(ids), position + steps, memory, self._additive(mask, behind))
         usable = torch.cat((usable, real), dim=1)
         ends = real.sum(1)
         position = position[:, 0] + ends
@@ -224,7 +232,7 @@ class Decoder:
                 else:
                     done.append((w.row, finished))
             if len(going) < len(writing):
-                kept = self._ids([going])[0].long()
+                kept = self._ids(going).long()
                 writing = [writing[n] for n in going]
                 memory.keep_rows(kept)
                 usable, position = usable[kept], position[kept]
@@ -232,7 +240,7 @@ class Decoder:
                 break
             ids = self._ids([[w.tokens[-1]] for w in writing])
             usable = torch.cat((usable, usable.new_ones(len(writing), 1)), dim=1)
-            states = self._run(self._embed(ids), position[:, None], memory, _additive(usable[:, None], self._dtype))[
+            states = self._run(self._embed(ids), position[:, None], memory, self._additive(usable[:, None], behind))[
                 :, -1
             ]
             position = position + 1
@@ -369,10 +377,6 @@ def slot_scores(tree: AnswerTree, scores: Sequence[float]) -> tuple[SlotScores, 
 
 def _own_length(row: Row) -> int:
     return sum(len(run) if isinstance(run, tuple) else len(row.pictures[run.index]) for run in row.layout.own)
-
-
-def _additive(allowed: Tensor, dtype: torch.dtype) -> Tensor:
-    return torch.zeros(allowed.shape, dtype=dtype, device=allowed.device).masked_fill_(~allowed, BLOCKED)
 
 
 def _not_finite() -> Failure:

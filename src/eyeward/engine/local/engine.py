@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -13,8 +13,9 @@ from eyeward.engine.local.checkpoint import LoadedCheckpoint
 from eyeward.engine.local.decoding import Decoder, Row
 from eyeward.engine.local.image_features import encode_images_and_layers
 from eyeward.engine.local.preparation import prepare_image
-from eyeward.engine.local.tokens import Layout, PromptTokens, Recent
+from eyeward.engine.local.tokens import Layout, PromptTokens
 from eyeward.engine.protocol import Capabilities, ImageSegment, Prompt, RawAnswer
+from eyeward.engine.recent import Recent
 from eyeward.errors import CheckpointError, ErrorType
 from eyeward.verdict import Failure
 
@@ -42,7 +43,7 @@ class LocalEngine:
         self.tokens = PromptTokens(checkpoint.tokenizer, checkpoint.image_token_id)
         self._decoder = Decoder(checkpoint.model, self.tokens)
         self._prefixes: Recent[tuple[tuple[int, ...] | ImageSegment, ...], Prefix] = Recent(REMEMBERED_PREFIXES)
-        text = checkpoint.model.config.text_config
+        text: Any = checkpoint.model.config.text_config
         length = int(text.max_position_embeddings)
         window = getattr(text, "sliding_window", None)
         if window is not None and window < length and getattr(text, "use_sliding_window", True):
@@ -56,21 +57,25 @@ class LocalEngine:
 
     def judge(self, prompts: Sequence[Prompt]) -> Iterator[RawAnswer]:
         """Yield one answer per prompt, in order; what goes wrong is in the answer."""
+        seen: dict[int, _Seen] = {}
         for start in range(0, len(prompts), self._batch_size):
-            yield from self._judge_batch(prompts[start : start + self._batch_size])
+            batch = prompts[start : start + self._batch_size]
+            yield from self._judge_batch(batch, seen)
+            coming = {id(image) for prompt in prompts[start + self._batch_size :] for image in prompt.images}
+            seen = {key: value for key, value in seen.items() if key in coming}
 
-    def _judge_batch(self, prompts: Sequence[Prompt]) -> list[RawAnswer]:
+    def _judge_batch(self, prompts: Sequence[Prompt], seen: dict[int, _Seen]) -> list[RawAnswer]:
         try:
             with torch.inference_mode():
-                return self._answers(prompts)
+                self._see(prompts, seen)
+                return self._answers(prompts, seen)
         except Exception as error:
             if len(prompts) > 1:
-                return [answer for prompt in prompts for answer in self._judge_batch([prompt])]
+                return [answer for prompt in prompts for answer in self._judge_batch([prompt], seen)]
             return [RawAnswer(error=_failure(error))]
 
-    def _answers(self, prompts: Sequence[Prompt]) -> list[RawAnswer]:
+    def _answers(self, prompts: Sequence[Prompt], seen: dict[int, _Seen]) -> list[RawAnswer]:
         layouts = [self.tokens.layout(prompt) for prompt in prompts]
-        seen = self._see(prompts)
         answers: list[RawAnswer | None] = [None] * len(prompts)
         groups: dict[tuple[object, ...], list[int]] = {}
         for number, (prompt, layout) in enumerate(zip(prompts, layouts, strict=True)):
@@ -94,21 +99,23 @@ class LocalEngine:
         assert all(answer is not None for answer in answers)
         return [answer for answer in answers if answer is not None]
 
-    def _see(self, prompts: Sequence[Prompt]) -> dict[int, _Seen]:
-        """Run the vision tower once over each image of a batch; images are told apart by identity."""
-        images: dict[int, Image.Image] = {id(image): image for prompt in prompts for image in prompt.images}
+    def _see(self, prompts: Sequence[Prompt], seen: dict[int, _Seen]) -> None:
+        """Run the vision tower once over each new image; images are told apart by identity."""
+        images: dict[int, Image.Image] = {
+            id(image): image for prompt in prompts for image in prompt.images if id(image) not in seen
+        }
         layers = {prompt.feature_layers for prompt in prompts if prompt.feature_layers}
         if len(layers) > 1:
             raise ValueError("prompts of one batch ask for different vision layers")
         if not images:
-            return {}
+            return
         config = self._checkpoint.preparation
         prepared = [prepare_image(image, config) for image in images.values()]
         tokens, states = encode_images_and_layers(
             self._checkpoint.model, prepared, next(iter(layers)) if layers else ()
         )
         features = states.tolist() if layers else [[]] * len(prepared)
-        return {key: _Seen(t, tuple(f)) for key, t, f in zip(images, tokens, features, strict=True)}
+        seen.update({key: _Seen(t, tuple(f)) for key, t, f in zip(images, tokens, features, strict=True)})
 
     def _prefix(self, prompt: Prompt, layout: Layout, seen: dict[int, _Seen]) -> Prefix:
         texts = [run for run in layout.shared if isinstance(run, tuple)]

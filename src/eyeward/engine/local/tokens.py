@@ -3,37 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections import OrderedDict
-from collections.abc import Callable, Hashable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
+
+from tokenizers import Tokenizer, decoders
 
 from eyeward.engine.local.trie import AnswerTree, build_tree
 from eyeward.engine.protocol import AnswerForm, ImageSegment, Prompt, Segment, TextSegment
+from eyeward.engine.recent import Recent
+from eyeward.errors import CheckpointError
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerFast
-
-Key = TypeVar("Key", bound=Hashable)
-Value = TypeVar("Value")
-
-
-class Recent(OrderedDict[Key, Value]):
-    """The values of the keys used last."""
-
-    def __init__(self, most: int) -> None:
-        super().__init__()
-        self._most = most
-
-    def get_or_make(self, key: Key, make: Callable[[], Value]) -> Value:
-        """Return the value of a key, made now if it is not here."""
-        if key in self:
-            self.move_to_end(key)
-            return self[key]
-        value = self[key] = make()
-        if len(self) > self._most:
-            self.popitem(last=False)
-        return value
+    from transformers import PreTrainedTokenizerBase
 
 
 @dataclass(frozen=True)
@@ -50,8 +31,11 @@ class Layout:
 class PromptTokens:
     """Cuts prompts and answers into tokens."""
 
-    def __init__(self, tokenizer: PreTrainedTokenizerFast, image_token_id: int) -> None:
-        self._backend = tokenizer.backend_tokenizer
+    def __init__(self, tokenizer: PreTrainedTokenizerBase, image_token_id: int) -> None:
+        backend = getattr(tokenizer, "backend_tokenizer", None)
+        if not isinstance(backend, Tokenizer):
+            raise CheckpointError("This checkpoint has no tokenizer.json; convert its tokenizer to a fast one first.")
+        self._backend = backend
         self._bos = str(tokenizer.bos_token) if tokenizer.bos_token else None
         self._image_token_id = image_token_id
         self._image_token = str(self._backend.id_to_token(image_token_id))
@@ -83,6 +67,22 @@ class PromptTokens:
         before = self.ids(context)
         both = self.ids(context + answer)
         return both[len(before) :] if both[: len(before)] == before else self.ids(answer)
+
+    def unknown_words(self, text: str) -> tuple[str, ...]:
+        """Name the words of a text that the tokenizer can only spell in bytes."""
+        encoding = self._backend.encode(text, add_special_tokens=False)
+        pieces: dict[int, list[int]] = {}
+        for place, word in enumerate(encoding.word_ids):
+            if word is not None:
+                pieces.setdefault(word, []).append(place)
+        spelling = self.spelling()
+        unknown = []
+        for places in pieces.values():
+            spelled = [spelling[encoding.ids[place]] for place in places]
+            if len(places) > 1 and all(piece is not None and len(piece) == 1 for piece in spelled):
+                start, end = encoding.offsets[places[0]][0], encoding.offsets[places[-1]][1]
+                unknown.append(text[start:end].strip())
+        return tuple(dict.fromkeys(unknown))
 
     def spelling(self) -> list[bytes | None]:
         """Return the bytes that each token stands for; None for tokens that are no text."""
@@ -136,10 +136,7 @@ def _cut(segments: tuple[Segment, ...], shared: int, runs: list[tuple[int, ...] 
     return count
 
 
-def _spell(backend: object, special: set[int]) -> list[bytes | None]:
-    from tokenizers import Tokenizer, decoders
-
-    assert isinstance(backend, Tokenizer)
+def _spell(backend: Tokenizer, special: set[int]) -> list[bytes | None]:
     of_character = _bytes_of_characters() if isinstance(backend.decoder, decoders.ByteLevel) else None
     spelling: list[bytes | None] = [None] * backend.get_vocab_size(with_added_tokens=True)
     for token, number in backend.get_vocab(with_added_tokens=True).items():

@@ -1,0 +1,127 @@
+"""`eyeward.json`: what a checkpoint says about how it wants to be asked and how far it may be trusted."""
+
+from __future__ import annotations
+
+import re
+from enum import StrEnum
+from pathlib import Path
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from eyeward.engine.rating import Calibration
+from eyeward.errors import CheckpointError
+from eyeward.guard.forms import COMPACT, PUBLISHED_2024_ANSWER, PUBLISHED_2025_ANSWER, AnswerWording
+from eyeward.policy import EYEWARD, PUBLISHED_2024, PUBLISHED_2025, PromptWording
+from eyeward.verdict import Rating
+
+FILE_NAME = "eyeward.json"
+
+_FIRST_FORM = re.compile(r"v1[._][01]|LlavaGuard-(?:7B|13B|34B)(?:-hf)?$", re.IGNORECASE)
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class PromptOrder(StrEnum):
+    """What stands first in the prompt; the part that stands first is computed once for many of the other."""
+
+    policy_first = "policy_first"
+    image_first = "image_first"
+
+
+class Vocabulary(StrEnum):
+    """Which words a guard can read."""
+
+    any = "any"
+    """All of them: the tokenizer was made from the world's text."""
+    met_in_training = "met_in_training"
+    """Those that are tokens; a word that is spelled in bytes was never met."""
+
+
+class ScopeSettings(_Record):
+    """Where the scope check of a checkpoint lies and what it looks at."""
+
+    file: str = "scope.safetensors"
+    layers: tuple[int, ...]
+    """Vision layers whose pooled states are compared; 0 is the embeddings."""
+    threshold: float = Field(gt=0.0)
+    """Distance above which an image is out of scope."""
+
+
+class Probe(_Record):
+    """An image in the checkpoint, with the answer that the checkpoint gave when it was made."""
+
+    image: str
+    """Path inside the folder."""
+    policy: str | None = None
+    """A pack, or the YAML text of a policy; None for the pack `default`."""
+    rating: Rating
+    category: str
+    p_unsafe_raw: float = Field(ge=0.0, le=1.0)
+
+
+class EyewardCard(_Record):
+    """Everything about a checkpoint that its weights do not say."""
+
+    name: str
+    """What verdicts call the model."""
+    profile: str = "llavaguard"
+    answer: AnswerWording = COMPACT
+    order: PromptOrder = PromptOrder.policy_first
+    wording: PromptWording = EYEWARD
+    after_policy: str = "\n"
+    """Text between the policy and what follows it."""
+    vocabulary: Vocabulary = Vocabulary.any
+    training_policies: tuple[str, ...] = ()
+    """Hashes of the policies that training used, where they can be listed; or a sentence that says how they vary."""
+    calibration: Calibration = Calibration()
+    threshold: float = Field(default=0.5, ge=0.0, le=1.0)
+    review_band: tuple[float, float] | None = None
+    scope: ScopeSettings | None = None
+    probes: tuple[Probe, ...] = ()
+    probe_tolerance: float = Field(default=0.05, gt=0.0, le=1.0)
+    """How far `p_unsafe_raw` of a probe may be from the stored one, on another machine or in another precision."""
+
+    @model_validator(mode="after")
+    def _names_files_inside_the_folder(self) -> Self:
+        names = [probe.image for probe in self.probes] + ([self.scope.file] if self.scope else [])
+        outside = [name for name in names if Path(name).is_absolute() or ".." in Path(name).parts]
+        if outside:
+            raise ValueError(f"{outside[0]!r} lies outside of the checkpoint's folder")
+        return self
+
+    @classmethod
+    def read(cls, folder: Path, name: str) -> EyewardCard:
+        """Read a folder's card; a checkpoint without one is taken for a published LlavaGuard of the year in its name.
+
+        Raises:
+            CheckpointError: when the file is there and cannot be read.
+        """
+        file = folder / FILE_NAME
+        if not file.is_file():
+            return published_card(name)
+        try:
+            return cls.model_validate_json(file.read_text(encoding="utf-8"))
+        except (OSError, ValueError, ValidationError) as error:
+            raise CheckpointError(f"{file} is not the card of a guard: {error}") from error
+
+    def write(self, folder: Path) -> None:
+        """Write the card into a checkpoint's folder."""
+        (folder / FILE_NAME).write_text(self.model_dump_json(indent=2) + "\n", encoding="utf-8")
+
+
+def published_card(name: str) -> EyewardCard:
+    """Return the card of a released LlavaGuard checkpoint: image first, four-space JSON.
+
+    The checkpoints v1.0 and v1.1, told by their names, answer in the form of 2024.
+    """
+    first = _FIRST_FORM.search(name) is not None
+    return EyewardCard(
+        name=name,
+        answer=PUBLISHED_2024_ANSWER if first else PUBLISHED_2025_ANSWER,
+        order=PromptOrder.image_first,
+        wording=PUBLISHED_2024 if first else PUBLISHED_2025,
+        after_policy="",
+    )

@@ -1,0 +1,124 @@
+"""Guards by name: those that ship inside, folders, and checkpoints on the Hub."""
+
+from __future__ import annotations
+
+import warnings
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from eyeward.engine.rating import RatingRule
+from eyeward.errors import CheckpointError, SelfCheckFailed, UsageError
+from eyeward.guard.card import EyewardCard
+from eyeward.guard.forms import CATEGORY, RATING
+from eyeward.guard.guard import Guard
+from eyeward.guard.llavaguard import Message, ModelText
+from eyeward.guard.profile import find_profile
+from eyeward.guard.scope import ScopeCheck
+from eyeward.verdict import ModelRef, Rating
+
+if TYPE_CHECKING:
+    import torch
+
+    from eyeward.engine.local.checkpoint import LoadedCheckpoint
+    from eyeward.engine.local.engine import LocalEngine
+
+SelfCheck = Literal["refuse", "warn", "off"]
+
+WEIGHTS = Path(__file__).parent / "weights"
+"""Guards that ship inside, one folder each."""
+
+
+def packaged_guards() -> dict[str, Path]:
+    """Return the guards that ship inside, by name."""
+    if not WEIGHTS.is_dir():
+        return {}
+    return {folder.name: folder for folder in sorted(WEIGHTS.iterdir()) if (folder / "config.json").is_file()}
+
+
+def load_guard(
+    name: str | PathLike[str],
+    engine: Literal["auto", "local"] = "auto",
+    device: str | torch.device = "auto",
+    dtype: str | torch.dtype = "auto",
+    self_check: SelfCheck = "refuse",
+) -> Guard:
+    """Load a guard: one that ships inside (`mini`), a folder, or a Hub id (`owner/name`, `owner/name@revision`).
+
+    It is checked at once that it answers as it did when it was made; `warn` only says what is wrong, `off` is for
+    random weights.
+
+    Raises:
+        CheckpointError: when there is no such checkpoint or its parts do not fit together.
+        SelfCheckFailed: when it loads and answers otherwise than it should.
+        MissingExtra: when PyTorch or transformers are not installed.
+        UsageError: when an argument has a value that it cannot have.
+    """
+    if engine not in ("auto", "local"):
+        raise UsageError(f"There is no engine {engine!r}; use 'auto' or 'local'.")
+    if self_check not in ("refuse", "warn", "off"):
+        raise UsageError(f"self_check is 'refuse', 'warn' or 'off', not {self_check!r}.")
+    from eyeward.engine.local.checkpoint import load_checkpoint
+    from eyeward.engine.local.engine import LocalEngine
+    from eyeward.guard.self_check import faults
+
+    inside = packaged_guards().get(str(name))
+    try:
+        checkpoint = load_checkpoint(inside or name, dtype=dtype, device=device)
+    except CheckpointError as error:
+        if Path(name).exists() or "/" in str(name):
+            raise
+        shipped = ", ".join(packaged_guards()) or "none"
+        raise CheckpointError(
+            f"There is no guard {str(name)!r}. Guards that ship inside: {shipped}. Others are named by their folder or "
+            "by their id on the Hub (owner/name)."
+        ) from error
+    card = EyewardCard.read(checkpoint.folder, Path(name).name if Path(name).is_dir() else str(name))
+    local = LocalEngine(checkpoint)
+    guard = assemble(card, checkpoint, local)
+    if self_check != "off":
+        found = faults(guard, card, checkpoint)
+        if found and self_check == "refuse":
+            raise SelfCheckFailed(f"The guard {card.name!r} does not pass its self check: {' '.join(found)}")
+        for fault in found:
+            warnings.warn(f"The guard {card.name!r} does not pass its self check: {fault}", stacklevel=2)
+    return guard
+
+
+def assemble(card: EyewardCard, checkpoint: LoadedCheckpoint, engine: LocalEngine) -> Guard:
+    """Put the parts of a guard together."""
+    text = ModelText(
+        chat=lambda messages: _render_chat(checkpoint, messages),
+        image_token=checkpoint.image_token,
+        special_tokens=engine.tokens.special_tokens,
+        unknown_words=engine.tokens.unknown_words,
+    )
+    return Guard(
+        engine=engine,
+        profile=find_profile(card.profile)(card, text),
+        model=ModelRef(name=card.name, revision=checkpoint.revision, engine="local"),
+        rule=RatingRule(
+            slot=RATING,
+            positive=Rating.Unsafe.value,
+            negative=Rating.Safe.value,
+            threshold=card.threshold,
+            band=card.review_band,
+            category_slot=CATEGORY,
+            calibration=card.calibration,
+        ),
+        scope=ScopeCheck.load(checkpoint.folder / card.scope.file) if card.scope else None,
+        scope_threshold=card.scope.threshold if card.scope else None,
+    )
+
+
+def _render_chat(checkpoint: LoadedCheckpoint, messages: list[Message]) -> str:
+    if checkpoint.chat_template is None:
+        raise CheckpointError(
+            f"{checkpoint.folder} has no chat template, and a wrong one gives wrong verdicts; copy chat_template.jinja "
+            "or chat_template.json from the page of the checkpoint."
+        )
+    tokenizer: Any = checkpoint.tokenizer
+    rendered = tokenizer.apply_chat_template(
+        messages, chat_template=checkpoint.chat_template, tokenize=False, add_generation_prompt=True
+    )
+    return str(rendered)
