@@ -15,7 +15,10 @@ from eyeward.scenes.facts import Context
 from eyeward.train.base_lessons import base_answer, base_question, choose_question
 from eyeward.train.corpus import corpus
 from eyeward.train.curriculum import choose_policy
+from eyeward.train.export import write_checkpoint
+from eyeward.train.finish import base_card, finish_guard
 from eyeward.train.lessons import Speller, collate, policy_answer, policy_question
+from eyeward.train.model_card import base_readme, guard_readme
 from eyeward.train.pictures import Pictures, rendered
 from eyeward.train.reading import Lesson, Reader, train_reader
 from eyeward.train.tokenizer import END_OF_TEXT, build_tokenizer, token_id
@@ -75,8 +78,29 @@ class Run:
             else:
                 stage()
                 self.save(name)
+            if name == "base":
+                self.write_base()
             if name == until:
-                break
+                return
+        self.write_guard()
+
+    def write_base(self) -> None:
+        """Write the model as it is after the base stage as a checkpoint."""
+        folder = self._write(f"{self.recipe.name}-base", base_readme)
+        base_card(folder.name).write(folder)
+
+    def write_guard(self) -> None:
+        """Write the guard as a checkpoint with scope check, calibration and probes."""
+        folder = self._write(self.recipe.name, guard_readme)
+        finish_guard(folder, folder.name)
+        print(f"The guard is in {folder}; try it: eyeward assess examples/images --model {folder}")
+
+    def _write(self, name: str, readme: Callable[[Recipe, int], str]) -> Path:
+        folder = self.folder / name
+        write_checkpoint(self.model, self.tokenizer, folder, self.recipe.architecture.context_length)
+        parameters = sum(parameter.numel() for parameter in self.model.parameters())
+        (folder / "README.md").write_text(readme(self.recipe, parameters))
+        return folder
 
     def save(self, name: str) -> None:
         """Write weights (float32) and heads; after the vision stage only the tower's, the rest being untouched."""
