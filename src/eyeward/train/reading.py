@@ -158,6 +158,8 @@ def train_reader(
         optimizer.step()
         progress.report(step, **{key: value.item() for key, value in losses.items()})
         on_step(step)
+        if step + 1 == schedule.stop:
+            break
 
 
 def _ahead(lessons: Callable[[random.Random], Lesson], schedule: Schedule) -> Iterator[Lesson]:

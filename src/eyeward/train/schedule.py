@@ -19,7 +19,9 @@ class Schedule(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     steps: int
-    """Optimizer steps of this stretch."""
+    """Optimizer steps that the schedule is laid out for."""
+    stop: int | None = None
+    """End after so many steps, before the schedule does."""
     batch: int
     """Pictures a step (policies x images in the guard stage)."""
     learning_rate: float
