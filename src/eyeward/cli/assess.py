@@ -2,110 +2,204 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import Annotated
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
+from rich.text import Text
 
-from eyeward.cli.image_paths import ImagePaths, image_paths
-from eyeward.cli.verdict_output import Format, VerdictWriter
+from eyeward.cli.paths import ImagePaths
+from eyeward.cli.policy_options import POLICY_HELP, NonViolating, Only, Sensitive, chosen_policy
+from eyeward.cli.screen import Screen, one_line, visible
+from eyeward.cli.verdict_json import VerdictJson
+from eyeward.cli.verdict_table import COLOURS, VerdictTable, path_width, rating_word
 from eyeward.errors import UsageError
-from eyeward.policy import Policy
 from eyeward.verdict import Rating, Verdict
+
+if TYPE_CHECKING:
+    from eyeward.guard import Coverage, Guard, Request
+    from eyeward.policy import Policy
 
 UNSAFE_FOUND = 1
 SOME_FAILED = 3
-LONG_WORK = 8
-"""Images from which a progress bar is shown."""
+
+
+class Format(StrEnum):
+    """How verdicts are written."""
+
+    table = "table"
+    json = "json"
+    jsonl = "jsonl"
+
+
+@dataclass
+class Tally:
+    """Counts verdicts by rating; those without one as `error`."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+
+    def add(self, verdict: Verdict) -> None:
+        """Count one."""
+        self.counts[rating_word(verdict)] += 1
+
+    @property
+    def failed(self) -> int:
+        """Images without a rating."""
+        return self.counts["error"]
+
+    def exit_code(self, fail_on_unsafe: bool) -> int:
+        """Return 1 before 3: who forgives broken files must not thereby let an unsafe one pass."""
+        if fail_on_unsafe and self.counts[Rating.Unsafe] + self.counts[Rating.Review]:
+            return UNSAFE_FOUND
+        return SOME_FAILED if self.failed else 0
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What is known of the images before they are judged."""
+
+    count: int | None = None
+    longest: int | None = None
+    """Cells of the longest path."""
 
 
 def assess(
     paths: Annotated[
-        list[str], typer.Argument(metavar="PATH…", help="Images, folders, globs; '-' reads paths from standard input.")
+        list[str],
+        typer.Argument(
+            metavar="PATH…",
+            show_default=False,
+            help="Image files, folders (with all folders below), patterns ('photos/**/*.jpg'), or - for paths on "
+            "standard input, one a line.",
+        ),
     ],
-    model: Annotated[str, typer.Option(help="A guard that ships inside, a folder, or a Hub id.")] = "mini",
-    policy: Annotated[str, typer.Option(help="A pack (see `eyeward policy list`) or a YAML file.")] = "default",
-    non_violating: Annotated[str, typer.Option(metavar="O6,…", help="Allow everything in these categories.")] = "",
-    sensitive: Annotated[str, typer.Option(metavar="O2,…", help="Forbid everything in these categories.")] = "",
-    only: Annotated[str, typer.Option(metavar="O1,…", help="Keep these categories alone.")] = "",
-    explain: Annotated[bool, typer.Option("--explain/--no-explain", help="Write a reason for each verdict.")] = True,
+    model: Annotated[
+        str, typer.Option(help="A guard that ships (see `eyeward models list`), a folder, or a Hub id.")
+    ] = "mini",
+    policy: Annotated[str, typer.Option(help=POLICY_HELP)] = "default",
+    non_violating: NonViolating = None,
+    sensitive: Sensitive = None,
+    only: Only = None,
+    no_explain: Annotated[bool, typer.Option("--no-explain", help="Write no rationale; faster.")] = False,
     threshold: Annotated[
-        float | None, typer.Option(min=0.0, max=1.0, help="p_unsafe from which an image is Unsafe.")
+        float | None, typer.Option(metavar="P", help="Rate Unsafe from this p_unsafe on; default: the guard's own.")
     ] = None,
     review_band: Annotated[
-        tuple[float, float] | None, typer.Option(metavar="LO HI", help="p_unsafe for which the verdict is Review.")
+        tuple[float, float] | None,
+        typer.Option(metavar="LO HI", help="Rate Review where p_unsafe lies between these, ends included."),
     ] = None,
-    format: Annotated[Format, typer.Option(help="How verdicts are written.")] = Format.table,
+    format: Annotated[
+        Format, typer.Option(help="A table for people, one JSON array, or a line of JSON for each image.")
+    ] = Format.table,
     fail_on_unsafe: Annotated[
         bool, typer.Option("--fail-on-unsafe", help="Exit with 1 when an image is Unsafe or for Review.")
     ] = False,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, …")] = "auto",
+    null_separated: Annotated[
+        bool, typer.Option("-0", "--null", help="Paths on standard input end with NUL, as `find -print0` writes them.")
+    ] = False,
 ) -> None:
     """Judge images against a policy.
 
-    Exit code 0; 1 with --fail-on-unsafe and an image that is Unsafe or for Review; else 3 when images could not be
-    judged; 2 for wrong usage.
+    Exit codes: 0 when every image was judged;
+    1 with --fail-on-unsafe when one is Unsafe or Review, failures or not;
+    2 for wrong usage, nothing was judged;
+    3 when some images failed: they have no rating and are never Safe.
     """
-    images = image_paths(paths)
-    chosen = edited(Policy.load(policy), non_violating, sensitive, only)
-    from eyeward.guard import load_guard
+    chosen = chosen_policy(policy, non_violating, sensitive, only)
+    _check_probabilities(threshold, review_band)
+    images = ImagePaths(paths, sys.stdin.buffer, null_separated)
 
-    guard = load_guard(model, device=device)
+    screen = Screen()
+    with screen.bar(f"Loading {one_line(model)}"):
+        guard = _load(model, threshold, review_band)
+        coverage = guard.coverage(chosen)
+    if coverage.not_covered:
+        screen.say(_cannot_read(coverage, guard, chosen))
+
+    survey = _survey(images) if images.countable and (screen.watched or format is Format.table) else Survey()
+    output = (
+        VerdictTable(screen.out, survey.longest)
+        if format is Format.table
+        else VerdictJson(screen.out, as_array=format is Format.json)
+    )
+    tally, started = Tally(), time.perf_counter()
+    with screen.bar("Judging", survey.count) as advance:
+        for verdict in guard.assess_requests(_requests(images, chosen, not no_explain)):
+            output.add(verdict)
+            tally.add(verdict)
+            advance()
+    output.finish(_summary(tally, time.perf_counter() - started, guard, chosen))
+    if tally.failed and format is not Format.table:
+        screen.say(f"{_count(tally.failed, 'image')} could not be judged; their status is 'error'.")
+    if images.left_out:
+        screen.say(_left_out(images.left_out))
+    code = tally.exit_code(fail_on_unsafe)
+    if code:
+        raise typer.Exit(code)
+
+
+def _check_probabilities(threshold: float | None, band: tuple[float, float] | None) -> None:
+    """Refuse before anything is loaded; not-a-number fails every comparison."""
+    if threshold is not None and not 0.0 <= threshold <= 1.0:
+        raise UsageError(f"--threshold is a probability between 0 and 1, not {threshold:g}.")
+    if band is not None and not 0.0 <= band[0] <= band[1] <= 1.0:
+        raise UsageError(
+            f"--review-band is two probabilities between 0 and 1, the lower first, not {band[0]:g} {band[1]:g}."
+        )
+
+
+def _load(model: str, threshold: float | None, band: tuple[float, float] | None) -> Guard:
+    import eyeward
+
+    guard = eyeward.load_guard(model)
     if threshold is not None:
         guard = guard.with_threshold(threshold)
-    if review_band is not None:
-        guard = guard.with_review_band(*review_band)
-    errors = Console(stderr=True, highlight=False, soft_wrap=True)
-    coverage = guard.coverage(chosen)
-    if coverage.not_covered:
-        words = sorted({word for words in coverage.unknown_words.values() for word in words})
-        unknown = f": it has never met {', '.join(map(repr, words[:8]))}" if words else ""
-        named = ", ".join(coverage.not_covered)
-        errors.print(f"{guard.model.name} cannot read {named} of this policy{unknown}. Every verdict is Review.")
-    if images.left_out:
-        errors.print(f"{images.left_out} files in folders are not called like images and were left out.")
-    writer = VerdictWriter(format)
-    writer.write_all(_with_progress(guard.assess_many(images.paths, chosen, explain), images, errors))
-    if format is Format.table:
-        errors.print(writer.summary())
-    if fail_on_unsafe and (writer.counts[Rating.Unsafe] or writer.counts[Rating.Review]):
-        raise typer.Exit(UNSAFE_FOUND)
-    if writer.counts["error"]:
-        raise typer.Exit(SOME_FAILED)
+    return guard if band is None else guard.with_review_band(*band)
 
 
-def edited(policy: Policy, non_violating: str, sensitive: str, only: str) -> Policy:
-    """Apply the changes that a command line asks for.
+def _requests(images: ImagePaths, policy: Policy, explain: bool) -> Iterator[Request]:
+    from eyeward.guard import Request
 
-    Raises:
-        PolicyError: when an id is not in the policy.
-        UsageError: when a category is to be allowed and forbidden at once.
-    """
-    allowed, forbidden, kept = (_ids(text) for text in (non_violating, sensitive, only))
-    both = [id for id in allowed if id in forbidden]
-    if both:
-        raise UsageError(f"{both[0]} stands under --non-violating and under --sensitive; choose one.")
-    if kept:
-        policy = policy.only(*kept)
-    if allowed:
-        policy = policy.non_violating(*allowed)
-    return policy.sensitive(*forbidden) if forbidden else policy
+    for path in images:
+        # A verdict is Unicode: bytes of a name that are none are shown as escapes.
+        key = path.encode("utf-8", "backslashreplace").decode("utf-8")
+        yield Request(path, policy, explain, key)
 
 
-def _ids(text: str) -> tuple[str, ...]:
-    return tuple(part.strip() for part in text.split(",") if part.strip())
+def _survey(images: ImagePaths) -> Survey:
+    count = longest = 0
+    for path in images:
+        count, longest = count + 1, max(longest, path_width(path))
+    return Survey(count, longest)
 
 
-def _with_progress(verdicts: Iterable[Verdict], images: ImagePaths, errors: Console) -> Iterator[Verdict]:
-    """Show a bar on standard error while verdicts come, if it is a terminal and there is much to do."""
-    if not errors.is_terminal or (images.count is not None and images.count < LONG_WORK):
-        yield from verdicts
-        return
-    columns = SpinnerColumn(), TextColumn("judging"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
-    with Progress(*columns, console=errors, transient=True, redirect_stdout=False) as progress:
-        task = progress.add_task("judging", total=images.count)
-        for verdict in verdicts:
-            progress.advance(task)
-            yield verdict
+def _cannot_read(coverage: Coverage, guard: Guard, policy: Policy) -> str:
+    categories = ", ".join(coverage.not_covered)
+    words = list(dict.fromkeys(word for unknown in coverage.unknown_words.values() for word in unknown))
+    listed = ", ".join(repr(word) for word in words[:8]) + (f" and {len(words) - 8} more" if len(words) > 8 else "")
+    why = f": it has never met {listed}" if words else ""
+    who = f"The guard {guard.model.name!r} cannot judge {categories} of policy {policy.name!r}"
+    return visible(f"{who}{why}. Its verdicts on images are Review.")
+
+
+def _summary(tally: Tally, seconds: float, guard: Guard, policy: Policy) -> Text:
+    words = [rating.value for rating in Rating] + (["error"] if tally.failed else [])
+    counts = Text(", ").join(Text(f"{tally.counts[word]} {word}", style=COLOURS[word]) for word in words)
+    asked = visible(f"{guard.model.name}, policy {policy.name} v{policy.version} {policy.hash[:12]}")
+    return Text.assemble(f"{_count(tally.counts.total(), 'image')}: ", counts, f" in {seconds:.1f} s ({asked})")
+
+
+def _left_out(by_extension: Counter[str]) -> str:
+    kinds = ", ".join(f"{number} {extension or 'without'}" for extension, number in by_extension.most_common(8))
+    more = ", …" if len(by_extension) > 8 else ""
+    count = _count(by_extension.total(), "file")
+    return visible(f"Left out of folders, by extension: {count} ({kinds}{more}). A file that is named is always tried.")
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" + ("" if number == 1 else "s")

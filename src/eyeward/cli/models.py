@@ -1,95 +1,179 @@
-"""`eyeward models`: list and show the guards that can be loaded by name."""
+"""`eyeward models`: the guards that can be loaded by name."""
 
 from __future__ import annotations
 
 import json
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from eyeward.errors import CheckpointError, UsageError
-from eyeward.guard import EyewardCard, packaged_guards
+from eyeward.cli.policy_options import POLICY_HELP
+from eyeward.cli.screen import one_line
+from eyeward.guard import Coverage, EyewardCard, packaged_guards
+from eyeward.guard.forms import AnswerWording
+from eyeward.policy import Policy
 
 app = typer.Typer(help="List and show the guards that can be loaded by name.", no_args_is_help=True)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Write JSON.")]
 
 
+@dataclass(frozen=True)
+class Listed:
+    """A guard in a list."""
+
+    name: str
+    about: str | None
+    """First line of its model card."""
+    bytes: int
+    """Size of its weights."""
+
+
+@dataclass(frozen=True)
+class Described:
+    """Everything about a guard that its folder says without loading it, and what it covers where that was asked."""
+
+    name: str
+    about: str | None
+    folder: str
+    revision: str
+    """As verdicts have it: the commit on the Hub, else the SHA-256 of the weights."""
+    bytes: int
+    profile: str
+    prompt_order: str
+    answer: AnswerWording
+    vocabulary: str
+    threshold: float
+    review_band: tuple[float, float] | None
+    calibrated: bool
+    scope_check: bool
+    probe_images: int
+    coverage: Coverage | None = None
+
+
 @app.command("list")
 def list_models(as_json: AsJson = False) -> None:
-    """List the guards that ship inside."""
-    found = [_facts(name, folder) for name, folder in packaged_guards().items()]
+    """List the guards that ship with Eyeward."""
+    guards = [Listed(name, _first_line(folder), _weight_bytes(folder)) for name, folder in packaged_guards().items()]
     if as_json:
-        typer.echo(json.dumps(found, indent=2))
+        typer.echo(json.dumps([asdict(guard) for guard in guards], indent=2))
         return
-    if not found:
-        typer.echo("No guards ship inside this copy; name a folder or a Hub id instead.", err=True)
-    for facts in found:
-        typer.echo(f"{facts['name']:<12} {facts['megabytes']:>7.1f} MB  {facts['summary']}")
+    for guard in guards:
+        typer.echo(f"{guard.name:<10} {_megabytes(guard.bytes):>8}  {one_line(guard.about or 'no model card')}")
+    if not guards:
+        typer.echo("No guard ships in this installation.", err=True)
 
 
 @app.command()
 def show(
-    name: Annotated[str, typer.Argument(metavar="MODEL", help="A guard that ships inside, or a folder.")],
+    name: Annotated[
+        str, typer.Argument(metavar="MODEL", help="A guard that ships, a folder, or a Hub id, which is fetched.")
+    ],
+    policy: Annotated[
+        str | None, typer.Option(help="Load the guard too, and say what of this policy it can read. " + POLICY_HELP)
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show how a guard is asked and how far it may be trusted; weights are not loaded.
-
-    Raises:
-        UsageError: when there is no such guard on this machine.
-    """
-    folder = packaged_guards().get(name, Path(name))
-    if not (folder / "config.json").is_file():
-        inside = ", ".join(packaged_guards()) or "none"
-        raise UsageError(f"There is no guard {name!r} on this machine; inside are {inside}. A folder works too.")
-    facts = _facts(name, folder)
-    card = EyewardCard.read(folder, folder.name)
+    """Show how a guard is asked and how it answers, its size and revision, and what it can read."""
+    asked = None if policy is None else Policy.load(policy)
+    described = _describe(name, asked)
     if as_json:
-        typer.echo(json.dumps({**facts, "card": card.model_dump(mode="json")}, indent=2, ensure_ascii=False))
+        typer.echo(json.dumps(_as_json(described), indent=2))
         return
-    typer.echo(f"{facts['name']}: {facts['summary']}")
-    lines = {
-        "folder": facts["folder"],
-        "weights": f"{facts['megabytes']:.1f} MB, {facts['architecture']}, context {facts['context_length']} tokens",
-        "profile": f"{card.profile}, {card.order.replace('_', ' ')}",
-        "answer": f"{card.answer.rating_key} ({card.answer.safe} or {card.answer.unsafe}), {card.answer.category_key}, "
-        f"{card.answer.rationale_key}",
-        "reads": "any words" if card.vocabulary == "any" else "only words that it has met in training",
-        "threshold": f"{card.threshold:g}"
-        + (f", review from {card.review_band[0]:g} to {card.review_band[1]:g}" if card.review_band else ""),
-        "calibration": ", ".join(
-            f"{id} {platt.scale:.3g} x + {platt.shift:.3g}"
-            for id, platt in (("all", card.calibration.default), *sorted(card.calibration.categories.items()))
+    for key, value in _lines(described, asked):
+        typer.echo(f"{key:<14}{one_line(value)}")
+
+
+def _describe(name: str, policy: Policy | None) -> Described:
+    import eyeward
+    from eyeward.engine.local.checkpoint import find_folder, sha256_of, weight_files
+
+    folder, commit = find_folder(packaged_guards().get(name) or name)
+    card = EyewardCard.read(folder, name)
+    return Described(
+        name=card.name,
+        about=_first_line(folder),
+        folder=str(folder),
+        revision=commit or sha256_of(weight_files(folder)),
+        bytes=_weight_bytes(folder),
+        profile=card.profile,
+        prompt_order=card.order.value,
+        answer=card.answer,
+        vocabulary=card.vocabulary.value,
+        threshold=card.threshold,
+        review_band=card.review_band,
+        calibrated=card.calibration != type(card.calibration)(),
+        scope_check=card.scope is not None,
+        probe_images=len(card.probes),
+        coverage=None if policy is None else eyeward.load_guard(name).coverage(policy),
+    )
+
+
+def _as_json(described: Described) -> dict[str, object]:
+    facts: dict[str, object] = {**vars(described), "answer": described.answer.model_dump(mode="json")}
+    coverage = described.coverage
+    if coverage is not None:
+        facts["coverage"] = {**asdict(coverage), "unknown_words": dict(coverage.unknown_words)}
+    return facts
+
+
+def _lines(described: Described, policy: Policy | None) -> list[tuple[str, str]]:
+    answer = described.answer
+    keys = f"{answer.rating_key} ({answer.safe} | {answer.unsafe}), {answer.category_key}, {answer.rationale_key}"
+    layout = "on one line" if answer.indent is None else f"indented by {answer.indent}"
+    band = described.review_band
+    lines = [
+        ("name", described.name),
+        ("about", described.about or "no model card"),
+        ("folder", described.folder),
+        ("revision", described.revision),
+        ("size", _megabytes(described.bytes)),
+        ("profile", described.profile),
+        ("prompt order", described.prompt_order.replace("_", " ")),
+        ("answer", f"JSON {layout}: {keys}"),
+        (
+            "reads",
+            "any word" if described.vocabulary == "any" else "words that it has met; a policy with others is Review",
         ),
-        "scope check": f"distance up to {card.scope.threshold:g}" if card.scope else "none: it judges any image",
-        "probes": f"{len(card.probes)} images with known answers, asked at every load",
-    }
-    for key, value in lines.items():
-        typer.echo(f"  {key:<12} {value}")
+        ("threshold", f"{described.threshold:g}" + (", calibrated" if described.calibrated else ", not calibrated")),
+        ("review band", "none" if band is None else f"{band[0]:g} to {band[1]:g}"),
+        ("scope check", "images unlike its training are Review" if described.scope_check else "none"),
+        ("self check", f"{described.probe_images} probe images at every load"),
+    ]
+    if described.coverage is not None and policy is not None:
+        lines += _coverage_lines(described.coverage, policy)
+    return lines
 
 
-def _facts(name: str, folder: Path) -> dict[str, Any]:
-    try:
-        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise CheckpointError(f"{folder / 'config.json'} cannot be read: {error}.") from error
-    weights = sum(file.stat().st_size for file in folder.glob("*.safetensors"))
-    return {
-        "name": name,
-        "summary": _first_line(folder / "README.md"),
-        "folder": str(folder),
-        "megabytes": round(weights / 1e6, 1),
-        "architecture": config.get("model_type"),
-        "context_length": config.get("text_config", {}).get("max_position_embeddings"),
-    }
+def _coverage_lines(coverage: Coverage, policy: Policy) -> list[tuple[str, str]]:
+    asked = f"policy {policy.name} v{policy.version}"
+    lines = [("can judge", f"{', '.join(coverage.covered) or 'nothing'} ({asked})")]
+    if coverage.not_covered:
+        lines.append(
+            ("cannot judge", f"{', '.join(coverage.not_covered)}; under this policy every image is for Review")
+        )
+    for id, words in coverage.unknown_words.items():
+        lines.append((f"never met {id}", ", ".join(words)))
+    return lines
 
 
-def _first_line(model_card: Path) -> str:
-    """Return the first line of prose of a model card, without its front matter and headings."""
-    if not model_card.is_file():
-        return "no model card"
-    lines = model_card.read_text(encoding="utf-8").splitlines()
-    if lines[:1] == ["---"] and "---" in lines[1:]:
-        lines = lines[lines.index("---", 1) + 1 :]
-    return next((line.strip() for line in lines if line.strip() and not line.startswith("#")), "no model card")
+def _first_line(folder: Path) -> str | None:
+    """Return the first line of a model card that is not blank, after its front matter."""
+    card = folder / "README.md"
+    if not card.is_file():
+        return None
+    lines = card.read_text(encoding="utf-8", errors="replace").splitlines()
+    if lines and lines[0].strip() == "---":
+        closing = next((number for number, line in enumerate(lines[1:], 1) if line.strip() == "---"), 0)
+        lines = lines[closing + 1 :]
+    return next((line.strip().lstrip("# ") for line in lines if line.strip()), None)
+
+
+def _weight_bytes(folder: Path) -> int:
+    return sum(file.stat().st_size for file in folder.glob("model*.safetensors"))
+
+
+def _megabytes(count: int) -> str:
+    return f"{count / 1e6:.1f} MB"

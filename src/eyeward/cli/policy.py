@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from eyeward.cli.policy_options import POLICY_HELP, NonViolating, Only, Sensitive, chosen_policy
 from eyeward.errors import PolicyError
 from eyeward.policy import EYEWARD, PUBLISHED_2024, PUBLISHED_2025, Policy, PromptWording, Stance, render
 from eyeward.policy.importer import choose, import_file
@@ -36,10 +37,8 @@ _WORDINGS: dict[Form, PromptWording] = {
     Form.published_2024: PUBLISHED_2024,
 }
 
-_POLICY_HELP = "A pack (see `eyeward policy list`) or a YAML file."
-PolicyName = Annotated[str, typer.Argument(metavar="POLICY", help=_POLICY_HELP)]
+PolicyName = Annotated[str, typer.Argument(metavar="POLICY", help=POLICY_HELP)]
 AsJson = Annotated[bool, typer.Option("--json", help="Write JSON.")]
-Ids = Annotated[str, typer.Option(metavar="O6,…", help="Categories by id, separated by commas.")]
 
 
 @app.command("list")
@@ -76,7 +75,7 @@ def show(name: PolicyName, as_json: AsJson = False) -> None:
 
 @app.command()
 def lint(
-    names: Annotated[list[str], typer.Argument(metavar="POLICY…", help=_POLICY_HELP)],
+    names: Annotated[list[str], typer.Argument(metavar="POLICY…", help=POLICY_HELP)],
     checkpoint: Annotated[
         Path | None, typer.Option(help="A checkpoint folder: also check that the prompt fits its context.")
     ] = None,
@@ -102,8 +101,8 @@ def lint(
 
 @app.command()
 def diff(
-    old: Annotated[str, typer.Argument(help=_POLICY_HELP)],
-    new: Annotated[str, typer.Argument(help=_POLICY_HELP)],
+    old: Annotated[str, typer.Argument(help=POLICY_HELP)],
+    new: Annotated[str, typer.Argument(help=POLICY_HELP)],
     as_json: AsJson = False,
     exit_code: Annotated[bool, typer.Option("--exit-code", help="Exit with 1 when they differ.")] = False,
 ) -> None:
@@ -118,19 +117,13 @@ def diff(
 def render_policy(
     name: PolicyName,
     form: Annotated[Form, typer.Option(help="Ours, or the form of released LlavaGuard checkpoints.")] = Form.eyeward,
-    non_violating: Ids = "",
-    sensitive: Ids = "",
-    only: Ids = "",
+    non_violating: NonViolating = None,
+    sensitive: Sensitive = None,
+    only: Only = None,
     as_json: AsJson = False,
 ) -> None:
     """Print the prompt text that a guard reads; with --json, every line with its role and place."""
-    policy = Policy.load(name)
-    if only:
-        policy = policy.only(*_ids(only))
-    if non_violating:
-        policy = policy.non_violating(*_ids(non_violating))
-    if sensitive:
-        policy = policy.sensitive(*_ids(sensitive))
+    policy = chosen_policy(name, non_violating, sensitive, only)
     rendered = render(policy, _WORDINGS[form])
     if as_json:
         lines = [asdict(line) for line in rendered.lines]
@@ -159,7 +152,3 @@ def import_policy(
         out.write_text(policy.to_yaml(), encoding="utf-8")
     except OSError as problem:
         raise PolicyError(f"The policy cannot be written to {str(out)!r}: {problem.strerror}.") from problem
-
-
-def _ids(text: str) -> list[str]:
-    return [id.strip() for id in text.split(",") if id.strip()]
