@@ -1,0 +1,124 @@
+"""Check the answers themselves: valid JSON always, and in parity mode what greedy `generate` of transformers writes.
+
+Usage: python benchmarks/mini_answers.py [--model mini] [--scenes 500] [--json PATH]
+
+Each held-out scene is asked with a rationale, in float32, once through the guard in parity mode and once through
+transformers' own `generate` on the same prompt (image tokens expanded, tiles prepared). Where `generate` gives a valid
+answer the two must be equal token for token, but where its two best logits differ by less than 0.001; those are listed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+import eyeward
+from eyeward.engine.local.checkpoint import load_checkpoint
+from eyeward.engine.local.preparation import image_token_count, prepare_image
+from eyeward.engine.protocol import TextSegment
+from eyeward.guard.loading import packaged_guards
+from eyeward.policy import Policy
+from eyeward.scenes.paint import paint
+from eyeward.scenes.sample import sample_scene
+
+NEAR_TIE = 1e-3
+
+
+def main() -> None:
+    """Print the counts and write them as JSON; exit with 1 when an answer is invalid or differs."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", default="mini")
+    parser.add_argument("--scenes", type=int, default=500)
+    parser.add_argument("--json", type=Path, default=None)
+    arguments = parser.parse_args()
+    guard: Any = eyeward.load_guard(arguments.model, dtype=torch.float32)
+    parity = guard.in_parity_mode()
+    checkpoint = load_checkpoint(packaged_guards().get(arguments.model, arguments.model), dtype=torch.float32)
+    model: Any = checkpoint.model
+    tokenizer: Any = checkpoint.tokenizer
+    policy = Policy.load("default")
+    question = parity.profile.question(policy)
+    images = [paint(sample_scene(number, "test")) for number in range(arguments.scenes)]
+    answers = list(parity.engine.judge([parity.profile.prompt(question, image, True, None) for image in images]))
+    calibrated = list(guard.assess_many(images, policy, explain=True))
+
+    valid = equal = generated_valid = 0
+    ties: list[str] = []
+    different: list[str] = []
+    ours_seconds = theirs_seconds = 0.0
+    for number, (image, answer) in enumerate(zip(images, answers, strict=True)):
+        valid += answer.error is None and set(json.loads(answer.text)) == {"rating", "category", "rationale"}
+        prepared = prepare_image(image, checkpoint.preparation)
+        count = image_token_count(image.height, image.width, checkpoint.preparation)
+        text = "".join(
+            segment.text if isinstance(segment, TextSegment) else checkpoint.image_token * count
+            for segment in question.segments
+        )
+        started = time.perf_counter()
+        out = model.generate(
+            input_ids=torch.tensor([tokenizer(text, add_special_tokens=False)["input_ids"]]),
+            pixel_values=torch.from_numpy(np.ascontiguousarray(prepared.tiles))[None],
+            image_sizes=torch.tensor([[image.height, image.width]]),
+            do_sample=False,
+            max_new_tokens=120,
+            output_logits=True,
+            return_dict_in_generate=True,
+        )
+        theirs_seconds += time.perf_counter() - started
+        length = len(out.logits)
+        written = [t for t in out.sequences[0, -length:].tolist() if t not in checkpoint.eos_token_ids]
+        try:
+            json.loads(tokenizer.decode(written))
+        except ValueError:
+            continue
+        generated_valid += 1
+        told = [t for t in answer.token_ids if t not in checkpoint.eos_token_ids]
+        if told == written:
+            equal += 1
+            continue
+        first = next(
+            (k for k, pair in enumerate(zip(told, written, strict=False)) if pair[0] != pair[1]),
+            min(len(told), len(written)),
+        )
+        best = out.logits[min(first, length - 1)][0].topk(2).values
+        place = f"scene {number}, token {first}, gap {float(best[0] - best[1]):.2e}"
+        (ties if float(best[0] - best[1]) < NEAR_TIE else different).append(place)
+    started = time.perf_counter()
+    list(parity.engine.judge([parity.profile.prompt(question, image, True, None) for image in images]))
+    ours_seconds = time.perf_counter() - started
+    failed = sum(verdict.rating is None for verdict in calibrated)
+    result = {
+        "scenes": arguments.scenes,
+        "valid": valid,
+        "calibrated_errors": failed,
+        "generate_valid": generated_valid,
+        "equal": equal,
+        "near_ties": ties,
+        "different": different,
+        "seconds_ours": ours_seconds,
+        "seconds_generate": theirs_seconds,
+        "ratio": theirs_seconds / ours_seconds,
+    }
+    print(f"valid JSON: {valid} of {arguments.scenes}; errors in calibrated mode: {failed}")
+    print(
+        f"generate valid: {generated_valid}; equal token for token: {equal}; near ties: {ties}; different: {different}"
+    )
+    ours, theirs = (1000 * seconds / arguments.scenes for seconds in (ours_seconds, theirs_seconds))
+    print(
+        f"with rationale: {ours:.1f} ms an image in batches; generate, one by one: {theirs:.1f} ms; {theirs / ours:.1f}x"
+    )
+    if arguments.json:
+        arguments.json.parent.mkdir(parents=True, exist_ok=True)
+        arguments.json.write_text(json.dumps(result, indent=1))
+    if valid < arguments.scenes or different or failed:
+        raise SystemExit(1)
+
+
+if __name__ == "__main__":
+    main()
