@@ -111,7 +111,7 @@ def main() -> None:
     )
     ours, theirs = (1000 * seconds / arguments.scenes for seconds in (ours_seconds, theirs_seconds))
     print(
-        f"with rationale: {ours:.1f} ms an image in batches; generate, one by one: {theirs:.1f} ms; {theirs / ours:.1f}x"
+        f"with rationale: {ours:.1f} ms an image, batched; generate, one by one: {theirs:.1f} ms; {theirs / ours:.1f}x"
     )
     if arguments.json:
         arguments.json.parent.mkdir(parents=True, exist_ok=True)

@@ -21,6 +21,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from mini_questions import DEFAULT, Ask, Suite
+from PIL import Image
 
 import eyeward
 from eyeward.policy import EYEWARD, Policy, render
@@ -74,7 +75,7 @@ def asked_policy(ask: Ask) -> Policy:
 def guard_judge(name: str) -> Judge:
     """Ask a real guard, through the calls that everyone uses; pictures are painted once."""
     guard = eyeward.load_guard(name)
-    painted: dict[SceneGraph, object] = {}
+    painted: dict[SceneGraph, Image.Image] = {}
 
     def judge(asks: Sequence[Ask]) -> list[Said]:
         for ask in asks:
