@@ -32,7 +32,7 @@ from eyeward.scenes.reserve import Split
 
 ROOT = Path(__file__).parent.parent
 PICTURES = ROOT / "docs" / "pictures"
-COLUMNS = 118
+COLUMNS = 126
 COMMANDS = (
     "eyeward assess examples/images",
     "eyeward assess examples/images/armed_person.png examples/images/fist_fight.png --non-violating O6",
@@ -62,7 +62,9 @@ def assess() -> None:
 
 
 def _printed_by(command: str) -> str:
-    """Run a command of this checkout's `eyeward` with a terminal as its standard output and return what it wrote there.
+    """Run a command of this checkout's `eyeward` with a terminal as its standard output; return what it wrote.
+
+    What went to standard error comes last, as it does on a screen: the progress bar before it is gone by then.
 
     Raises:
         SystemExit: when the command fails, with what it said.
@@ -94,7 +96,7 @@ def _printed_by(command: str) -> str:
     _, said = running.communicate()
     if running.returncode:
         raise SystemExit(f"`{command}` ended with exit code {running.returncode}:\n{said.decode(errors='replace')}")
-    return printed.decode().replace("\r\n", "\n").strip("\n")
+    return f"{printed.decode()}{said.decode()}".replace("\r\n", "\n").strip("\n")
 
 
 def main() -> None:
