@@ -148,7 +148,7 @@ def policy_answer(
     text = rationale(graph, truth) if explain else None
     rating, key, label, rest = answer_text(truth.rating.value, truth.category, text)
     spell = speller.spell
-    words = spell(f"{seen(graph)}.") if described else ()
+    words = spell(f"The image shows {seen(graph)}.") if described else ()
     given = (*words, *speller.hand_over, *spell('{"rating": "'))
     label_ids = spell(label)
     rest_ids = (*spell(rest), *((speller.turn_end,) if explain else ()))

@@ -54,7 +54,7 @@ class Recipe(BaseModel):
     prefix_length: int = 640
     """Tokens that the longest policy may have; longer draws are drawn again."""
     answer_length: int = 32
-    description_length: int = 24
+    description_length: int = 28
     explained_length: int = 72
     compile: bool = True
     """Compile the packed forward pass: half a minute once a shape, then about a third faster."""
