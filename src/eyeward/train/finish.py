@@ -25,9 +25,10 @@ if TYPE_CHECKING:
     from eyeward.guard import Guard
     from eyeward.scenes.graph import SceneGraph
 
-SCOPE_LAYERS = (0, 2, 4, 6)
+SCOPE_LAYERS = (2, 4)
+SCOPE_SHRINKAGE = 0.005
 SCOPE_IMAGES = 6000
-SCOPE_QUANTILE = 0.985
+SCOPE_QUANTILE = 0.98
 """Share of worn validation scenes that stay in scope."""
 CALIBRATION_POLICIES, CALIBRATION_IMAGES = 150, 10
 PROBE_SEEDS = range(60_000_000, 60_000_006)
@@ -67,7 +68,7 @@ def fit_scope_of(folder: Path) -> ScopeSettings:
     features = scope_features(
         folder, [scene_picture(sample_scene(n, "train"), n % 2 == 0) for n in range(SCOPE_IMAGES)]
     )
-    check = fit_scope(features)
+    check = fit_scope(features, SCOPE_SHRINKAGE)
     held_out = [
         scene_picture(sample_scene(VALIDATION_SEED + n, "validation"), n % 4 != 0) for n in range(SCOPE_IMAGES // 4)
     ]
