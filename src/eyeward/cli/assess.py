@@ -15,7 +15,7 @@ from rich.text import Text
 
 from eyeward.cli.paths import ImagePaths
 from eyeward.cli.policy_options import POLICY_HELP, NonViolating, Only, Sensitive, chosen_policy
-from eyeward.cli.screen import Screen, one_line, visible
+from eyeward.cli.screen import Screen, counted, one_line, visible
 from eyeward.cli.verdict_json import VerdictJson
 from eyeward.cli.verdict_table import COLOURS, VerdictTable, path_width, rating_word
 from eyeward.errors import UsageError
@@ -99,6 +99,7 @@ def assess(
     fail_on_unsafe: Annotated[
         bool, typer.Option("--fail-on-unsafe", help="Exit with 1 when an image is Unsafe or for Review.")
     ] = False,
+    device: Annotated[str, typer.Option(help="Where the weights run: auto, cpu, cuda, cuda:1, …")] = "auto",
     null_separated: Annotated[
         bool, typer.Option("-0", "--null", help="Paths on standard input end with NUL, as `find -print0` writes them.")
     ] = False,
@@ -116,7 +117,7 @@ def assess(
 
     screen = Screen()
     with screen.bar(f"Loading {one_line(model)}"):
-        guard = _load(model, threshold, review_band)
+        guard = _load(model, device, threshold, review_band)
         coverage = guard.coverage(chosen)
     if coverage.not_covered:
         screen.say(_cannot_read(coverage, guard, chosen))
@@ -135,7 +136,7 @@ def assess(
             advance()
     output.finish(_summary(tally, time.perf_counter() - started, guard, chosen))
     if tally.failed and format is not Format.table:
-        screen.say(f"{_count(tally.failed, 'image')} could not be judged; their status is 'error'.")
+        screen.say(f"{counted(tally.failed, 'image')} could not be judged; their status is 'error'.")
     if images.left_out:
         screen.say(_left_out(images.left_out))
     code = tally.exit_code(fail_on_unsafe)
@@ -153,10 +154,10 @@ def _check_probabilities(threshold: float | None, band: tuple[float, float] | No
         )
 
 
-def _load(model: str, threshold: float | None, band: tuple[float, float] | None) -> Guard:
+def _load(model: str, device: str, threshold: float | None, band: tuple[float, float] | None) -> Guard:
     import eyeward
 
-    guard = eyeward.load_guard(model)
+    guard = eyeward.load_guard(model, device=device)
     if threshold is not None:
         guard = guard.with_threshold(threshold)
     return guard if band is None else guard.with_review_band(*band)
@@ -191,15 +192,11 @@ def _summary(tally: Tally, seconds: float, guard: Guard, policy: Policy) -> Text
     words = [rating.value for rating in Rating] + (["error"] if tally.failed else [])
     counts = Text(", ").join(Text(f"{tally.counts[word]} {word}", style=COLOURS[word]) for word in words)
     asked = visible(f"{guard.model.name}, policy {policy.name} v{policy.version} {policy.hash[:12]}")
-    return Text.assemble(f"{_count(tally.counts.total(), 'image')}: ", counts, f" in {seconds:.1f} s ({asked})")
+    return Text.assemble(f"{counted(tally.counts.total(), 'image')}: ", counts, f" in {seconds:.1f} s ({asked})")
 
 
 def _left_out(by_extension: Counter[str]) -> str:
     kinds = ", ".join(f"{number} {extension or 'without'}" for extension, number in by_extension.most_common(8))
     more = ", …" if len(by_extension) > 8 else ""
-    count = _count(by_extension.total(), "file")
+    count = counted(by_extension.total(), "file")
     return visible(f"Left out of folders, by extension: {count} ({kinds}{more}). A file that is named is always tried.")
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}" + ("" if number == 1 else "s")

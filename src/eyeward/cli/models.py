@@ -10,7 +10,8 @@ from typing import Annotated
 import typer
 
 from eyeward.cli.policy_options import POLICY_HELP
-from eyeward.cli.screen import one_line
+from eyeward.cli.screen import counted, one_line
+from eyeward.errors import UsageError
 from eyeward.guard import Coverage, EyewardCard, packaged_guards
 from eyeward.guard.forms import AnswerWording
 from eyeward.policy import Policy
@@ -90,7 +91,10 @@ def _describe(name: str, policy: Policy | None) -> Described:
     import eyeward
     from eyeward.engine.local.checkpoint import find_folder, sha256_of, weight_files
 
-    folder, commit = find_folder(packaged_guards().get(name) or name)
+    inside = packaged_guards()
+    if name not in inside and "/" not in name and not Path(name).exists():
+        raise UsageError(f"There is no guard {name!r}. Guards that ship inside: {', '.join(inside) or 'none'}.")
+    folder, commit = find_folder(inside.get(name) or name)
     card = EyewardCard.read(folder, name)
     return Described(
         name=card.name,
@@ -140,7 +144,7 @@ def _lines(described: Described, policy: Policy | None) -> list[tuple[str, str]]
         ("threshold", f"{described.threshold:g}" + (", calibrated" if described.calibrated else ", not calibrated")),
         ("review band", "none" if band is None else f"{band[0]:g} to {band[1]:g}"),
         ("scope check", "images unlike its training are Review" if described.scope_check else "none"),
-        ("self check", f"{described.probe_images} probe images at every load"),
+        ("self check", counted(described.probe_images, "probe image") + " at every load"),
     ]
     if described.coverage is not None and policy is not None:
         lines += _coverage_lines(described.coverage, policy)

@@ -89,3 +89,8 @@ def printable_json(line: str, encoding: str) -> str:
     """Return the same JSON, one line of it, with escapes for what is not printable or not in an encoding."""
     everything = encoding.lower().replace("_", "-") in ("utf-8", "utf8")
     return "".join(c if c.isprintable() and (everything or c.isascii()) else json.dumps(c)[1:-1] for c in line)
+
+
+def counted(number: int, noun: str) -> str:
+    """Return a number with its noun, in the plural where it belongs there."""
+    return f"{number:,} {noun}" + ("" if number == 1 else "s")
