@@ -127,6 +127,8 @@ def _cut(segments: tuple[Segment, ...], shared: int, runs: list[tuple[int, ...] 
         return 0
     while shared and not (isinstance(segments[shared - 1], ImageSegment) or isinstance(segments[shared], ImageSegment)):
         shared -= 1
+    if not shared:
+        return 0
     images = sum(isinstance(s, ImageSegment) for s in segments[:shared])
     seen = count = 0
     for count, run in enumerate(runs):

@@ -1,0 +1,117 @@
+"""What goes wrong is in the answer; what can be shared is computed once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from eyeward.engine.local import image_features
+from eyeward.engine.local.checkpoint import load_checkpoint
+from eyeward.engine.local.engine import LocalEngine
+from eyeward.engine.protocol import AnswerForm, Forced, LabelSlot, Prompt, TextSegment
+from eyeward.errors import CheckpointError
+from tests.engine.local.questions import POLICY, picture, prompt
+from tests.engine.local.tiny import make_checkpoint, write_json
+
+
+def make_engine(folder: Path, batch_size: int = 16, **settings: Any) -> LocalEngine:
+    make_checkpoint(folder, **settings)
+    return LocalEngine(load_checkpoint(folder), batch_size)
+
+
+@pytest.mark.parametrize("explain", [False, True])
+@pytest.mark.parametrize("number", [float("nan"), float("inf")])
+def test_numbers_that_are_not_finite_are_an_error(tmp_path: Path, number: float, explain: bool) -> None:
+    engine = make_engine(tmp_path)
+    model: Any = engine._checkpoint.model
+    model.model.language_model.norm.weight.fill_(number)
+    (answer,) = engine.judge([prompt(picture(0), explain=explain)])
+    assert answer.error is not None
+    assert "not finite" in answer.error.message
+    assert not answer.scores
+
+
+def test_a_prompt_that_is_too_long_is_an_error_and_its_neighbours_are_not(tmp_path: Path) -> None:
+    engine = make_engine(tmp_path, context_length=400)
+    long = prompt(picture(0), POLICY * 20)
+    answers = list(engine.judge([prompt(picture(0)), long, prompt(picture(1))]))
+    assert [answer.error is None for answer in answers] == [True, False, True]
+    assert answers[1].error is not None
+    assert "reads at most 400" in answers[1].error.message
+
+
+def test_a_prompt_that_cannot_be_asked_does_not_spoil_its_batch(tmp_path: Path) -> None:
+    engine = make_engine(tmp_path)
+    good = prompt(picture(0))
+    no_image = Prompt(good.segments, (), good.form)
+    marked = Prompt((TextSegment("an <image> too many"), *good.segments), good.images, good.form)
+    answers = list(engine.judge([good, no_image, marked, good]))
+    assert [answer.error is None for answer in answers] == [True, False, False, True]
+    assert answers[0].written == answers[3].written
+
+
+@pytest.mark.parametrize("batch_size", [2, 16])
+def test_an_image_is_encoded_once_for_many_policies(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, batch_size: int
+) -> None:
+    engine = make_engine(tmp_path, batch_size)
+    encoded: list[int] = []
+    encode = image_features.encode_images_and_layers
+
+    def counting(model: Any, images: Any, layers: Any) -> Any:
+        encoded.append(len(images))
+        return encode(model, images, layers)
+
+    monkeypatch.setattr("eyeward.engine.local.engine.encode_images_and_layers", counting)
+    image = picture(0)
+    answers = list(engine.judge([prompt(image, f"Policy {n}.", image_first=True) for n in range(5)]))
+    assert [answer.error for answer in answers] == [None] * 5
+    assert encoded == [1]
+
+
+def test_answers_come_in_order_across_batches(tmp_path: Path) -> None:
+    engine = make_engine(tmp_path, batch_size=3)
+    prompts = [prompt(picture(seed), f"Policy {seed % 2}.") for seed in range(8)]
+    together = list(engine.judge(prompts))
+    for asked, answer in zip(prompts, together, strict=True):
+        (alone,) = engine.judge([asked])
+        rating, expected = answer.scores_of("rating"), alone.scores_of("rating")
+        assert rating == pytest.approx(expected, abs=1e-4)
+
+
+def test_the_same_prompts_give_the_same_numbers(tmp_path: Path) -> None:
+    engine = make_engine(tmp_path)
+    prompts = [prompt(picture(seed), explain=True) for seed in range(3)]
+    assert list(engine.judge(prompts)) == list(engine.judge(prompts))
+
+
+def test_labels_that_the_tokenizer_cannot_tell_apart_are_an_error(tmp_path: Path) -> None:
+    engine = make_engine(tmp_path)
+    good = prompt(picture(0))
+    same = AnswerForm((Forced("{"), LabelSlot("rating", ("Safe", "Safe")), Forced("}")))
+    (answer,) = engine.judge([Prompt(good.segments, good.images, same)])
+    assert answer.error is not None
+    assert "same tokens" in answer.error.message
+
+
+def test_a_model_with_a_sliding_window_is_refused(tmp_path: Path) -> None:
+    make_checkpoint(tmp_path)
+    config = load_checkpoint(tmp_path).model.config.to_dict()
+    config["text_config"] |= {"use_sliding_window": True, "sliding_window": 64, "max_window_layers": 0}
+    config["text_config"].pop("layer_types", None)
+    write_json(tmp_path / "config.json", config)
+    with pytest.raises(CheckpointError, match="sliding window"):
+        LocalEngine(load_checkpoint(tmp_path))
+
+
+def test_half_precision_stays_close(tmp_path: Path) -> None:
+    exact = make_engine(tmp_path)
+    half = LocalEngine(load_checkpoint(tmp_path, dtype=torch.bfloat16))
+    for one, other in zip(
+        exact.judge([prompt(picture(0))]), half.judge([prompt(picture(0), explain=True)]), strict=True
+    ):
+        assert other.error is None
+        assert one.scores_of("rating") == pytest.approx(other.scores_of("rating"), abs=0.1)

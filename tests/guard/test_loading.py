@@ -1,0 +1,183 @@
+"""Guards load by name, and only if they answer as they should."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import eyeward
+from eyeward.errors import CheckpointError, SelfCheckFailed, UsageError
+from eyeward.guard import loading
+from eyeward.guard.card import EyewardCard, Probe, ScopeSettings, Vocabulary
+from eyeward.guard.scope import fit_scope
+from eyeward.policy import Policy
+from eyeward.verdict import Rating, Status
+from tests.engine.local.tiny import make_checkpoint
+
+PICTURE = Image.fromarray(np.random.default_rng(3).integers(0, 255, (50, 70, 3), dtype=np.uint8))
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    place = tmp_path / "tiny"
+    make_checkpoint(place)
+    EyewardCard(name="tiny").write(place)
+    return place
+
+
+def probe(folder: Path, **changes: Any) -> Probe:
+    PICTURE.save(folder / "probe.png")
+    verdict = eyeward.load_guard(folder).assess(PICTURE, "default")
+    assert verdict.rating is not None
+    assert verdict.category is not None
+    assert verdict.p_unsafe_raw is not None
+    facts = {"rating": verdict.rating, "category": verdict.category, "p_unsafe_raw": verdict.p_unsafe_raw}
+    return Probe.model_validate({"image": "probe.png", **facts, **changes})
+
+
+def test_a_folder_becomes_a_guard_that_judges(folder: Path) -> None:
+    guard = eyeward.load_guard(folder)
+    verdict = guard.assess(PICTURE, "default", explain=True)
+    assert verdict.status is Status.ok
+    assert (verdict.model.name, verdict.model.engine, len(verdict.model.revision or "")) == ("tiny", "local", 64)
+    assert sum(verdict.category_probabilities.values()) == pytest.approx(1.0)
+    alone = guard.assess(PICTURE, "default")
+    assert alone.p_unsafe == pytest.approx(verdict.p_unsafe, abs=1e-4)
+
+
+def test_a_checkpoint_without_a_card_is_asked_as_a_published_one(folder: Path) -> None:
+    (folder / "eyeward.json").unlink()
+    verdict = eyeward.load_guard(folder).assess(PICTURE, "default")
+    assert (verdict.status, verdict.model.name) == (Status.ok, "tiny")
+
+
+def test_a_guard_that_ships_inside_is_found_by_its_name(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loading, "WEIGHTS", folder.parent)
+    assert list(loading.packaged_guards()) == ["tiny"]
+    assert eyeward.load_guard("tiny").model.name == "tiny"
+    with pytest.raises(CheckpointError, match="ship inside: tiny"):
+        eyeward.load_guard("maxi")
+
+
+def test_probes_with_the_stored_answers_pass(folder: Path) -> None:
+    EyewardCard(name="tiny", probes=(probe(folder),)).write(folder)
+    eyeward.load_guard(folder)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"p_unsafe_raw": 0.01}, "had 0.010"),
+        ({"rating": "Review"}, "it was Review"),
+        ({"image": "lost.png"}, "lost.png does not exist"),
+        ({"policy": "no-such-policy"}, "cannot be asked"),
+    ],
+)
+def test_a_probe_with_another_answer_is_refused_or_warned_about(folder: Path, changes: Any, said: str) -> None:
+    EyewardCard(name="tiny", probes=(probe(folder, **changes),)).write(folder)
+    with pytest.raises(SelfCheckFailed, match=said):
+        eyeward.load_guard(folder)
+    with pytest.warns(UserWarning, match=said):
+        eyeward.load_guard(folder, self_check="warn")
+    eyeward.load_guard(folder, self_check="off")
+
+
+def test_a_probe_is_asked_under_its_own_policy(folder: Path) -> None:
+    policy = Policy.load("default").only("O1", "O6")
+    verdict = eyeward.load_guard(folder).assess(PICTURE, policy)
+    assert verdict.p_unsafe_raw is not None
+    own = probe(
+        folder,
+        policy=policy.to_yaml(),
+        p_unsafe_raw=verdict.p_unsafe_raw,
+        rating=verdict.rating,
+        category=verdict.category,
+    )
+    EyewardCard(name="tiny", probes=(own,), probe_tolerance=1e-4).write(folder)
+    eyeward.load_guard(folder)
+
+
+def test_a_checkpoint_without_a_chat_template_is_refused(folder: Path) -> None:
+    (folder / "chat_template.jinja").unlink()
+    with pytest.raises(SelfCheckFailed, match="no chat template"):
+        eyeward.load_guard(folder)
+
+
+def test_weights_that_give_no_numbers_are_refused(folder: Path) -> None:
+    from safetensors.torch import load_file, save_file
+
+    file = folder / "model.safetensors"
+    tensors = load_file(file)
+    tensors["model.language_model.norm.weight"].fill_(float("nan"))
+    save_file(tensors, file, metadata={"format": "pt"})
+    with pytest.raises(SelfCheckFailed, match="not finite"):
+        eyeward.load_guard(folder)
+
+
+def test_image_tokens_that_are_miscounted_are_refused(folder: Path) -> None:
+    config = json.loads((folder / "config.json").read_text())
+    config["vision_aspect_ratio"] = "anyres_max_1"
+    (folder / "config.json").write_text(json.dumps(config))
+    processor = {"vision_aspect_ratio": "anyres_max_1"}
+    (folder / "processor_config.json").write_text(json.dumps(processor))
+    eyeward.load_guard(folder)
+    from eyeward.engine.local.checkpoint import load_checkpoint
+    from eyeward.guard.self_check import faults
+
+    checkpoint = load_checkpoint(folder)
+    checkpoint.model.config.vision_aspect_ratio = "anyres_max_9"
+    guard = eyeward.load_guard(folder)
+    assert any("tokens are counted" in fault for fault in faults(guard, EyewardCard(name="x"), checkpoint))
+
+
+def test_a_scope_check_is_read_from_the_folder(folder: Path) -> None:
+    features = np.random.default_rng(0).normal(size=(40, 32))
+    fit_scope(features).save(folder / "scope.safetensors")
+    settings = ScopeSettings(layers=(2,), threshold=1e-6)
+    EyewardCard(name="tiny", scope=settings).write(folder)
+    verdict = eyeward.load_guard(folder).assess(PICTURE, "default")
+    assert verdict.review is not None
+    assert (verdict.rating, verdict.review.reason) == (Rating.Review, "out_of_scope")
+    EyewardCard(name="tiny", scope=settings.model_copy(update={"threshold": 1e9})).write(folder)
+    assert eyeward.load_guard(folder).assess(PICTURE, "default").review is None
+    EyewardCard(name="tiny", scope=settings.model_copy(update={"file": "lost.safetensors"})).write(folder)
+    with pytest.raises(CheckpointError, match=r"lost\.safetensors"):
+        eyeward.load_guard(folder)
+
+
+def test_a_tokenizer_that_spells_words_in_bytes_says_so(folder: Path) -> None:
+    EyewardCard(name="tiny", vocabulary=Vocabulary.met_in_training).write(folder)
+    guard = eyeward.load_guard(folder)
+    assert set(guard.coverage("default").not_covered) <= set(Policy.load("default").ids)
+    strange = Policy.load("default").add_rule("O6", "ӿӿӿӿ", "should_not")
+    assert "O6" in guard.coverage(strange).not_covered
+
+
+def test_wrong_arguments_are_refused(folder: Path) -> None:
+    load: Any = eyeward.load_guard
+    with pytest.raises(UsageError, match="no engine 'cloud'"):
+        load(folder, engine="cloud")
+    with pytest.raises(UsageError, match="self_check is"):
+        load(folder, self_check="maybe")
+
+
+def test_a_card_that_is_none_is_refused(folder: Path) -> None:
+    for content in (
+        "{",
+        '{"name": "x", "colour": "red"}',
+        '{"name": "x", "scope": {"file": "../x", "layers": [1], "threshold": 1}}',
+    ):
+        (folder / "eyeward.json").write_text(content)
+        with pytest.raises(CheckpointError, match=r"eyeward\.json"):
+            eyeward.load_guard(folder)
+
+
+def test_a_card_is_the_same_after_writing(tmp_path: Path) -> None:
+    card = EyewardCard(name="mini", review_band=(0.4, 0.6), scope=ScopeSettings(layers=(2, 4), threshold=1.5))
+    card.write(tmp_path)
+    assert EyewardCard.read(tmp_path, "another") == card
