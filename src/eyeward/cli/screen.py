@@ -51,7 +51,7 @@ class Screen:
             *counting,
             console=self.out if self._shared else self._err,
             transient=True,
-            redirect_stdout=False,  # rich would send standard output to where the bar is
+            redirect_stdout=False,  # what others print stays where they print it
             redirect_stderr=False,
         ) as progress:
             task = progress.add_task(what, total=total)
@@ -63,12 +63,11 @@ class Screen:
 
 
 def _console(stderr: bool) -> Console:
-    """Return a console; it colours terminals only, and nothing where NO_COLOR is set (no-color.org)."""
+    """Return a console; rich colours terminals only, and nothing where NO_COLOR is set (no-color.org)."""
     stream = sys.stderr if stderr else sys.stdout
     if isinstance(stream, io.TextIOWrapper):
         stream.reconfigure(errors="backslashreplace")  # a name that a terminal cannot write must not end the run
-    plain = bool(os.environ.get("NO_COLOR"))
-    return Console(stderr=stderr, color_system=None if plain else "auto", highlight=False, markup=False, emoji=False)
+    return Console(stderr=stderr, highlight=False, markup=False, emoji=False)
 
 
 def _is_terminal(stream: TextIO) -> bool:
