@@ -161,6 +161,44 @@ def test_free_text_is_the_greedy_one_among_what_keeps_the_answer_valid(
         state = state.after(tokens.spelling()[token] or b"")
 
 
+@pytest.mark.parametrize("image_first", [False, True])
+def test_free_text_is_written_from_the_numbers_of_transformers(
+    checkpoint: LoadedCheckpoint, engine: LocalEngine, monkeypatch: pytest.MonkeyPatch, image_first: bool
+) -> None:
+    seen: list[torch.Tensor] = []
+    decoder: Any = engine._decoder
+    plain = decoder._logits
+
+    def watched(states: torch.Tensor, options: Any = None) -> torch.Tensor:
+        logits: torch.Tensor = plain(states, options)
+        if options is None:
+            seen.append(logits)
+        return logits
+
+    monkeypatch.setattr(decoder, "_logits", watched)
+    rules = [RULE.model_copy(update={"threshold": threshold}) for threshold in (0.0, 1.0)]
+    prompts = [
+        prompt(picture(seed, 60 + 50 * seed), image_first=image_first, explain=True, rule=rule)
+        for seed, rule in enumerate(rules)
+    ]
+    if image_first:  # one picture, so that both are rows behind one prefix
+        prompts[1] = prompt(prompts[0].images[0], OTHER_POLICY, image_first=True, explain=True, rule=rules[1])
+    answers = ask(engine, *prompts)
+    tokens = PromptTokens(checkpoint.tokenizer, checkpoint.image_token_id)
+    chains = set()
+    for row, (asked, answer) in enumerate(zip(prompts, answers, strict=True)):
+        leaf = next(leaf for leaf in tokens.layout(asked).tree.leaves if answer.text.startswith(leaf.text))
+        chains.add(len(leaf.tokens) - len(leaf.nodes))
+        given = reference_input(checkpoint, asked)
+        for step in range(4):
+            assert len(seen[step]) == len(prompts), "a row was finished too early to say anything"
+            ids = torch.cat((given["input_ids"], torch.tensor([answer.token_ids[: len(leaf.tokens) + step]])), dim=1)
+            model: Any = checkpoint.model
+            expected = model(**{**given, "input_ids": ids}).logits[0, -1]
+            torch.testing.assert_close(seen[step][row], expected, atol=1e-4, rtol=1e-4)
+    assert len(chains) == 2, "rows should need forced text of different lengths"
+
+
 def test_every_answer_is_valid_json_with_the_keys_of_its_form(engine: LocalEngine) -> None:
     first: Layout = (
         '{\n    "decision": "',
