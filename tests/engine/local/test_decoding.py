@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import json
-import math
 from pathlib import Path
 from typing import Any
 
@@ -13,16 +12,14 @@ import torch
 from PIL import Image
 
 from eyeward.engine.local.checkpoint import LoadedCheckpoint, load_checkpoint
-from eyeward.engine.local.decoding import choose, slot_scores, tree_mask
+from eyeward.engine.local.decoding import tree_mask
 from eyeward.engine.local.engine import LocalEngine
 from eyeward.engine.local.json_text import JsonText
 from eyeward.engine.local.tokens import PromptTokens
-from eyeward.engine.local.trie import ROOT, AnswerTree, Branch, Leaf, build_tree
-from eyeward.engine.protocol import AnswerForm, Forced, LabelSlot, Prompt, RawAnswer, TextSegment
-from eyeward.engine.rating import RatingRule
+from eyeward.engine.local.trie import ROOT
+from eyeward.engine.protocol import AnswerForm, Prompt, RawAnswer, TextSegment
 from tests.engine.local.questions import (
     COMPACT,
-    HATE,
     INDENTED,
     NONE,
     POLICY,
@@ -320,39 +317,6 @@ def test_nodes_see_the_prompt_and_their_ancestors_only() -> None:
         [1, 1, 1, 0, 1, 0, 0],
         [1, 1, 1, 0, 1, 1, 0],
     ], "the last row is padding"
-
-
-def two_step_tree() -> AnswerTree:
-    """Labels `aa`, `ab`, `b`: a walk that prefers `a` at first meets two halves of its probability."""
-    slot = AnswerForm((Forced("<"), LabelSlot("rating", ("aa", "ab", "b")), Forced(">")))
-    return build_tree(slot, lambda text: [ord(character) for character in text])
-
-
-def test_parity_walks_greedily_and_a_rule_takes_the_likeliest() -> None:
-    tree = two_step_tree()
-    scores = [math.log(p) for p in (0.35, 0.25, 0.4)]
-    greedy = choose(prompt(PICTURES[0]), tree, scores)
-    assert dict(greedy.labels) == {"rating": "aa"}
-    rule = RatingRule(slot="rating", positive="b", negative="aa")
-    assert dict(choose(prompt(PICTURES[0], rule=rule), tree, scores).labels) == {"rating": "b"}
-
-
-def test_scores_of_labels_add_up_to_one_even_where_they_are_tiny() -> None:
-    tree = AnswerTree(
-        tokens=(),
-        parents=(),
-        branches=(Branch(ROOT, (0, 1, 2)),),
-        leaves=tuple(
-            Leaf((("rating", rating), ("category", category)), (n,), "", ())
-            for n, (rating, category) in enumerate((("Unsafe", HATE), ("Unsafe", WEAPONS), ("Safe", NONE)))
-        ),
-        tail="",
-    )
-    by_slot = {(s.slot, s.given): s.log_probabilities for s in slot_scores(tree, [-2000.0, -2001.0, 0.0])}
-    unsafe = by_slot["category", (("rating", "Unsafe"),)]
-    assert math.fsum(map(math.exp, unsafe.values())) == pytest.approx(1.0)
-    assert unsafe[HATE] - unsafe[WEAPONS] == pytest.approx(1.0)
-    assert by_slot["rating", ()]["Unsafe"] == pytest.approx(-2000.0 + math.log(1 + math.exp(-1)))
 
 
 def test_text_in_prompts_is_cut_into_tokens_as_a_whole(checkpoint: LoadedCheckpoint) -> None:
