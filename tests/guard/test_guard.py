@@ -170,6 +170,13 @@ def test_whatever_goes_wrong_in_the_engine_is_never_a_rating(answer: Callable[[P
         assert verdict.flagged
 
 
+def test_the_error_of_an_engine_is_the_error_of_the_verdict() -> None:
+    verdict = make_guard(failing("out of order")).assess(grey(BRIGHT), DEFAULT)
+    assert verdict.error is not None
+    assert verdict.error.message == "out of order"
+    assert verdict.sha256
+
+
 def test_an_engine_that_loses_an_answer_spoils_the_whole_batch() -> None:
     class Losing(FakeEngine):
         def judge(self, prompts: Sequence[Prompt]) -> Iterator[RawAnswer]:

@@ -34,6 +34,26 @@ def test_numbers_that_are_not_finite_are_an_error(tmp_path: Path, number: float,
     assert not answer.scores
 
 
+def test_numbers_that_stop_being_finite_in_the_free_text_are_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = make_engine(tmp_path)
+    decoder: Any = engine._decoder
+    plain = decoder._logits
+
+    def breaking(states: torch.Tensor, options: Any = None) -> torch.Tensor:
+        logits: torch.Tensor = plain(states, options)
+        if options is None:
+            logits[:, 0] = float("nan")
+        return logits
+
+    monkeypatch.setattr(decoder, "_logits", breaking)
+    explained, labels = engine.judge([prompt(picture(0), explain=True), prompt(picture(0))])
+    assert explained.error is not None
+    assert not explained.written
+    assert labels.error is None
+
+
 def test_a_prompt_that_is_too_long_is_an_error_and_its_neighbours_are_not(tmp_path: Path) -> None:
     engine = make_engine(tmp_path, context_length=400)
     long = prompt(picture(0), POLICY * 20)
