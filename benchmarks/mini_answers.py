@@ -1,6 +1,6 @@
 """Check the answers themselves: valid JSON always, and in parity mode what greedy `generate` of transformers writes.
 
-Usage: python benchmarks/mini_answers.py [--model mini] [--scenes 500] [--json PATH]
+Usage: python -m benchmarks.mini_answers [--model mini] [--scenes 500] [--json PATH]
 
 Each held-out scene is asked with a rationale, in float32, once through the guard in parity mode and once through
 transformers' own `generate` on the same prompt (image tokens expanded, tiles prepared). Where `generate` gives a valid

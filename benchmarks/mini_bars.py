@@ -1,6 +1,6 @@
 """Measure a guard on drawn scenes: does it see, does it read the policy, does it know what it does not know?
 
-Usage: python benchmarks/mini_bars.py [--model mini] [--scenes 2000] [--style flat|ink] [--json PATH]
+Usage: python -m benchmarks.mini_bars [--model mini] [--scenes 2000] [--style flat|ink] [--json PATH]
 
 Scenes come from the test seeds, which training never draws; reserved orders, combinations, sentences and pairs are
 named in `eyeward.scenes.reserve`. Beside the guard stand the two trivial guards and one that sees perfectly but ignores
@@ -20,10 +20,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from mini_questions import DEFAULT, Ask, Suite
 from PIL import Image
 
 import eyeward
+from benchmarks.mini_questions import DEFAULT, Ask, Suite
 from eyeward.policy import EYEWARD, Policy, render
 from eyeward.scenes.graph import SceneGraph, Style
 from eyeward.scenes.paint import paint

@@ -1,6 +1,6 @@
 """Measure whether `mini` knows what it does not know: photographs must come out as Review, drawn scenes must not.
 
-Usage: python benchmarks/mini_scope.py [--model mini] [--scenes 2000] [--json PATH]
+Usage: python -m benchmarks.mini_scope [--model mini] [--scenes 2000] [--json PATH]
 
 Photographs are the sample images inside scikit-image and scikit-learn. The scope check was tuned on scenes and on the
 photographs of the first half (every other file name); only the second half is reported, as whole pictures and as 300
@@ -18,10 +18,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from mini_bars import wilson
 from PIL import Image, ImageDraw
 
 import eyeward
+from benchmarks.mini_bars import wilson
 from eyeward.scenes.paint import paint
 from eyeward.scenes.sample import sample_scene
 from eyeward.verdict import Rating

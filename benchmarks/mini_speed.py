@@ -1,6 +1,6 @@
 """Time what a user waits for: `import eyeward`, and a verdict without rationale from a warm `mini` in batches.
 
-Usage: python benchmarks/mini_speed.py [--model mini] [--images 512] [--json PATH]
+Usage: python -m benchmarks.mini_speed [--model mini] [--images 512] [--json PATH]
 
 Run it alone on the machine. Verdict times take in decoding of PNG bytes, preparation, the model and the scope check.
 Beside them: plain transformers on the same prompt, one forward pass an image without a shared prefix.
