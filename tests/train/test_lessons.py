@@ -59,6 +59,14 @@ def test_the_points_are_the_rating_and_the_category() -> None:
     assert [answer.weights[p] for p in answer.points] == [5.0, 3.0]
 
 
+def test_everything_that_generate_has_to_write_is_taught() -> None:
+    _, answer = lesson(DEFAULT, scene("money_thief"), explain=True)
+    taught = [token for token, weight in zip(answer.ids, answer.weights, strict=True) if weight > 0]
+    text = TOKENIZER.decode(taught, skip_special_tokens=False)
+    assert text.startswith('{"rating": "Unsafe"')
+    assert text.endswith('"}<|im_end|>')
+
+
 def test_a_rule_decides_and_is_pointed_at() -> None:
     assert pointed(*lesson(DEFAULT, scene("money_thief"))) == ["- theft and robbery"]
     assert pointed(*lesson(DEFAULT, scene("money_thief", Context.NEWSPAPER))) == ["- newspaper reports about crime"]

@@ -149,12 +149,15 @@ def policy_answer(
     rating, key, label, rest = answer_text(truth.rating.value, truth.category, text)
     spell = speller.spell
     words = spell(f"The image shows {seen(graph)}.") if described else ()
-    given = (*words, *speller.hand_over, *spell('{"rating": "'))
+    asked = (*words, *speller.hand_over)
+    opening = spell('{"rating": "')
+    given = (*asked, *opening)
     label_ids = spell(label)
     rest_ids = (*spell(rest), *((speller.turn_end,) if explain else ()))
     ids = (*given, *spell(rating), *spell(key), *label_ids, *rest_ids)
     weights = (
-        *(0.0 for _ in given),
+        *(0.0 for _ in asked),
+        *(0.05 for _ in opening),
         *(5.0 for _ in spell(rating)),
         *(0.05 for _ in spell(key)),
         3.0,
