@@ -14,7 +14,7 @@ from eyeward.scenes.sample import sample_scene
 from eyeward.scenes.truth import decide
 from eyeward.train.corpus import corpus
 from eyeward.train.curriculum import choose_policy
-from eyeward.train.lessons import Answer, Question, Speller, collate, policy_answer, policy_question
+from eyeward.train.lessons import Answer, Point, Question, Speller, collate, policy_answer, policy_question
 from eyeward.train.tokenizer import build_tokenizer
 
 CONTEXTS = tuple(Context)
@@ -32,9 +32,13 @@ def lesson(policy: Policy, graph: SceneGraph, explain: bool = False) -> tuple[Qu
     return question, policy_answer(SPELLER, question, policy, graph, CONTEXTS, explain)
 
 
+def at_points(answer: Answer) -> list[str]:
+    return [TOKENIZER.decode([answer.ids[p]]) for p in answer.points]
+
+
 def pointed(question: Question, answer: Answer) -> list[str]:
     assert question.rendered is not None
-    return [question.rendered.lines[n].text for n in answer.rating_lines]
+    return [question.rendered.lines[question.line_ends.index(n)].text for n in answer.read_from[Point.RATING]]
 
 
 def test_the_prefix_is_the_rendered_policy_in_one_user_turn() -> None:
@@ -55,8 +59,23 @@ def test_the_answer_is_json_with_the_truth() -> None:
 
 def test_the_points_are_the_rating_and_the_category() -> None:
     _, answer = lesson(DEFAULT, scene("money_thief"))
-    assert [TOKENIZER.decode([answer.ids[p]]) for p in answer.points] == ["Unsafe", "O5"]
-    assert [answer.weights[p] for p in answer.points] == [5.0, 3.0]
+    assert at_points(answer)[:2] == ["Unsafe", "O5"]
+    assert [answer.weights[p] for p in answer.points[:2]] == [5.0, 3.0]
+
+
+def test_the_points_of_a_rationale_are_its_verb_and_its_rule() -> None:
+    _, answer = lesson(DEFAULT, scene("money_thief"), explain=True)
+    assert at_points(answer) == ["Unsafe", "O5", " breaks", " theft"]
+    _, answer = lesson(DEFAULT, scene("money_thief", Context.NEWSPAPER), explain=True)
+    assert at_points(answer) == ["Safe", "O5", " is", " newspaper"]
+    _, answer = lesson(DEFAULT.sensitive("O5"), scene("money_thief"), explain=True)
+    assert at_points(answer)[2] == " O5"
+    assert not answer.read_from[Point.RULE]
+
+
+def test_a_quoted_rule_is_read_where_it_stands() -> None:
+    question, answer = lesson(DEFAULT, scene("money_thief"), explain=True)
+    assert [TOKENIZER.decode([question.ids[p]]) for p in answer.read_from[Point.RULE]] == [" theft"]
 
 
 def test_everything_that_generate_has_to_write_is_taught() -> None:

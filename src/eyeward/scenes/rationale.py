@@ -11,13 +11,14 @@ from eyeward.scenes.truth import Decision, DecisionKind, Truth
 
 def rationale(graph: SceneGraph, truth: Truth) -> str:
     """Return what is seen and which rule decides; no quotation mark, no backslash, one line."""
-    return _printable(f"The image shows {seen(graph)}. {_reason(truth.decided_by)}")
+    return f"{_printable(f'The image shows {seen(graph)}.')} {reason(truth.decided_by)}"
 
 
-def _reason(decision: Decision) -> str:
+def reason(decision: Decision) -> str:
+    """Return the second sentence: what decides."""
     if decision.kind is DecisionKind.RULE:
         how = "It breaks the rule" if decision.side is Side.SHOULD_NOT else "It is allowed by the rule"
-        return f"{how}: {str(decision.rule).rstrip('.')}."
+        return f"{how}: {_printable(str(decision.rule)).rstrip('.')}."
     if decision.kind is DecisionKind.STANCE:
         stance = "sensitive" if decision.stance is Stance.sensitive else "non-violating"
         return f"Category {decision.category} is declared as {stance}."

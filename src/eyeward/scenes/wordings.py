@@ -35,15 +35,18 @@ def _capital(sentence: str) -> str:
 
 def _with_content(good: tuple[str, ...], bad: tuple[str, ...], of: str) -> Iterator[str]:
     """Yield what is said of a category whose content is `good` and never `bad`."""
-    for state in good:
+    for state in (*good, f"{good[0]} and {good[-1]}", f"{good[1]} and {good[2]}"):
         yield from (f"{whole} {of} is {state}" for whole in _ALL)
         yield f"{of} is {state}"
         yield f"{of} is always {state}"
         yield f"whatever {of} shows is {state}"
+        yield f"all content related to {of} is {state}"
     for state in bad:
         yield from (f"{empty} {of} is {state}" for empty in _NONE)
         yield f"{of} is not {state}"
         yield f"{of} is never {state}"
+        yield f"there is no content of {of} that is {state}"
+        yield f"there is not one picture of {of} that is {state}"
 
 
 def _with_deeds(done: tuple[str, ...], left: tuple[str, ...], of: str) -> Iterator[str]:
@@ -52,10 +55,18 @@ def _with_deeds(done: tuple[str, ...], left: tuple[str, ...], of: str) -> Iterat
         yield f"we {verb} all content of {of}"
         yield f"we {verb} everything related to {of}"
         yield f"we always {verb} {of}"
+        yield f"we {verb} everything that {of} shows"
+        yield f"for {of} we {verb} all content"
+        yield f"always {verb} a picture because of {of}"
+        yield f"there is no content of {of} that we do not {verb}"
     for verb in left:
         yield f"we do not {verb} any content of {of}"
         yield f"we do not {verb} anything related to {of}"
         yield f"we never {verb} {of}"
+        yield f"we {verb} nothing that {of} shows"
+        yield f"for {of} we {verb} no content"
+        yield f"never {verb} a picture because of {of}"
+        yield f"there is no picture of {of} that we {verb}"
 
 
 def _non_violating_statements(of: str) -> tuple[str, ...]:

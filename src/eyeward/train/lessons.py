@@ -21,7 +21,7 @@ from eyeward.scenes.caption import seen
 from eyeward.scenes.facts import CATEGORY_NAMES, FACT_BY_WORDING, FACTS
 from eyeward.scenes.graph import SceneGraph
 from eyeward.scenes.motifs import MOTIF_BY_KEY
-from eyeward.scenes.rationale import rationale
+from eyeward.scenes.rationale import rationale, reason
 from eyeward.scenes.truth import Truth, decide
 from eyeward.train.tokenizer import IMAGE, TURN_END, TURN_START, token_id
 
@@ -41,6 +41,17 @@ class Effect(IntEnum):
     FORBIDS = 0
     ALLOWS = 1
     NEUTRAL = 2
+
+
+class Point(IntEnum):
+    """A token of an answer that is read from a place of the policy."""
+
+    RATING = 0
+    CATEGORY = 1
+    REASON = 2
+    """`breaks` or `is` in `It breaks the rule`, `O5` in `Category O5 is declared`"""
+    RULE = 3
+    """First word of the rule that a rationale quotes."""
 
 
 @dataclass(frozen=True)
@@ -64,11 +75,10 @@ class Answer:
 
     ids: tuple[int, ...]
     weights: tuple[float, ...]
-    points: tuple[int, int] = (0, 0)
-    """Positions in `ids` of the rating and of the token that decides the category."""
-    rating_lines: tuple[int, ...] = ()
-    """Indices of lines of the question that the rating is read from; empty: none."""
-    category_lines: tuple[int, ...] = ()
+    points: tuple[int, ...] = (0,) * len(Point)
+    """Positions in `ids` of the tokens that `Point` names; 0 where there is no such token."""
+    read_from: tuple[tuple[int, ...], ...] = ((),) * len(Point)
+    """Positions in the question that each of them is read from; empty: none."""
     fact: int = NOTHING
     context: int = 0
 
@@ -157,28 +167,38 @@ def policy_answer(
     ids = (*given, *spell(rating), *spell(key), *label_ids, *rest_ids)
     weights = (
         *(0.0 for _ in asked),
-        *(0.05 for _ in opening),
+        *(0.1 for _ in opening),
         *(5.0 for _ in spell(rating)),
-        *(0.05 for _ in spell(key)),
+        *(0.1 for _ in spell(key)),
         3.0,
         *(0.3 for _ in label_ids[1:]),
         *(0.3 for _ in rest_ids),
     )
-    rating_lines, category_lines = deciding_lines(question, graph, truth)
+    category_at = len(given) + len(spell(rating)) + len(spell(key))
+    points = [len(given), category_at, 0, 0]
+    rating_lines, headers = deciding_lines(question, graph, truth)
+    ends = tuple(question.line_ends[line] for line in rating_lines)
+    read_from = [ends, tuple(question.line_ends[line] for line in headers), (), ()]
+    if explain:
+        said = f" {reason(truth.decided_by)}"
+        start = category_at + len(label_ids) + len(spell(rest[: rest.index(said)]))
+        points[Point.REASON], read_from[Point.REASON] = start + 1, ends
+        if truth.decided_by.rule is not None:
+            points[Point.RULE] = start + len(spell(said[: said.index(":") + 1]))
+            read_from[Point.RULE] = tuple(e - len(spell(truth.decided_by.rule)) for e in ends)
     fact = MOTIF_BY_KEY[graph.motif].fact
     return Answer(
         ids,
         weights,
-        (len(given), len(given) + len(spell(rating)) + len(spell(key))),
-        rating_lines,
-        category_lines,
+        tuple(points),
+        tuple(read_from),
         NOTHING if fact is None else FACT_INDEX[fact],
         contexts.index(graph.context),
     )
 
 
 def deciding_lines(question: Question, graph: SceneGraph, truth: Truth) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Name the lines that the rating and the category are read from."""
+    """Name the lines that the rating and the category are read from, by their number."""
     assert question.rendered is not None
     category = truth.decided_by.category
     if category is None:
@@ -217,9 +237,9 @@ class Batch:
     line_categories: Tensor
     """[P, M], padded with IGNORED"""
     pointers: Tensor
-    """bool [P, N, 2, L]: where the rating and the category are to be read"""
+    """bool [P, N, points, L]: where what stands at each point is to be read"""
     points: Tensor
-    """[P, N, 2]: positions in `answers` of rating and category"""
+    """[P, N, points]: positions in `answers`, see `Point`"""
     facts: Tensor
     """[P, N]"""
     contexts: Tensor
@@ -241,7 +261,7 @@ def collate(
     weights = torch.zeros(count, images, answer_length)
     lines = torch.zeros(count, most, dtype=torch.long)
     told = torch.full((3, count, most), IGNORED)
-    pointers = torch.zeros(count, images, 2, prefix_length, dtype=torch.bool)
+    pointers = torch.zeros(count, images, len(Point), prefix_length, dtype=torch.bool)
     for p, question in enumerate(questions):
         if len(question.ids) > prefix_length:
             raise ValueError(f"a policy of {len(question.ids)} tokens does not fit {prefix_length}")
@@ -255,9 +275,8 @@ def collate(
                 raise ValueError(f"an answer of {len(answer.ids)} tokens does not fit {answer_length}")
             ids[p, n, : len(answer.ids)] = torch.tensor(answer.ids)
             weights[p, n, : len(answer.ids)] = torch.tensor(answer.weights)
-            for kind, chosen in enumerate((answer.rating_lines, answer.category_lines)):
-                for line in chosen:
-                    pointers[p, n, kind, question.line_ends[line]] = True
+            for point, places in enumerate(answer.read_from):
+                pointers[p, n, point, list(places)] = True
     return Batch(
         prefix=prefix,
         prefix_lengths=torch.tensor([len(q.ids) for q in questions]),

@@ -13,7 +13,7 @@ from torch import nn
 from torch.nn import functional
 
 from eyeward.scenes.facts import CATEGORY_NAMES, FACTS
-from eyeward.train.lessons import IGNORED, NOTHING, Batch, Effect
+from eyeward.train.lessons import IGNORED, NOTHING, Batch, Effect, Point
 from eyeward.train.packed import packed_forward
 from eyeward.train.schedule import Progress, Schedule, optimizer_for
 from eyeward.train.vision import CONTEXTS, features_of
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from transformers import LlavaOnevisionForConditionalGeneration
 
 POINTER_LAYER = 3
+POINTING_HEADS = {Point.RATING: 0, Point.CATEGORY: 1, Point.REASON: 0, Point.RULE: 2}
+"""Which head of that layer is told where to look at each point."""
 
 
 @dataclass(frozen=True)
@@ -106,7 +108,7 @@ class Reader:
         if not batch.pointers.any():
             return result
         wanted = batch.pointers.any(-1)
-        heads = torch.stack((attention[:, :, 0, 0], attention[:, :, 1, 1]), dim=2)
+        heads = torch.stack([attention[:, :, point, POINTING_HEADS[point]] for point in Point], dim=2)
         mass = heads.masked_fill(~batch.pointers, float("-inf")).logsumexp(-1)
         result["pointer"] = -mass[wanted].mean()
         lines = self.heads.norm(read_prefix.float())
