@@ -44,7 +44,7 @@ def make_guard(
         model=ModelRef(name="fake", revision="1", engine="fake"),
         rule=rule,
         scope=scope,
-        scope_threshold=None if scope is None else 2.0,
+        scope_threshold=None if scope is None else 0.5,
         limits=limits or Limits(),
     )
 
@@ -243,10 +243,11 @@ def test_threshold_and_band_can_be_changed_but_not_in_parity_mode() -> None:
 
 
 def scope_by_brightness() -> tuple[ScopeCheck, Callable[[Prompt], RawAnswer]]:
-    check = ScopeCheck(np.zeros(1, dtype=np.float32), np.ones((1, 1), dtype=np.float32))
+    zero, one = np.zeros(1, dtype=np.float32), np.ones(1, dtype=np.float32)
+    check = ScopeCheck(zero, one, np.array([3, 0, 0], dtype=np.float32))
 
     def answer(prompt: Prompt) -> RawAnswer:
-        return raw_answer(prompt, 0.02, features=(3.0 if brightness(prompt) > 0.5 else 1.0,))
+        return raw_answer(prompt, 0.02, features=(1.0 if brightness(prompt) > 0.5 else -1.0,))
 
     return check, answer
 
@@ -255,7 +256,7 @@ def test_an_image_out_of_scope_is_review_with_its_distance() -> None:
     check, answer = scope_by_brightness()
     outside, inside = make_guard(answer, scope=check).assess_many([grey(BRIGHT), grey(DARK)], DEFAULT)
     assert outside.review is not None
-    assert (outside.rating, outside.review.scope_distance) == (Rating.Review, 3.0)
+    assert (outside.rating, outside.review.scope_distance) == (Rating.Review, pytest.approx(0.953, abs=1e-3))
     assert inside.rating is Rating.Safe
 
 

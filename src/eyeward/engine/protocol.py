@@ -110,7 +110,7 @@ class Prompt:
     rating_rule: RatingRule | None = None
     """What decides the first slot. None is *parity mode*: every label is the one that greedy decoding would write."""
     feature_layers: tuple[int, ...] = ()
-    """Vision layers (0: the embeddings) whose mean over the picture's patches is wanted, joined in this order."""
+    """Vision layers (0: the embeddings) whose means and spreads over the picture's patches are wanted."""
 
 
 @dataclass(frozen=True, slots=True)

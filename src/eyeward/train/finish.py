@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Iterable
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,7 @@ from eyeward.scenes.paint import paint
 from eyeward.scenes.sample import sample_scene
 from eyeward.scenes.truth import decide
 from eyeward.train.curriculum import choose_policy
+from eyeward.train.outsiders import outsider
 from eyeward.train.pictures import RENDER_SIZE, worn
 from eyeward.verdict import Rating
 
@@ -25,9 +27,9 @@ if TYPE_CHECKING:
     from eyeward.guard import Guard
     from eyeward.scenes.graph import SceneGraph
 
-SCOPE_LAYERS = (2, 4)
-SCOPE_SHRINKAGE = 0.005
+SCOPE_LAYERS = (1, 2)
 SCOPE_IMAGES = 6000
+SCOPE_OUTSIDERS = 4000
 SCOPE_QUANTILE = 0.98
 """Share of worn validation scenes that stay in scope."""
 CALIBRATION_POLICIES, CALIBRATION_IMAGES = 150, 10
@@ -64,22 +66,24 @@ def scene_picture(graph: SceneGraph, wear: bool) -> Image.Image:
 
 
 def fit_scope_of(folder: Path) -> ScopeSettings:
-    """Fit the scope check on training scenes, half of them worn, and place its threshold on validation scenes."""
-    features = scope_features(
-        folder, [scene_picture(sample_scene(n, "train"), n % 2 == 0) for n in range(SCOPE_IMAGES)]
-    )
-    check = fit_scope(features, SCOPE_SHRINKAGE)
-    held_out = [
+    """Fit the scope check on training scenes, half of them worn, against pictures that are none.
+
+    Its threshold is placed on validation scenes.
+    """
+    scenes = (scene_picture(sample_scene(n, "train"), n % 2 == 0) for n in range(SCOPE_IMAGES))
+    outsiders = (outsider(n) for n in range(SCOPE_OUTSIDERS))
+    check = fit_scope(scope_features(folder, scenes), scope_features(folder, outsiders))
+    held_out = (
         scene_picture(sample_scene(VALIDATION_SEED + n, "validation"), n % 4 != 0) for n in range(SCOPE_IMAGES // 4)
-    ]
+    )
     distances = [check.distance(row) for row in scope_features(folder, held_out)]
     settings = ScopeSettings(layers=SCOPE_LAYERS, threshold=float(np.quantile(distances, SCOPE_QUANTILE)))
     check.save(folder / settings.file)
     return settings
 
 
-def scope_features(folder: Path, images: Sequence[Image.Image]) -> np.ndarray:
-    """Give the pooled vision states of images, [images, layers x width], as the engine computes them."""
+def scope_features(folder: Path, images: Iterable[Image.Image]) -> np.ndarray:
+    """Give the pooled vision states of images, [images, features], as the engine computes them."""
     import torch
 
     from eyeward.engine.local.checkpoint import load_checkpoint
@@ -89,8 +93,9 @@ def scope_features(folder: Path, images: Sequence[Image.Image]) -> np.ndarray:
     loaded = load_checkpoint(folder, dtype=torch.float32, device="cpu")
     rows = []
     with torch.inference_mode():
-        for start in range(0, len(images), 64):
-            prepared = [prepare_image(image, loaded.preparation) for image in images[start : start + 64]]
+        waiting = iter(images)
+        while chunk := list(islice(waiting, 64)):
+            prepared = [prepare_image(image, loaded.preparation) for image in chunk]
             rows.append(encode_images_and_layers(loaded.model, prepared, SCOPE_LAYERS)[1].numpy())
     return np.concatenate(rows)
 

@@ -68,7 +68,7 @@ def test_features_come_from_the_layers_that_the_configuration_names(
     torch.testing.assert_close(features, reference.pooler_output[0], atol=1e-5, rtol=1e-5)
 
 
-def test_layer_states_are_means_over_the_base_view_of_each_image(tmp_path: Path) -> None:
+def test_layer_states_are_means_and_spreads_over_the_base_view_of_each_image(tmp_path: Path) -> None:
     make_checkpoint(tmp_path)
     checkpoint = load_checkpoint(tmp_path)
     images = [prepare_image(picture(*size), checkpoint.preparation) for size in ((60, 60), (30, 100), (100, 30))]
@@ -77,7 +77,8 @@ def test_layer_states_are_means_over_the_base_view_of_each_image(tmp_path: Path)
     vision = checkpoint.model.model.vision_tower
     bases = torch.from_numpy(np.stack([image.tiles[0] for image in images]))
     hidden = vision(bases, output_hidden_states=True).hidden_states
-    torch.testing.assert_close(states, torch.cat([hidden[0].mean(1), hidden[2].mean(1)], dim=-1))
+    wanted = [part for n in (0, 2) for part in (hidden[n].mean(1), (hidden[n].std(1, correction=0) + 1e-3).log())]
+    torch.testing.assert_close(states, torch.cat(wanted, dim=-1))
 
 
 @pytest.mark.parametrize("size", [(56, 56), (41, 97), (300, 20)])

@@ -303,8 +303,8 @@ def test_features_are_those_of_the_layers_asked_for(engine: LocalEngine) -> None
     both, one, none = (
         ask(engine, prompt(PICTURES[0], feature_layers=layers))[0].features for layers in ((0, 2), (2,), ())
     )
-    assert (len(both), len(one), none) == (64, 32, ())
-    assert both[32:] == one
+    assert (len(both), len(one), none) == (128, 64, ())
+    assert both[64:] == one
 
 
 def test_nodes_see_the_prompt_and_their_ancestors_only() -> None:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 TILES_AT_ONCE = 64
 """Tiles that go through the vision tower together; bounds memory, changes no result."""
 
+LEAST_SPREAD = 1e-3
+"""Added to a standard deviation before its logarithm is taken."""
 NEWLINE = -1
 """Index of the newline feature: it stands behind all others."""
 
@@ -37,8 +39,8 @@ def encode_images_and_layers(
 ) -> tuple[list[torch.Tensor], torch.Tensor]:
     """Give the features of `encode_images` and, for each image, the state of its base view after vision `layers`.
 
-    The states are means over the patches of the base view (layer 0: the embeddings), joined in the order of `layers`:
-    [images, layers * vision width], float32.
+    For each layer (0: the embeddings) these are the means over the patches of the base view, then the logarithms of the
+    standard deviations over them: [images, layers * 2 * vision width], float32.
     """
     wanted = [image.tiles[:1] if image.repeats_base else image.tiles for image in images]
     starts = [0]
@@ -82,10 +84,15 @@ def _encode_tiles(
         features.append(model.model.multi_modal_projector(selected[:, 1:] if drop_first else selected))
         if layers:
             kept = [place for place in range(len(batch)) if start + place in is_base]
-            states.append(torch.cat([hidden[layer][kept].float().mean(dim=1) for layer in layers], dim=-1))
+            states.append(torch.cat([_pooled(hidden[layer][kept].float()) for layer in layers], dim=-1))
     if not features:
         return torch.empty(0, 0, settings.text_config.hidden_size), torch.empty(0, 0)
     return torch.cat(features), torch.cat(states) if states else torch.empty(len(bases), 0)
+
+
+def _pooled(states: torch.Tensor) -> torch.Tensor:
+    """Give mean and logarithm of the spread over the patches of states [images, patches, width]."""
+    return torch.cat((states.mean(dim=1), (states.std(dim=1, correction=0) + LEAST_SPREAD).log()), dim=-1)
 
 
 @lru_cache(maxsize=256)
