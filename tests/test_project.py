@@ -99,3 +99,42 @@ def test_imports_point_downwards(module: Path) -> None:
 @pytest.mark.parametrize("module", sorted(path.relative_to(SOURCE) for path in SOURCE.rglob("*.py")), ids=str)
 def test_no_module_grows_past_500_lines(module: Path) -> None:
     assert len((SOURCE / module).read_text(encoding="utf-8").splitlines()) <= 500
+
+
+def tree_of_the_readme() -> list[Path]:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    block = text.split("## The house")[1].split("```")[1]
+    above: list[str] = []
+    found = []
+    for line in filter(None, block.splitlines()):
+        entry = re.fullmatch(r"( *)(\S+) +\S.*|( *)(\S+/)", line)
+        assert entry is not None, f"not a name with a gloss: {line!r}"
+        indent, name = (entry[1] or entry[3] or ""), (entry[2] or entry[4])
+        above = [*above[: len(indent) // 2], name]
+        found.append(Path("".join(above)))
+    return found
+
+
+def test_the_tree_of_the_readme_shows_the_house_as_it_is() -> None:
+    shown = tree_of_the_readme()
+    assert [str(path) for path in shown if not (ROOT / path).exists()] == []
+    assert len(shown) == len(set(shown))
+    opened = {path.parent for path in shown}
+    modules = {
+        path.relative_to(ROOT)
+        for path in SOURCE.rglob("*")
+        if path.parent.relative_to(ROOT) in opened
+        and (path.suffix == ".py" or path.is_dir())
+        and path.name not in ("__init__.py", "__main__.py", "__pycache__")
+    }
+    assert sorted(map(str, modules - set(shown))) == []
+
+
+@pytest.mark.parametrize(
+    "page", ["README.md", "CONTRIBUTING.md", *(f"docs/{p.name}" for p in (ROOT / "docs").glob("*.md"))]
+)
+def test_links_lead_somewhere(page: str) -> None:
+    folder = (ROOT / page).parent
+    links = re.findall(r"\]\(([^)#]+)[^)]*\)", (ROOT / page).read_text(encoding="utf-8"))
+    local = [link for link in links if "://" not in link]
+    assert [link for link in local if not (folder / link).exists()] == []
