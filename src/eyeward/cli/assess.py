@@ -79,7 +79,11 @@ def assess(
         ),
     ],
     model: Annotated[
-        str, typer.Option(help="A guard that ships (see `eyeward models list`), a folder, or a Hub id.")
+        str,
+        typer.Option(
+            help="A guard that ships (see `eyeward models list`), a folder, a Hub id, or the address of a server with "
+            "the model it serves: http://host:8000/v1#model."
+        ),
     ] = "mini",
     policy: Annotated[str, typer.Option(help=POLICY_HELP)] = "default",
     non_violating: NonViolating = None,

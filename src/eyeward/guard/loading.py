@@ -1,4 +1,4 @@
-"""Guards by name: those that ship inside, folders, and checkpoints on the Hub."""
+"""Guards by name: those that ship inside, folders, checkpoints on the Hub, and servers."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from eyeward.engine.rating import RatingRule
+from eyeward.engine.remote.address import is_address
 from eyeward.errors import CheckpointError, SelfCheckFailed, UsageError
 from eyeward.guard.card import EyewardCard
 from eyeward.guard.forms import CATEGORY, RATING
@@ -38,12 +39,15 @@ def packaged_guards() -> dict[str, Path]:
 
 def load_guard(
     name: str | PathLike[str],
-    engine: Literal["auto", "local"] = "auto",
+    engine: str = "auto",
     device: str | torch.device = "auto",
     dtype: str | torch.dtype = "auto",
     self_check: SelfCheck = "refuse",
 ) -> Guard:
-    """Load a guard: one that ships inside (`mini`), a folder, or a Hub id (`owner/name`, `owner/name@revision`).
+    """Load a guard: one that ships inside (`mini`), a folder, a Hub id (`owner/name`, `owner/name@revision`), a server.
+
+    A server is named by its address and what it calls the model: `http://host:8000/v1#model`. With the address as
+    `engine`, `name` says how to ask it: `load_guard("mini", engine="http://host:8000/v1#served-name")`.
 
     It is checked at once that it answers as it did when it was made; `warn` only says what is wrong, `off` is for
     random weights.
@@ -54,10 +58,17 @@ def load_guard(
         MissingExtra: when PyTorch or transformers are not installed.
         UsageError: when an argument has a value that it cannot have.
     """
-    if engine not in ("auto", "local"):
-        raise UsageError(f"There is no engine {engine!r}; use 'auto' or 'local'.")
     if self_check not in ("refuse", "warn", "off"):
         raise UsageError(f"self_check is 'refuse', 'warn' or 'off', not {self_check!r}.")
+    served = next((address for address in (str(name), engine) if is_address(address)), None)
+    if served is not None:
+        if (device, dtype) != ("auto", "auto"):
+            raise UsageError(f"Device and type of the weights are chosen where the server {served} is started.")
+        from eyeward.guard.remote_loading import load_remote
+
+        return load_remote(None if served == str(name) else str(name), served, packaged_guards(), self_check)
+    if engine not in ("auto", "local"):
+        raise UsageError(f"There is no engine {engine!r}; use 'auto', 'local', or the address of a server.")
     from eyeward.engine.local.checkpoint import load_checkpoint
     from eyeward.engine.local.engine import LocalEngine
     from eyeward.guard.self_check import faults
@@ -97,17 +108,22 @@ def assemble(card: EyewardCard, checkpoint: LoadedCheckpoint, engine: LocalEngin
         engine=engine,
         profile=find_profile(card.profile)(card, text),
         model=ModelRef(name=card.name, revision=checkpoint.revision, engine="local"),
-        rule=RatingRule(
-            slot=RATING,
-            positive=Rating.Unsafe.value,
-            negative=Rating.Safe.value,
-            threshold=card.threshold,
-            band=card.review_band,
-            category_slot=CATEGORY,
-            calibration=card.calibration,
-        ),
+        rule=rule_of(card),
         scope=ScopeCheck.load(checkpoint.folder / card.scope.file) if card.scope else None,
         scope_threshold=card.scope.threshold if card.scope else None,
+    )
+
+
+def rule_of(card: EyewardCard) -> RatingRule:
+    """Return how a card decides ratings, in the words of Eyeward."""
+    return RatingRule(
+        slot=RATING,
+        positive=Rating.Unsafe.value,
+        negative=Rating.Safe.value,
+        threshold=card.threshold,
+        band=card.review_band,
+        category_slot=CATEGORY,
+        calibration=card.calibration,
     )
 
 

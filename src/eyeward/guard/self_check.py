@@ -31,7 +31,12 @@ def faults(guard: Guard, card: EyewardCard, checkpoint: LoadedCheckpoint) -> tup
         guard.coverage(Policy.load("default"))
     except CheckpointError as error:
         return (str(error),)
-    return (*_image_tokens(checkpoint), *_blank(guard), *_probes(guard, card, checkpoint.folder))
+    return (*_image_tokens(checkpoint), *answer_faults(guard, card, checkpoint.folder))
+
+
+def answer_faults(guard: Guard, card: EyewardCard, folder: Path) -> tuple[str, ...]:
+    """Return what is wrong with a guard's answers, wherever its weights run; probes lie in the folder of its card."""
+    return (*_blank(guard), *_probes(guard, card, folder))
 
 
 def _image_tokens(checkpoint: LoadedCheckpoint) -> Iterator[str]:

@@ -1,0 +1,1 @@
+"""Guards whose weights run behind a server that speaks OpenAI's protocol."""

@@ -1,0 +1,221 @@
+"""Judging by continuing: the tokens that tell answers apart are asked for by name, one short request a branch.
+
+The same tree of answers as the local engine's: exact probabilities of all labels, given each rating.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import math
+import re
+from collections.abc import Awaitable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from eyeward.engine.local.choosing import choose, slot_scores
+from eyeward.engine.local.trie import ROOT, AnswerTree, Leaf, build_tree
+from eyeward.engine.protocol import AnswerForm, Forced, Prompt, RawAnswer, TextSlot, TokenCounts
+from eyeward.engine.recent import Recent
+from eyeward.engine.remote.completions import Completion
+from eyeward.engine.remote.connection import Unreadable
+from eyeward.engine.remote.constraints import text_regex
+from eyeward.engine.remote.repeating import twice
+
+_REMEMBERED_FORMS = 64
+_WHOLE = re.compile(r'(?:[^"\\\x00-\x1f]|\\["\\/bfnrt]|\\u[0-9a-fA-F]{4})*')
+
+
+@dataclass(frozen=True)
+class Named:
+    """Log-probabilities of the tokens that were asked for; those that the server did not name are missing."""
+
+    log_probabilities: Mapping[int, float]
+    unseen: float
+    """Mass of the tokens that the server did not name, where some were missing."""
+    tokens: TokenCounts
+
+
+class Tokens(Protocol):
+    """The model's tokenizer, wherever it is."""
+
+    async def ids(self, text: str) -> tuple[int, ...]:
+        """Cut text without adding anything."""
+        ...
+
+    async def text(self, ids: Sequence[int]) -> str:
+        """Join tokens."""
+        ...
+
+
+class Continuation(Protocol):
+    """A server that goes on behind the beginning of an answer."""
+
+    tokens: Tokens
+
+    async def is_faithful(self, so_far: str) -> bool:
+        """Whether the model would see the beginning of an answer just as if it had written it."""
+        ...
+
+    async def named(self, prompt: Prompt, images: Sequence[str], so_far: str, ids: tuple[int, ...]) -> Named:
+        """Return the log-probabilities of tokens that may come next."""
+        ...
+
+    async def text(
+        self, prompt: Prompt, images: Sequence[str], so_far: str, regex: str, most_tokens: int
+    ) -> Completion:
+        """Write what comes next."""
+        ...
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The tree of a form's answers, and the text before each of its branches."""
+
+    tree: AnswerTree
+    so_far: tuple[str, ...]
+
+
+class Unfaithful(Exception):
+    """The server cannot go on behind this form as if the model had written it."""
+
+
+class StepwiseAnswers:
+    """Asks for one token a branch: the first alone, so that the server has the prompt, then the others together."""
+
+    def __init__(self, continuation: Continuation) -> None:
+        self._continuation = continuation
+        self._plans: Recent[AnswerForm, asyncio.Task[Plan]] = Recent(_REMEMBERED_FORMS)
+
+    async def plan(self, form: AnswerForm) -> Plan:
+        """Return the plan of a form, made once.
+
+        Raises:
+            Unfaithful: when there is none.
+            RequestFailed: when the server does not answer.
+        """
+        task = self._plans.get_or_make(form, lambda: asyncio.create_task(self._make_plan(form)))
+        try:
+            return await asyncio.shield(task)
+        except Unfaithful:
+            raise
+        except Exception:
+            if self._plans.get(form) is task:
+                del self._plans[form]
+            raise
+
+    async def answer(self, prompt: Prompt, images: Sequence[str]) -> RawAnswer:
+        """Answer one prompt.
+
+        Raises:
+            Unfaithful: when the form cannot be asked in steps.
+            RequestFailed: when it cannot be answered.
+        """
+        plan = await self.plan(prompt.form)
+        tree = plan.tree
+        first, *others = [
+            self._branch(prompt, images, so_far, branch.options)
+            for so_far, branch in zip(plan.so_far, tree.branches, strict=True)
+        ]
+        try:
+            asked = [await first]
+            asked += await _together(others)
+        finally:
+            for other in others:
+                other.close()
+        options = [_relative(named, branch.options) for named, branch in zip(asked, tree.branches, strict=True)]
+        scores = [sum(options[branch][option] for branch, option in leaf.choices) for leaf in tree.leaves]
+        leaf = choose(prompt, tree, scores)
+        answer = RawAnswer(
+            scores=slot_scores(tree, scores),
+            written=dict(leaf.labels),
+            text=leaf.text,
+            unseen=asked[0].unseen,
+            tokens=_sum([named.tokens for named in asked]),
+        )
+        slot = next((part for part in prompt.form.parts if isinstance(part, TextSlot)), None)
+        if not prompt.explain or slot is None:
+            return answer
+        return await twice(lambda times: self._explained(prompt, images, leaf, slot, answer))
+
+    async def _branch(self, prompt: Prompt, images: Sequence[str], so_far: str, options: tuple[int, ...]) -> Named:
+        async def ask(times: int) -> Named:
+            named = await self._continuation.named(prompt, images, so_far, options)
+            if not any(math.isfinite(log) for log in named.log_probabilities.values()):
+                raise Unreadable("The server names no probability of any label.")
+            return named
+
+        return await twice(ask)
+
+    async def _explained(
+        self, prompt: Prompt, images: Sequence[str], leaf: Leaf, slot: TextSlot, answer: RawAnswer
+    ) -> RawAnswer:
+        tail = "".join(part.text for part in prompt.form.parts[-1:] if isinstance(part, Forced))
+        completion = await self._continuation.text(prompt, images, leaf.text, text_regex(slot, tail), slot.max_tokens)
+        whole = _WHOLE.match(completion.text)
+        raw = whole[0] if whole else ""
+        rest = completion.text[len(raw) :]
+        if rest.rstrip() != tail.rstrip() and not (completion.cut and (not rest or rest[0] in '\\"')):
+            raise Unreadable(f"The free text does not end as it should: {completion.text[-200:]!r}.")
+        try:
+            text = str(json.loads(f'"{raw}"'))
+            text.encode()
+        except ValueError:
+            raise Unreadable("The free text holds half a character.") from None
+        if not text.strip():
+            raise Unreadable("The free text is empty.")
+        return RawAnswer(
+            scores=answer.scores,
+            written={**answer.written, slot.name: text},
+            text=leaf.text + raw + tail,
+            unseen=answer.unseen,
+            tokens=_sum([answer.tokens, completion.tokens]),
+            cut=completion.cut,
+        )
+
+    async def _make_plan(self, form: AnswerForm) -> Plan:
+        slots = [place for place, part in enumerate(form.parts) if isinstance(part, TextSlot)]
+        closed = AnswerForm(form.parts[: slots[0]]) if slots else form
+        try:
+            texts = [leaf.text for leaf in build_tree(closed, lambda text: tuple(text.encode())).leaves]
+            cut = {text: await self._continuation.tokens.ids(text) for text in texts}
+            tree = build_tree(closed, cut.__getitem__)
+        except ValueError as error:
+            raise Unfaithful(str(error)) from error
+        return Plan(tree, tuple([await self._so_far(tree, branch.node) for branch in tree.branches]))
+
+    async def _so_far(self, tree: AnswerTree, node: int) -> str:
+        path: list[int] = []
+        while node != ROOT:
+            path.insert(0, tree.tokens[node])
+            node = tree.parents[node]
+        text = await self._continuation.tokens.text(path)
+        leads = any(leaf.text.startswith(text) for leaf in tree.leaves)
+        if not path or not leads or await self._continuation.tokens.ids(text) != tuple(path):
+            raise Unfaithful(f"the beginning {text!r} is cut into other tokens than the whole answer")
+        if not await self._continuation.is_faithful(text):
+            raise Unfaithful(f"the chat template writes something between the prompt and {text!r}")
+        return text
+
+
+async def _together(coroutines: Sequence[Awaitable[Named]]) -> list[Named]:
+    """Wait for all; when one fails, stop the others and raise what it raised."""
+    tasks = [asyncio.ensure_future(coroutine) for coroutine in coroutines]
+    try:
+        return list(await asyncio.gather(*tasks))
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _relative(named: Named, options: Sequence[int]) -> list[float]:
+    """Return the log-probabilities of the options among themselves."""
+    logs = [named.log_probabilities.get(option, -math.inf) for option in options]
+    most = max(logs)
+    total = most + math.log(math.fsum(math.exp(log - most) for log in logs))
+    return [log - total for log in logs]
+
+
+def _sum(counts: Sequence[TokenCounts]) -> TokenCounts:
+    return TokenCounts(sum(c.computed for c in counts), sum(c.cached for c in counts), sum(c.written for c in counts))

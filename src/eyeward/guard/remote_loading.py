@@ -1,0 +1,232 @@
+"""Guards whose weights run behind a server: the card says how to ask, the server answers."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from eyeward.engine.remote.engine import RemoteEngine
+from eyeward.engine.remote.settings import RemoteSettings
+from eyeward.errors import CheckpointError, MissingExtra, SelfCheckFailed, UsageError
+from eyeward.guard.card import FILE_NAME, EyewardCard, Vocabulary, published_card
+from eyeward.guard.guard import Guard
+from eyeward.guard.llavaguard import Message, ModelText
+from eyeward.guard.loading import rule_of
+from eyeward.guard.profile import find_profile
+from eyeward.guard.self_check import answer_faults
+from eyeward.verdict import ModelRef
+
+if TYPE_CHECKING:
+    from eyeward.engine.local.tokens import PromptTokens
+    from eyeward.engine.remote.continuing import LocalText
+
+_PUBLISHED = re.compile(r"LlavaGuard|QwenGuard", re.IGNORECASE)
+_IMAGE_MARK = "\ufffc"
+"""Where the image stands in the text that a profile makes; the server's chat template puts its own mark there."""
+
+MARKS = frozenset(
+    {
+        "<image>",
+        "<video>",
+        "<|image|>",
+        "<image_soft_token>",
+        "<start_of_image>",
+        "<end_of_image>",
+        "<|im_start|>",
+        "<|im_end|>",
+        "<|endoftext|>",
+        "<|vision_start|>",
+        "<|vision_end|>",
+        "<|image_pad|>",
+        "<|video_pad|>",
+        "<|begin_of_text|>",
+        "<|end_of_text|>",
+        "<|start_header_id|>",
+        "<|end_header_id|>",
+        "<|eot_id|>",
+        "<|eot|>",
+        "<start_of_turn>",
+        "<end_of_turn>",
+        "<bos>",
+        "<eos>",
+        "<s>",
+        "</s>",
+        "[INST]",
+        "[/INST]",
+        "[IMG]",
+    }
+)
+"""Text that model families take for commands: refused in policies where the model's own list is not at hand."""
+
+
+@dataclass(frozen=True)
+class _Folder:
+    """A checkpoint on this machine whose weights run elsewhere."""
+
+    path: Path
+    tokens: PromptTokens | None
+
+    @property
+    def largest_side(self) -> int | None:
+        """The longest side that the model's tiles can show, where the folder says so."""
+        from eyeward.engine.local.preparation import PreparationConfig
+
+        try:
+            config = PreparationConfig.read(self.path)
+        except CheckpointError:
+            return None
+        return max(max(point) for point in config.grid_pinpoints)
+
+
+def load_remote(name: str | None, address: str, folders: dict[str, Path], self_check: str) -> Guard:
+    """Load a guard that runs behind a server.
+
+    `name` says what is asked: a guard that ships inside, a folder, or a published checkpoint. Without it, the server's
+    name of the model does.
+
+    Raises:
+        UsageError: when the address is none, no server answers there, or it serves several models and none is named.
+        CheckpointError: when the folder's card cannot be read.
+        MissingExtra: when the guard's vocabulary cannot be checked without a package that is not installed.
+        SelfCheckFailed: when it answers otherwise than it should.
+    """
+    settings = RemoteSettings.parse(address)
+    folder = _folder(name or settings.model, folders)
+    if name is not None and folder is None and not _PUBLISHED.search(name):
+        raise UsageError(
+            f"There is no guard {name!r} on this machine that could say how to ask {address}. Name one that ships "
+            f"({', '.join(folders) or 'none'}), a folder, or a published LlavaGuard; or give the address alone."
+        )
+    if folder is not None and folder.largest_side is not None:
+        settings = settings.model_copy(update={"largest_side": folder.largest_side})
+    engine = RemoteEngine(settings, None if folder is None else _local_text(folder))
+    try:
+        card = _card(name or engine.server.model, folder)
+        guard = _assemble(card, folder, engine)
+        if self_check != "off":
+            found = answer_faults(guard, card, folder.path if folder else Path())
+            if found and self_check == "refuse":
+                raise SelfCheckFailed(f"The guard {card.name!r} at {address} does not pass its self check: {found[0]}")
+            for fault in found:
+                warnings.warn(f"The guard {card.name!r} does not pass its self check: {fault}", stacklevel=3)
+    except BaseException:
+        engine.close()
+        raise
+    return guard
+
+
+def _folder(name: str, folders: dict[str, Path]) -> _Folder | None:
+    path = folders.get(name) or Path(name)
+    if not name or not path.is_dir():
+        return None
+    return _Folder(path, _tokens(path))
+
+
+def _card(name: str, folder: _Folder | None) -> EyewardCard:
+    """Return how to ask a model: as its folder says, as LlavaGuard was published, or else the policy first."""
+    if folder is not None and (folder.path / FILE_NAME).is_file():
+        return EyewardCard.read(folder.path, name)
+    return published_card(name) if _PUBLISHED.search(name) else EyewardCard(name=name)
+
+
+def _assemble(card: EyewardCard, folder: _Folder | None, engine: RemoteEngine) -> Guard:
+    tokens = folder.tokens if folder else None
+    if card.vocabulary is Vocabulary.met_in_training and tokens is None:
+        raise MissingExtra("local", f"Telling which words {card.name!r} has met")
+    if card.scope is not None:
+        warnings.warn(
+            f"The guard {card.name!r} has a scope check, which needs features that servers do not give: images unlike "
+            "its training are judged too, not rated Review.",
+            stacklevel=4,
+        )
+    text = ModelText(
+        chat=_one_turn,
+        image_token=_IMAGE_MARK,
+        special_tokens=(tokens.special_tokens if tokens else MARKS) | {_IMAGE_MARK},
+        unknown_words=tokens.unknown_words if tokens else lambda text: (),
+    )
+    return Guard(
+        engine=engine,
+        profile=find_profile(card.profile)(card, text),
+        model=ModelRef(name=card.name, revision=None, engine=f"remote:{engine.server.kind.value}"),
+        rule=rule_of(card),
+    )
+
+
+def _one_turn(messages: list[Message]) -> str:
+    """Join the parts of the one turn that is asked; the server renders it."""
+    (message,) = messages
+    content: Any = message["content"]
+    return "".join(_IMAGE_MARK if part["type"] == "image" else part["text"] for part in content)
+
+
+def _tokens(path: Path) -> PromptTokens | None:
+    """Return the folder's tokenizer, where it has one and its package is installed."""
+    if not (path / "tokenizer.json").is_file() or find_spec("tokenizers") is None:
+        return None
+    from tokenizers import Tokenizer
+
+    from eyeward.engine.local.preparation import read_json
+    from eyeward.engine.local.tokens import PromptTokens
+
+    config = read_json(path / "config.json")
+    image_token = config.get("image_token_index", config.get("image_token_id"))
+    if not isinstance(image_token, int):
+        return None
+    backend: Any = _Backend(Tokenizer.from_file(str(path / "tokenizer.json")))
+    return PromptTokens(backend, image_token)
+
+
+@dataclass(frozen=True)
+class _Backend:
+    """What `PromptTokens` wants of a tokenizer of transformers."""
+
+    backend_tokenizer: Any
+    bos_token: str | None = None
+
+
+def _local_text(folder: _Folder) -> LocalText | None:
+    from eyeward.engine.remote.continuing import LocalText
+
+    tokens = folder.tokens
+    if tokens is None:
+        return None
+
+    def text(ids: Sequence[int]) -> str:
+        return b"".join(tokens.spelling()[number] or b"" for number in ids).decode("utf-8", "replace")
+
+    has_transformers = find_spec("transformers") is not None and find_spec("torch") is not None
+    return LocalText(tokens.ids, text, _renderer(folder.path) if has_transformers else None)
+
+
+def _renderer(path: Path) -> Callable[[Sequence[str | None]], str]:
+    """Return what puts the folder's chat template around a turn; loaded when it is first used."""
+
+    @lru_cache(maxsize=1)
+    def loaded() -> tuple[Any, str]:
+        from transformers import AutoTokenizer
+
+        from eyeward.engine.local.checkpoint import read_chat_template
+
+        template = read_chat_template(path)
+        if template is None:
+            raise CheckpointError(f"{path} has no chat template; copy it from the page of the checkpoint.")
+        return AutoTokenizer.from_pretrained(path, local_files_only=True, trust_remote_code=False), template
+
+    def render(parts: Sequence[str | None]) -> str:
+        tokenizer, template = loaded()
+        content = [
+            {"type": "image"} if part is None else {"type": "text", "text": part} for part in parts if part != ""
+        ]
+        messages = [{"role": "user", "content": content}]
+        return str(
+            tokenizer.apply_chat_template(messages, chat_template=template, tokenize=False, add_generation_prompt=True)
+        )
+
+    return render
