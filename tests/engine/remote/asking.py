@@ -12,6 +12,7 @@ from PIL import Image
 from eyeward.engine.protocol import ImageSegment, Prompt, RawAnswer, TextSegment
 from eyeward.engine.rating import RatingRule
 from eyeward.engine.remote.continuing import LocalText
+from eyeward.engine.remote.encoding import ImageFormat, data_url
 from eyeward.engine.remote.engine import RemoteEngine
 from eyeward.engine.remote.settings import RemoteSettings
 from eyeward.guard.forms import CATEGORY, COMPACT, RATING, AnswerWording
@@ -26,6 +27,11 @@ LABELS = Policy.load("default").labels
 def picture(level: int) -> Image.Image:
     """Return a picture whose brightness, level / 255, is its probability of Unsafe."""
     return Image.new("RGB", (16, 16), (level, level, level))
+
+
+def sent(level: int) -> str:
+    """Return what the server gets to see of a picture."""
+    return data_url(picture(level), 2304, ImageFormat.png)
 
 
 def prompt(level: int, explain: bool = False, wording: AnswerWording = COMPACT, **changes: Any) -> Prompt:

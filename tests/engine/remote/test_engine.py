@@ -17,7 +17,7 @@ from eyeward.engine.remote.settings import KEY_VARIABLE
 from eyeward.errors import ErrorType, UsageError
 from eyeward.guard.forms import CATEGORY, PUBLISHED_2025_ANSWER, RATING, RATIONALE
 from eyeward.verdict import NA
-from tests.engine.remote.asking import RULE, connected, local_text, p_unsafe, prompt, quick
+from tests.engine.remote.asking import RULE, connected, local_text, p_unsafe, prompt, quick, sent
 from tests.engine.remote.fake_model import CATEGORIES, FakeModel
 from tests.engine.remote.fake_server import LABELS, FakeServer, Trouble
 
@@ -134,14 +134,11 @@ def test_parity_mode_writes_the_likelier_rating() -> None:
 
 def test_answers_come_in_order_though_the_first_is_the_slowest() -> None:
     levels = [0, 50, 100, 150, 200, 250]
-    first: list[str] = []
-
-    def trouble(image: str, times: int) -> Trouble | None:
-        if not first:
-            first.append(image)
-        return Trouble.slow if image in first else None
-
-    with FakeServer(trouble=trouble) as server, connected(server, concurrency=4) as engine:
+    slow = sent(0)
+    with (
+        FakeServer(trouble=lambda image, times: Trouble.slow if image == slow else None) as server,
+        connected(server, concurrency=4) as engine,
+    ):
         answers = list(engine.judge([prompt(level) for level in levels]))
     assert [round(255 * p_unsafe(answer)) for answer in answers] == levels
 
@@ -237,16 +234,12 @@ def test_retry_after_is_waited_for() -> None:
 
 
 def test_one_bad_item_costs_no_other() -> None:
-    dark: list[str] = []
-
-    def trouble(image: str, times: int) -> Trouble | None:
-        if not dark:
-            dark.append(image)
-        return Trouble.broken_json if image in dark else None
-
+    bad = sent(0)
     for kind in (ServerKind.vllm, ServerKind.openai):
-        dark.clear()
-        with FakeServer(kind, trouble=trouble) as server, connected(server, concurrency=1) as engine:
+        with (
+            FakeServer(kind, trouble=lambda image, times: Trouble.broken_json if image == bad else None) as server,
+            connected(server, concurrency=1) as engine,
+        ):
             answers = list(engine.judge([prompt(level) for level in (0, 80, 160, 240)]))
         assert [answer.error is not None for answer in answers] == [True, False, False, False]
 
@@ -268,12 +261,13 @@ def test_the_deadline_of_an_item_counts_waits_and_repetitions() -> None:
 
 
 def test_closing_the_iterator_stops_what_is_under_way() -> None:
-    answered: list[str] = []
+    stalled: list[str] = []
 
     def trouble(image: str, times: int) -> Trouble | None:
-        if not answered:
-            answered.append(image)
-        return None if image in answered else Trouble.stall
+        if image == sent(0):
+            return None
+        stalled.append(image)
+        return Trouble.stall
 
     with (
         FakeServer(ServerKind.openai, trouble=trouble) as server,
@@ -281,7 +275,7 @@ def test_closing_the_iterator_stops_what_is_under_way() -> None:
     ):
         answers = iter(engine.judge([prompt(level) for level in range(0, 200, 10)]))
         assert next(answers).error is None
-        until(lambda: server.under_way >= 3)
+        until(lambda: len(stalled) >= 3)
         answers.close()  # type: ignore[attr-defined]
         until(lambda: server.abandoned >= 3)
         until(lambda: server.under_way == 0)

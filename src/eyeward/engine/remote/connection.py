@@ -63,7 +63,7 @@ class Connection:
             headers={"Authorization": f"Bearer {key}"} if key else {},
             timeout=httpx2.Timeout(settings.request_seconds, connect=settings.connect_seconds, pool=None),
             limits=httpx2.Limits(
-                max_connections=3 * settings.concurrency, max_keepalive_connections=settings.concurrency
+                max_connections=3 * settings.concurrency, max_keepalive_connections=3 * settings.concurrency
             ),
             follow_redirects=False,
         )
