@@ -43,20 +43,14 @@ def _image_tokens(checkpoint: LoadedCheckpoint) -> Iterator[str]:
     """Compare the count of image tokens with what the model itself makes of an image."""
     import torch
 
-    from eyeward.engine.local.preparation import image_token_count, prepare_image
-
-    model = checkpoint.model
     for width, height in _SIZES:
-        prepared = prepare_image(Image.new("RGB", (width, height)), checkpoint.preparation)
-        pixels = torch.from_numpy(prepared.tiles)[None].to(device=model.device, dtype=model.dtype)
+        prepared = checkpoint.family.prepare(Image.new("RGB", (width, height)))
         with torch.inference_mode():
-            given = model.model.get_image_features(
-                pixel_values=pixels, image_sizes=torch.tensor([[height, width]], device=model.device)
-            ).pooler_output
-        counted = image_token_count(height, width, checkpoint.preparation)
-        if len(given[0]) != counted:
+            given = len(checkpoint.family.reference(checkpoint.model, prepared))
+        counted = checkpoint.family.token_count(height, width)
+        if given != counted:
             yield (
-                f"An image of {width} x {height} pixels makes {len(given[0])} features, but {counted} tokens are "
+                f"An image of {width} x {height} pixels makes {given} features, but {counted} tokens are "
                 "counted for it."
             )
 

@@ -282,8 +282,8 @@ def test_hub_id_is_fetched_at_its_revision_without_unsafe_formats(
 
 def test_other_model_families_are_pointed_to_a_server(tmp_path: Path) -> None:
     make_checkpoint(tmp_path)
-    change_json(tmp_path / "config.json", lambda content: content | {"model_type": "qwen2_5_vl"})
-    with pytest.raises(CheckpointError, match=r"'qwen2_5_vl'.*vLLM"):
+    change_json(tmp_path / "config.json", lambda content: content | {"model_type": "mllama"})
+    with pytest.raises(CheckpointError, match=r"'mllama'.*llava_onevision.*vLLM"):
         load_checkpoint(tmp_path)
 
 

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 import torch
 
-from eyeward.engine.local import image_features
 from eyeward.engine.local.checkpoint import load_checkpoint
 from eyeward.engine.local.engine import LocalEngine
+from eyeward.engine.local.families.onevision import OneVision
 from eyeward.engine.protocol import AnswerForm, Forced, LabelSlot, Prompt, TextSegment
 from eyeward.errors import CheckpointError
 from tests.engine.local.questions import POLICY, picture, prompt
@@ -79,13 +79,13 @@ def test_an_image_is_encoded_once_for_many_policies(
 ) -> None:
     engine = make_engine(tmp_path, batch_size)
     encoded: list[int] = []
-    encode = image_features.encode_images_and_layers
+    encode = OneVision.encode
 
-    def counting(model: Any, images: Any, layers: Any) -> Any:
+    def counting(self: Any, model: Any, images: Any, layers: Any) -> Any:
         encoded.append(len(images))
-        return encode(model, images, layers)
+        return encode(self, model, images, layers)
 
-    monkeypatch.setattr("eyeward.engine.local.engine.encode_images_and_layers", counting)
+    monkeypatch.setattr(OneVision, "encode", counting)
     image = picture(0)
     answers = list(engine.judge([prompt(image, f"Policy {n}.", image_first=True) for n in range(5)]))
     assert [answer.error for answer in answers] == [None] * 5

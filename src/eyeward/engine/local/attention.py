@@ -22,6 +22,8 @@ class Prefix:
     """Keys and values of text and images that many rows share, one pair a layer: [1, key heads, tokens, size]."""
 
     layers: list[tuple[Tensor, Tensor]] = field(default_factory=list)
+    end: int = 0
+    """Position of what follows; less than `length` where the positions of an image are a grid."""
 
     @property
     def length(self) -> int:
@@ -53,11 +55,11 @@ class Memory:
 
     def keep_rows(self, rows: Tensor) -> None:
         """Drop all rows but these."""
-        self._own = [(key[rows], value[rows]) for key, value in self._own]
+        self._own = [(key[rows.to(key.device)], value[rows.to(value.device)]) for key, value in self._own]
 
-    def as_prefix(self) -> Prefix:
-        """Return the own part of a single row as a prefix for others."""
-        return Prefix(list(self._own))
+    def as_prefix(self, end: int) -> Prefix:
+        """Return the own part of a single row, which ends before position `end`, as a prefix for others."""
+        return Prefix(list(self._own), end)
 
 
 def shared_prefix_attention(

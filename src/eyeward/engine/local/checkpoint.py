@@ -1,4 +1,4 @@
-"""Find a LLaVA-OneVision checkpoint, and load it whole or not at all."""
+"""Find a checkpoint, and load it whole or not at all."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from eyeward.engine.local.preparation import PreparationConfig, read_json
+from eyeward.engine.local.preparation import read_json
 from eyeward.engine.local.resizing import Resizing
 from eyeward.errors import CheckpointError, MissingExtra
 
@@ -23,8 +23,10 @@ try:
 except ImportError as error:
     raise MissingExtra("local", "Running weights in this process") from error
 
+from eyeward.engine.local.families import Family, find_family
+
 if TYPE_CHECKING:
-    from transformers import LlavaOnevisionForConditionalGeneration, PreTrainedTokenizerBase
+    from transformers import PreTrainedTokenizerBase
 
 HUB_ID = re.compile(r"[\w.-]+/[\w.-]+(@[\w./-]+)?")
 HUB_FILES = ("*.json", "*.jinja", "*.txt", "*.model", "*.safetensors", "README.md")
@@ -36,9 +38,10 @@ CACHED_COMMIT = re.compile(r"[0-9a-f]{40}")
 class LoadedCheckpoint:
     """A model that is ready to run, and all that its folder says about how."""
 
-    model: LlavaOnevisionForConditionalGeneration
+    model: Any
+    """Transformers' `...ForConditionalGeneration` of the family."""
     tokenizer: PreTrainedTokenizerBase
-    preparation: PreparationConfig
+    family: Family
     image_token: str
     """The token that is repeated once for every image feature."""
     image_token_id: int
@@ -49,6 +52,11 @@ class LoadedCheckpoint:
     revision: str
     """The commit on the Hub, else the SHA-256 of the weights."""
     folder: Path
+
+    @property
+    def preparation(self) -> Any:
+        """How the checkpoint wants its images: a record of its family."""
+        return self.family.settings
 
 
 def load_checkpoint(
@@ -64,24 +72,20 @@ def load_checkpoint(
     """
     folder, commit = find_folder(name)
     settings = read_json(folder / "config.json")
-    if settings.get("model_type") != "llava_onevision":
-        raise CheckpointError(
-            f"{folder} holds a model of type {settings.get('model_type')!r}; the local engine runs llava_onevision. "
-            "Serve other models with vLLM and name them as http://host:port/v1#model."
-        )
+    kind = find_family(settings.get("model_type"), folder)
     weights = weight_files(folder)
-    preparation = PreparationConfig.read(folder, resizing)
+    family = kind.read(folder, resizing)
     chosen_device = choose_device(device)
     with ThreadPoolExecutor(max_workers=1) as pool:
         digest = None if commit else pool.submit(sha256_of, weights)
-        model = _load_model(folder, choose_dtype(dtype, chosen_device, settings), chosen_device)
+        model = _load_model(family.model_class(), folder, choose_dtype(dtype, chosen_device, settings), chosen_device)
         revision = commit or (digest.result() if digest else "")
     tokenizer = _load_tokenizer(folder)
     image_token_id = int(model.config.image_token_id)
     return LoadedCheckpoint(
         model=model,
         tokenizer=tokenizer,
-        preparation=preparation,
+        family=family,
         image_token=_image_token(tokenizer, image_token_id, model),
         image_token_id=image_token_id,
         eos_token_ids=_eos_token_ids(model, tokenizer),
@@ -185,13 +189,10 @@ def read_chat_template(folder: Path) -> str | None:
     return None
 
 
-def _load_model(folder: Path, dtype: torch.dtype, device: torch.device) -> LlavaOnevisionForConditionalGeneration:
-    from transformers import LlavaOnevisionForConditionalGeneration
-
-    load: Any = LlavaOnevisionForConditionalGeneration.from_pretrained
+def _load_model(kind: Any, folder: Path, dtype: torch.dtype, device: torch.device) -> Any:
     try:
         with _quiet():
-            model, report = load(
+            model, report = kind.from_pretrained(
                 folder,
                 dtype=dtype,
                 local_files_only=True,
@@ -214,8 +215,7 @@ def _load_model(folder: Path, dtype: torch.dtype, device: torch.device) -> Llava
     ]
     if faults:
         raise CheckpointError(f"The weights in {folder} do not fit its config.json: {'; '.join(faults)}.")
-    loaded: LlavaOnevisionForConditionalGeneration = model.to(device).eval().requires_grad_(False)
-    return loaded
+    return model.to(device).eval().requires_grad_(False)
 
 
 def _some(names: Any) -> str:

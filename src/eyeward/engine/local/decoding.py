@@ -8,22 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from eyeward.engine.local.attention import NAME, Memory, Prefix
 from eyeward.engine.local.choosing import choose, slot_scores
+from eyeward.engine.local.families import ImageTokens
 from eyeward.engine.local.json_text import JsonText
 from eyeward.engine.local.tokens import Layout, PromptTokens
 from eyeward.engine.local.trie import ROOT, AnswerTree, Leaf
 from eyeward.engine.protocol import Prompt, RawAnswer, TextSlot, TokenCounts
 from eyeward.errors import ErrorType
 from eyeward.verdict import Failure
-
-if TYPE_CHECKING:
-    from transformers import LlavaOnevisionForConditionalGeneration
 
 BLOCKED = float("-inf")
 
@@ -34,8 +32,13 @@ class Row:
 
     prompt: Prompt
     layout: Layout
-    pictures: Sequence[Tensor]
-    """Features of the prompt's images, each [tokens, width]."""
+    pictures: Sequence[ImageTokens]
+    """The prompt's images."""
+
+    @property
+    def own(self) -> list[tuple[int, ...] | ImageTokens]:
+        """What stands behind the shared prefix."""
+        return [run if isinstance(run, tuple) else self.pictures[run.index] for run in self.layout.own]
 
 
 @dataclass
@@ -52,7 +55,8 @@ class _Writing:
 class Decoder:
     """Runs the language model of a checkpoint. All methods want `torch.inference_mode`."""
 
-    def __init__(self, model: LlavaOnevisionForConditionalGeneration, tokens: PromptTokens) -> None:
+    def __init__(self, model: Any, tokens: PromptTokens, axes: int = 1) -> None:
+        """Take transformers' model of any family; `axes` is how many position numbers its tokens have."""
         self._language = model.model.language_model
         self._language.config._attn_implementation = NAME
         self._embed = model.get_input_embeddings()
@@ -60,25 +64,26 @@ class Decoder:
         self._weight: Tensor = head.weight
         self._bias: Tensor | None = head.bias
         self._tokens = tokens
-        self._device = self._weight.device
+        self._axes = axes
+        self._device = self._embed.weight.device
         self._dtype = self._weight.dtype
 
-    def prefix(self, runs: Sequence[tuple[int, ...] | Tensor]) -> Prefix:
-        """Compute the keys and values of text and image features [tokens, width]."""
+    def prefix(self, runs: Sequence[tuple[int, ...] | ImageTokens]) -> Prefix:
+        """Compute the keys and values of text and images."""
         if not runs:
             return Prefix()
         memory = Memory(None)
-        parts = [run if isinstance(run, Tensor) else self._embed(self._ids(run)) for run in runs]
-        embeddings = torch.cat([part.to(self._dtype) for part in parts])[None]
-        positions = torch.arange(embeddings.shape[1], device=self._device)[None]
-        self._run(embeddings, positions, memory, None)
-        return memory.as_prefix()
+        parts = [run.features if isinstance(run, ImageTokens) else self._embed(self._ids(run)) for run in runs]
+        embeddings = torch.cat([part.to(device=self._device, dtype=self._dtype) for part in parts])[None]
+        positions, end = self._positions(runs, 0)
+        self._run(embeddings, positions[:, None].to(self._device), memory, None)
+        return memory.as_prefix(end)
 
     def answer(self, prefix: Prefix, rows: Sequence[Row]) -> list[RawAnswer]:
         """Answer prompts that share a prefix."""
         memory = Memory(prefix)
         lengths = [_own_length(row) for row in rows]
-        hidden = self._prefill(prefix.length, rows, lengths, memory)
+        hidden, ends = self._prefill(prefix, rows, lengths, memory)
         joint = self._scores(hidden, rows, lengths)
         answers: list[RawAnswer] = []
         writing: list[_Writing] = []
@@ -95,7 +100,7 @@ class Decoder:
                 state = JsonText(head, row.layout.tree.tail.encode().removeprefix(b'"'))
                 writing.append(_Writing(number, leaf, state, [], slot.max_tokens))
         if writing:
-            for written, answer in self._write(writing, rows, lengths, prefix.length, memory, answers):
+            for written, answer in self._write(writing, rows, lengths, ends, memory, answers):
                 answers[written] = answer
         return answers
 
@@ -103,45 +108,64 @@ class Decoder:
         return torch.tensor(rows, device=self._device)
 
     def _run(self, embeddings: Tensor, positions: Tensor, memory: Memory, mask: Tensor | None) -> Tensor:
-        """Run new tokens [rows, tokens, width] and give their final hidden states."""
+        """Run new tokens [rows, tokens, width] at positions [rows, tokens] or [axes, rows, tokens].
+
+        Returns their final hidden states.
+        """
         out = self._language(
-            inputs_embeds=embeddings, position_ids=positions, use_cache=False, memory=memory, mask=mask
+            inputs_embeds=embeddings,
+            position_ids=positions[0] if positions.ndim == 3 and len(positions) == 1 else positions,
+            use_cache=False,
+            memory=memory,
+            mask=mask,
         )
         memory.length += embeddings.shape[1]
         hidden: Tensor = out.last_hidden_state
-        return hidden
+        return hidden.to(self._device)
 
-    def _prefill(self, behind: int, rows: Sequence[Row], lengths: Sequence[int], memory: Memory) -> Tensor:
+    def _positions(self, runs: Sequence[tuple[int, ...] | ImageTokens], start: int) -> tuple[Tensor, int]:
+        """Return the positions [axes, tokens] of what begins at `start`, and the position of what follows."""
+        parts = [torch.zeros(self._axes, 0, dtype=torch.long)]
+        for run in runs:
+            if isinstance(run, ImageTokens):
+                parts.append(run.places + start)
+                start += run.span
+            else:
+                parts.append(torch.arange(start, start + len(run)).expand(self._axes, -1))
+                start += len(run)
+        return torch.cat(parts, dim=1), start
+
+    def _prefill(
+        self, prefix: Prefix, rows: Sequence[Row], lengths: Sequence[int], memory: Memory
+    ) -> tuple[Tensor, list[int]]:
+        """Run what the rows have of their own, and their trees; give hidden states and the trees' first positions."""
         total = max(length + len(row.layout.tree.tokens) for row, length in zip(rows, lengths, strict=True))
         ids = torch.zeros(len(rows), total, dtype=torch.long)
-        positions = torch.zeros(len(rows), total, dtype=torch.long)
+        positions = torch.zeros(self._axes, len(rows), total, dtype=torch.long)
+        ends = []
         for number, (row, length) in enumerate(zip(rows, lengths, strict=True)):
             place = 0
-            for run in row.layout.own:
-                if isinstance(run, tuple):
+            for run in row.own:
+                if not isinstance(run, ImageTokens):
                     ids[number, place : place + len(run)] = torch.tensor(run)
-                    place += len(run)
-                else:
-                    place += len(row.pictures[run.index])
+                place += len(run)
             tree = row.layout.tree
             if tree.tokens:
                 ids[number, length : length + len(tree.tokens)] = torch.tensor(tree.tokens)
-            positions[number, :length] = torch.arange(behind, behind + length)
-            positions[number, length : length + len(tree.tokens)] = torch.tensor(
-                [behind + length + depth for depth in tree.depths], dtype=torch.long
+            positions[:, number, :length], end = self._positions(row.own, prefix.end)
+            positions[:, number, length : length + len(tree.tokens)] = torch.tensor(
+                [end + depth for depth in tree.depths], dtype=torch.long
             )
+            ends.append(end)
         embeddings = self._embed(ids.to(self._device))
         for number, row in enumerate(rows):
             place = 0
-            for run in row.layout.own:
-                if isinstance(run, tuple):
-                    place += len(run)
-                else:
-                    picture = row.pictures[run.index]
-                    embeddings[number, place : place + len(picture)] = picture.to(embeddings.dtype)
-                    place += len(picture)
-        mask = self._mask(behind, rows, lengths, total)
-        return self._run(embeddings, positions.to(self._device), memory, mask)
+            for run in row.own:
+                if isinstance(run, ImageTokens):
+                    embeddings[number, place : place + len(run)] = run.features.to(embeddings)
+                place += len(run)
+        mask = self._mask(prefix.length, rows, lengths, total)
+        return self._run(embeddings, positions.to(self._device), memory, mask), ends
 
     def _mask(self, behind: int, rows: Sequence[Row], lengths: Sequence[int], total: int) -> Tensor:
         made: dict[tuple[int, tuple[int, ...]], Tensor] = {}
@@ -187,28 +211,30 @@ class Decoder:
     def _logits(self, states: Tensor, options: Sequence[int] | None = None) -> Tensor:
         """Score tokens after states [rows, width], in float32."""
         weight, bias = self._weight, self._bias
+        states = states.to(weight.device)
         if options is not None:
-            chosen = self._ids(options)
+            chosen = self._ids(options).to(weight.device)
             weight, bias = weight[chosen], None if bias is None else bias[chosen]
         logits: Tensor = states.to(weight.dtype) @ weight.T if options is None else states.float() @ weight.float().T
-        return logits.float() if bias is None else logits.float() + bias.float()
+        return (logits.float() if bias is None else logits.float() + bias.float()).to(self._device)
 
     def _write(
         self,
         writing: list[_Writing],
         rows: Sequence[Row],
         lengths: Sequence[int],
-        behind: int,
+        starts: Sequence[int],
         memory: Memory,
         answers: Sequence[RawAnswer],
     ) -> list[tuple[int, RawAnswer]]:
+        behind = memory.prefix.length if memory.prefix else 0
         memory.keep_rows(self._ids([w.row for w in writing]))
         usable = torch.zeros(len(writing), memory.length, dtype=torch.bool, device=self._device)
         for n, w in enumerate(writing):
             usable[n, : lengths[w.row]] = True
             usable[n, [lengths[w.row] + node for node in w.leaf.nodes]] = True
         chains = [w.leaf.tokens[len(w.leaf.nodes) :] for w in writing]
-        position = self._ids([[behind + lengths[w.row] + len(w.leaf.nodes)] for w in writing])
+        position = self._ids([[starts[w.row] + len(w.leaf.nodes)] for w in writing])
         longest = max(map(len, chains))
         steps = torch.arange(longest, device=self._device)
         real = steps < self._ids([[len(chain)] for chain in chains])
@@ -325,7 +351,7 @@ def _labels_only(tree: AnswerTree, leaf: Leaf, scores: Sequence[float], counts: 
 
 
 def _own_length(row: Row) -> int:
-    return sum(len(run) if isinstance(run, tuple) else len(row.pictures[run.index]) for run in row.layout.own)
+    return sum(map(len, row.own))
 
 
 def _not_finite() -> Failure:

@@ -1,4 +1,4 @@
-"""Runs a LLaVA-OneVision checkpoint in this process with PyTorch."""
+"""Runs a checkpoint of any known family in this process with PyTorch."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ import torch
 from eyeward.engine.local.attention import Prefix
 from eyeward.engine.local.checkpoint import LoadedCheckpoint
 from eyeward.engine.local.decoding import Decoder, Row
-from eyeward.engine.local.image_features import encode_images_and_layers
-from eyeward.engine.local.preparation import prepare_image
+from eyeward.engine.local.families import ImageTokens
 from eyeward.engine.local.tokens import Layout, PromptTokens
 from eyeward.engine.protocol import Capabilities, ImageSegment, Prompt, RawAnswer
 from eyeward.engine.recent import Recent
@@ -30,7 +29,7 @@ REMEMBERED_PREFIXES = 8
 class _Seen:
     """An image as the language model reads it, and the features that were asked for."""
 
-    tokens: torch.Tensor
+    tokens: ImageTokens
     features: tuple[float, ...]
 
 
@@ -41,7 +40,7 @@ class LocalEngine:
         self._checkpoint = checkpoint
         self._batch_size = batch_size
         self.tokens = PromptTokens(checkpoint.tokenizer, checkpoint.image_token_id)
-        self._decoder = Decoder(checkpoint.model, self.tokens)
+        self._decoder = Decoder(checkpoint.model, self.tokens, checkpoint.family.axes)
         self._prefixes: Recent[tuple[tuple[int, ...] | ImageSegment, ...], Prefix] = Recent(REMEMBERED_PREFIXES)
         text: Any = checkpoint.model.config.text_config
         length = int(text.max_position_embeddings)
@@ -109,11 +108,9 @@ class LocalEngine:
             raise ValueError("prompts of one batch ask for different vision layers")
         if not images:
             return
-        config = self._checkpoint.preparation
-        prepared = [prepare_image(image, config) for image in images.values()]
-        tokens, states = encode_images_and_layers(
-            self._checkpoint.model, prepared, next(iter(layers)) if layers else ()
-        )
+        family = self._checkpoint.family
+        prepared = [family.prepare(image) for image in images.values()]
+        tokens, states = family.encode(self._checkpoint.model, prepared, next(iter(layers)) if layers else ())
         features = states.tolist() if layers else [[]] * len(prepared)
         seen.update({key: _Seen(t, tuple(f)) for key, t, f in zip(images, tokens, features, strict=True)})
 

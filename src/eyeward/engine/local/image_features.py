@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 
 from eyeward.engine.local.preparation import PreparedImage
 from eyeward.engine.local.tiling import Tiling
 from eyeward.errors import CheckpointError
-
-if TYPE_CHECKING:
-    from transformers import LlavaOnevisionForConditionalGeneration
 
 TILES_AT_ONCE = 64
 """Tiles that go through the vision tower together; bounds memory, changes no result."""
@@ -24,7 +21,7 @@ NEWLINE = -1
 """Index of the newline feature: it stands behind all others."""
 
 
-def encode_images(model: LlavaOnevisionForConditionalGeneration, images: Sequence[PreparedImage]) -> list[torch.Tensor]:
+def encode_images(model: Any, images: Sequence[PreparedImage]) -> list[torch.Tensor]:
     """Give each image's features, [tokens, hidden], as many as `image_token_count` says, in the order of the tokens.
 
     Equal to transformers' `get_image_features`, but that a tile which repeats the base view is computed once.
@@ -33,7 +30,7 @@ def encode_images(model: LlavaOnevisionForConditionalGeneration, images: Sequenc
 
 
 def encode_images_and_layers(
-    model: LlavaOnevisionForConditionalGeneration,
+    model: Any,
     images: Sequence[PreparedImage],
     layers: Sequence[int],
 ) -> tuple[list[torch.Tensor], torch.Tensor]:
