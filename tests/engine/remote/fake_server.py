@@ -31,6 +31,7 @@ class Trouble(StrEnum):
     too_many = "too_many"
     later = "later"
     """429 with Retry-After."""
+    much_later = "much_later"
     unavailable = "unavailable"
     stall = "stall"
     truncated = "truncated"
@@ -176,6 +177,8 @@ class FakeServer:
                 return await _send(writer, 429, {"error": {"message": "slow down"}})
             case Trouble.later:
                 return await _send(writer, 429, {"error": "slow down"}, {"Retry-After": "0.2"})
+            case Trouble.much_later:
+                return await _send(writer, 429, {"error": "slow down"}, {"Retry-After": "86400"})
             case Trouble.unavailable:
                 return await _send(writer, 503, None)
             case Trouble.bad_request:

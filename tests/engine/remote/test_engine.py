@@ -233,6 +233,15 @@ def test_retry_after_is_waited_for() -> None:
     assert time.monotonic() - started >= 0.2
 
 
+def test_a_server_that_wants_to_be_asked_tomorrow_is_given_up_today() -> None:
+    with FakeServer(ServerKind.openai, trouble=always(Trouble.much_later)) as server:
+        answer = one(server, 60)
+        assert len(server.bodies("/v1/chat/completions")) == 1
+    assert answer.error is not None
+    assert answer.error.type is ErrorType.engine_unavailable
+    assert "86,400 seconds" in answer.error.message
+
+
 def test_one_bad_item_costs_no_other() -> None:
     bad = sent(0)
     for kind in (ServerKind.vllm, ServerKind.openai):

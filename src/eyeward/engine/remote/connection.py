@@ -111,6 +111,8 @@ class Connection:
                     raise self._refused(status, answer)
                 said = f"status {status}"
                 asked = retry_after(header)
+                if asked is not None and asked > self._settings.item_seconds:
+                    raise self._unavailable(f"{said}, come back in {asked:,.0f} seconds")
             if attempt < self._settings.attempts:
                 wait = back_off(attempt, self._settings.first_wait, self._settings.longest_wait, self._chance)
                 await asyncio.sleep(wait if asked is None else asked + wait)
