@@ -5,6 +5,8 @@ Usage: python -m benchmarks.mini_answers [--model mini] [--scenes 500] [--json P
 Each held-out scene is asked with a rationale, in float32, once through the guard in parity mode and once through
 transformers' own `generate` on the same prompt (image tokens expanded, tiles prepared). Where `generate` gives a valid
 answer the two must be equal token for token, but where its two best logits differ by less than 0.001; those are listed.
+Rationales are compared with the true ones where the rating is right: the sentence on what is seen, and the one on what
+decides.
 """
 
 from __future__ import annotations
@@ -19,15 +21,30 @@ import numpy as np
 import torch
 
 import eyeward
+from benchmarks.mini_bars import wilson
 from eyeward.engine.local.checkpoint import load_checkpoint
 from eyeward.engine.local.preparation import image_token_count, prepare_image
 from eyeward.engine.protocol import TextSegment
 from eyeward.guard.loading import packaged_guards
 from eyeward.policy import Policy
+from eyeward.scenes.graph import SceneGraph
 from eyeward.scenes.paint import paint
+from eyeward.scenes.rationale import rationale
 from eyeward.scenes.sample import sample_scene
+from eyeward.scenes.truth import decide
+from eyeward.verdict import Verdict
 
 NEAR_TIE = 1e-3
+
+
+def reasons_right(graph: SceneGraph, verdict: Verdict, policy: Policy) -> tuple[bool, bool] | None:
+    """Say which sentences of a rationale are the true ones, word for word; None where the rating is wrong already."""
+    truth = decide(graph, policy)
+    if verdict.rating is not truth.rating or verdict.rationale is None:
+        return None
+    seen, _, decided = verdict.rationale.partition(". ")
+    true_seen, _, true_decided = rationale(graph, truth).partition(". ")
+    return seen == true_seen, decided == true_decided
 
 
 def main() -> None:
@@ -44,7 +61,8 @@ def main() -> None:
     tokenizer: Any = checkpoint.tokenizer
     policy = Policy.load("default")
     question = parity.profile.question(policy)
-    images = [paint(sample_scene(number, "test")) for number in range(arguments.scenes)]
+    graphs = [sample_scene(number, "test") for number in range(arguments.scenes)]
+    images = [paint(graph) for graph in graphs]
     answers = list(parity.engine.judge([parity.profile.prompt(question, image, True, None) for image in images]))
     calibrated = list(guard.assess_many(images, policy, explain=True))
 
@@ -93,7 +111,13 @@ def main() -> None:
     list(parity.engine.judge([parity.profile.prompt(question, image, True, None) for image in images]))
     ours_seconds = time.perf_counter() - started
     failed = sum(verdict.rating is None for verdict in calibrated)
+    reasons = [reasons_right(graph, verdict, policy) for graph, verdict in zip(graphs, calibrated, strict=True)]
+    judged = [right for right in reasons if right is not None]
+    seen_right, decided_right = (sum(column) for column in zip(*judged, strict=True))
     result = {
+        "rationales": len(judged),
+        "seen_right": seen_right,
+        "decided_right": decided_right,
         "scenes": arguments.scenes,
         "valid": valid,
         "calibrated_errors": failed,
@@ -109,6 +133,9 @@ def main() -> None:
     print(
         f"generate valid: {generated_valid}; equal token for token: {equal}; near ties: {ties}; different: {different}"
     )
+    for name, count in (("what is seen", seen_right), ("what decides", decided_right)):
+        share, low, high = wilson(count, len(judged))
+        print(f"rationale word for word right on {name}: {share:.3f} ({low:.3f}-{high:.3f}), n {len(judged)}")
     ours, theirs = (1000 * seconds / arguments.scenes for seconds in (ours_seconds, theirs_seconds))
     print(
         f"with rationale: {ours:.1f} ms an image, batched; generate, one by one: {theirs:.1f} ms; {theirs / ours:.1f}x"
