@@ -43,7 +43,7 @@ def encode_images_and_layers(
     starts = [0]
     for tiles in wanted:
         starts.append(starts[-1] + len(tiles))
-    features, states = _encode_tiles(model, [tile for tiles in wanted for tile in tiles], starts[:-1], layers)
+    features, states = encode_tiles(model, [tile for tiles in wanted for tile in tiles], starts[:-1], layers)
     vision: Any = model.config.vision_config
     patches = vision.image_size // vision.patch_size
     if len(images) and features.shape[1] != patches**2:
@@ -62,7 +62,7 @@ def encode_images_and_layers(
     return packed, states
 
 
-def _encode_tiles(
+def encode_tiles(
     model: Any, tiles: Sequence[Any], bases: Sequence[int], layers: Sequence[int]
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Run vision tower and projector over `tiles`, [tiles, patches, hidden]; give the states of the tiles `bases`."""
@@ -71,6 +71,7 @@ def _encode_tiles(
     chosen = settings.vision_feature_layer
     chosen = [chosen] if isinstance(chosen, int) else list(chosen)
     drop_first = settings.vision_feature_select_strategy == "default"
+    patches = (settings.vision_config.image_size // settings.vision_config.patch_size) ** 2
     is_base = set(bases)
     features, states = [], []
     for start in range(0, len(tiles), TILES_AT_ONCE):
@@ -81,13 +82,13 @@ def _encode_tiles(
         features.append(model.model.multi_modal_projector(selected[:, 1:] if drop_first else selected))
         if layers:
             kept = [place for place in range(len(batch)) if start + place in is_base]
-            states.append(torch.cat([_pooled(hidden[layer][kept].float()) for layer in layers], dim=-1))
+            states.append(torch.cat([pooled(hidden[layer][kept, -patches:].float()) for layer in layers], dim=-1))
     if not features:
         return torch.empty(0, 0, settings.text_config.hidden_size), torch.empty(0, 0)
     return torch.cat(features), torch.cat(states) if states else torch.empty(len(bases), 0)
 
 
-def _pooled(states: torch.Tensor) -> torch.Tensor:
+def pooled(states: torch.Tensor) -> torch.Tensor:
     """Give mean and logarithm of the spread over the patches of states [images, patches, width]."""
     return torch.cat((states.mean(dim=1), (states.std(dim=1, correction=0) + LEAST_SPREAD).log()), dim=-1)
 

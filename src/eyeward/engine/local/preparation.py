@@ -1,19 +1,21 @@
-"""From an image to what the vision tower reads, exactly as transformers' LlavaOnevisionProcessor gives it."""
+"""From an image to tiles, exactly as transformers' processors of LLaVA-OneVision and LLaVA-NeXT give them."""
 
 from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from pydantic import BaseModel, ConfigDict, PositiveInt, ValidationError, model_validator
+from pydantic import PositiveInt, ValidationError, model_validator
 
+from eyeward.engine.local.normalising import PixelSettings, normalise, pixel_settings
 from eyeward.engine.local.resizing import TORCH_MODES, Resizing, resize
 from eyeward.engine.local.tiling import Tiling, plan_tiles
 from eyeward.errors import CheckpointError
@@ -24,10 +26,8 @@ Tiles = NDArray[np.float32]
 MAX_TILES = re.compile(r"anyres_max_(\d+)")
 
 
-class PreparationConfig(BaseModel):
-    """How a checkpoint wants its images."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
+class PreparationConfig(PixelSettings):
+    """How a checkpoint wants its images cut into tiles."""
 
     tile_size: PositiveInt
     """Side of a tile in pixels: the only image size that the vision tower reads."""
@@ -35,13 +35,8 @@ class PreparationConfig(BaseModel):
     """Side in pixels of the square that one feature stands for."""
     grid_pinpoints: tuple[tuple[PositiveInt, PositiveInt], ...]
     """Allowed (height, width) of the grid of tiles, in pixels."""
-    max_tiles: PositiveInt = 9
-    """Features worth more tiles than this are shrunk: the number in `anyres_max_9`."""
-    image_mean: tuple[float, float, float]
-    image_std: tuple[float, float, float]
-    rescale_factor: float = 1 / 255
-    resample: Image.Resampling = Image.Resampling.BICUBIC
-    resizing: Resizing = Resizing.pillow
+    max_tiles: PositiveInt | None = 9
+    """Features worth more tiles than this are shrunk: the number in `anyres_max_9`; None where they never are."""
 
     @model_validator(mode="after")
     def _grids_are_whole_tiles(self) -> Self:
@@ -69,18 +64,34 @@ class PreparationConfig(BaseModel):
 
         Raises CheckpointError where a file is missing or asks for something that LLaVA-OneVision models do not do.
         """
-        model = read_json(folder / "config.json")
-        processor_file = folder / "processor_config.json"
-        processor = read_json(processor_file) if processor_file.is_file() else {}
-        file = folder / "preprocessor_config.json"
-        images: dict[str, Any] = read_json(file) if file.is_file() else processor.get("image_processor", {})
-        if not images:
-            raise CheckpointError(f"{folder} has no preprocessor_config.json: copy it from the base model's folder.")
-        try:
-            return cls.model_validate(_settings(model, processor, images) | {"resizing": resizing})
-        except (ValidationError, ValueError, KeyError, TypeError) as error:
-            reason = error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error)
-            raise CheckpointError(f"{folder} describes images in a way Eyeward cannot follow: {reason}.") from error
+        with understood(folder):
+            return cls.model_validate(_settings(*read_settings(folder)) | {"resizing": resizing})
+
+
+def read_settings(folder: Path) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+    """Read what a checkpoint says of its model, its processor and its image processor, each a JSON object.
+
+    Raises:
+        CheckpointError: when a file is missing or no JSON.
+    """
+    model = read_json(folder / "config.json")
+    processor_file = folder / "processor_config.json"
+    processor = read_json(processor_file) if processor_file.is_file() else {}
+    file = folder / "preprocessor_config.json"
+    images: dict[str, Any] = read_json(file) if file.is_file() else processor.get("image_processor", {})
+    if not images:
+        raise CheckpointError(f"{folder} has no preprocessor_config.json: copy it from the base model's folder.")
+    return model, processor, images
+
+
+@contextmanager
+def understood(folder: Path) -> Iterator[None]:
+    """Turn what is wrong with a checkpoint's image settings into a CheckpointError that names the folder."""
+    try:
+        yield
+    except (ValidationError, ValueError, KeyError, TypeError) as error:
+        reason = error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error)
+        raise CheckpointError(f"{folder} describes images in a way Eyeward cannot follow: {reason}.") from error
 
 
 def read_json(file: Path) -> dict[str, Any]:
@@ -115,12 +126,10 @@ def prepare_image(image: Image.Image, config: PreparationConfig) -> PreparedImag
     image = image if image.mode == "RGB" else image.convert("RGB")
     tiling = config.tiling(image.height, image.width)
     side = config.tile_size
-    table = _level_table(config)
     tiles: Tiles = np.empty((tiling.tiles, 3, side, side), dtype=np.float32)
 
     base = resize(image, (side, side), config.resample, config.resizing)
-    for channel in range(3):
-        tiles[0, channel] = table[channel][base[..., channel]]
+    normalise(base, config, tiles[0])
 
     repeats_base = tiling.grid == (1, 1) and tiling.resized == (side, side)
     if repeats_base:
@@ -131,35 +140,14 @@ def prepare_image(image: Image.Image, config: PreparationConfig) -> PreparedImag
         height, width = tiling.resized
         resized = resize(image, tiling.resized, config.resample, config.resizing)
         canvas[tiling.top : tiling.top + height, tiling.left : tiling.left + width] = resized
-        cut = canvas.reshape(rows, side, columns, side, 3).transpose(0, 2, 4, 1, 3).reshape(-1, 3, side, side)
-        for channel in range(3):
-            tiles[1:, channel] = table[channel][cut[:, channel]]
+        cut = canvas.reshape(rows, side, columns, side, 3).transpose(0, 2, 1, 3, 4).reshape(-1, side, side, 3)
+        normalise(cut, config, tiles[1:])
     return PreparedImage(tiles, image.height, image.width, tiling, repeats_base)
 
 
 def image_token_count(height: int, width: int, config: PreparationConfig) -> int:
     """Count the image tokens that stand in the prompt for an image of this size."""
     return config.patches**2 + config.tiling(height, width).grid_tokens
-
-
-@lru_cache(maxsize=16)
-def _level_table(config: PreparationConfig) -> NDArray[np.float32]:
-    """Give the normalised value of every 8-bit level, [3, 256]: exact, and cheaper than arithmetic on every pixel.
-
-    The two references round differently: one rescales in double precision, then normalises; the other folds the
-    rescaling into mean and deviation, in single precision.
-    """
-    levels = np.arange(256)
-    mean = np.array(config.image_mean, dtype=np.float32)[:, None]
-    std = np.array(config.image_std, dtype=np.float32)[:, None]
-    if config.resizing is Resizing.pillow:
-        scaled = (levels.astype(np.float64) * config.rescale_factor).astype(np.float32)
-    else:
-        scaled = levels.astype(np.float32)
-        unscale = np.float32(1.0 / config.rescale_factor)
-        mean, std = mean * unscale, std * unscale
-    table: NDArray[np.float32] = (scaled - mean) / std
-    return table
 
 
 def _settings(model: dict[str, Any], processor: dict[str, Any], images: dict[str, Any]) -> dict[str, Any]:
@@ -170,18 +158,8 @@ def _settings(model: dict[str, Any], processor: dict[str, Any], images: dict[str
     asked = {int(size[key]) for key in ("height", "width", "shortest_edge") if size.get(key)}
     if asked != {tile_size}:
         raise ValueError(f"the image size {size} is not the vision tower's {tile_size}")
-    for switch, usual in (("do_resize", True), ("do_rescale", True), ("do_normalize", True), ("do_center_crop", False)):
-        if images.get(switch) not in (None, usual):
-            raise ValueError(f"{switch} is {images[switch]}")
-    pinpoints = {
-        tuple(tuple(point) for point in source["image_grid_pinpoints"])
-        for source in (images, model)
-        if source.get("image_grid_pinpoints")
-    }
-    if len(pinpoints) > 1:
-        raise ValueError("image_grid_pinpoints differ between the image processor and config.json")
-    if not pinpoints:
-        raise ValueError("image_grid_pinpoints is nowhere given")
+    if images.get("do_center_crop"):
+        raise ValueError("do_center_crop is True")
     ratios = {source["vision_aspect_ratio"] for source in (processor, model) if source.get("vision_aspect_ratio")} or {
         "anyres_max_9"
     }
@@ -192,10 +170,20 @@ def _settings(model: dict[str, Any], processor: dict[str, Any], images: dict[str
     return {
         "tile_size": tile_size,
         "patch_size": int(vision["patch_size"]),
-        "grid_pinpoints": pinpoints.pop(),
+        "grid_pinpoints": grid_pinpoints(model, images),
         "max_tiles": int(match[1]),
-        "image_mean": tuple(images["image_mean"]),
-        "image_std": tuple(images["image_std"]),
-        "rescale_factor": float(images.get("rescale_factor", 1 / 255)),
-        "resample": Image.Resampling(images.get("resample", Image.Resampling.BICUBIC)),
+    } | pixel_settings(images)
+
+
+def grid_pinpoints(model: dict[str, Any], images: dict[str, Any]) -> tuple[tuple[int, int], ...]:
+    """Return the grids that both files agree on; ValueError where they do not."""
+    pinpoints = {
+        tuple((int(height), int(width)) for height, width in source["image_grid_pinpoints"])
+        for source in (images, model)
+        if source.get("image_grid_pinpoints")
     }
+    if len(pinpoints) > 1:
+        raise ValueError("image_grid_pinpoints differ between the image processor and config.json")
+    if not pinpoints:
+        raise ValueError("image_grid_pinpoints is nowhere given")
+    return pinpoints.pop()

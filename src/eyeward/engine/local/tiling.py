@@ -1,7 +1,7 @@
 """Any-resolution tiling: which tiles an image is cut into, and which of their features a language model reads.
 
-The geometry of LLaVA-OneVision (arXiv 2408.03326, section 3.2) in the exact arithmetic of transformers, rounding
-included. Sizes are (height, width) everywhere.
+The geometry of LLaVA-NeXT and LLaVA-OneVision (arXiv 2408.03326, section 3.2) in the exact arithmetic of transformers,
+rounding included. Sizes are (height, width) everywhere.
 """
 
 from __future__ import annotations
@@ -45,11 +45,11 @@ class Tiling:
 
 
 @lru_cache(maxsize=4096)
-def plan_tiles(size: Size, pinpoints: tuple[Size, ...], tile_size: int, patches: int, max_tiles: int) -> Tiling:
+def plan_tiles(size: Size, pinpoints: tuple[Size, ...], tile_size: int, patches: int, max_tiles: int | None) -> Tiling:
     """Plan an image of `size` pixels.
 
     `pinpoints` are the allowed grids in pixels, `patches` the features along a side of a tile; features worth more than
-    `max_tiles` tiles are shrunk (the 9 of `anyres_max_9`).
+    `max_tiles` tiles are shrunk (the 9 of `anyres_max_9`); none are where it is None.
     """
     target = best_pinpoint(size, pinpoints)
     resized = _fit(size, target)
@@ -57,7 +57,7 @@ def plan_tiles(size: Size, pinpoints: tuple[Size, ...], tile_size: int, patches:
     whole = patches * grid[0], patches * grid[1]
     cut = _padding_features(size, whole)
     kept = whole[0] - 2 * cut[0], whole[1] - 2 * cut[1]
-    ratio = math.sqrt(kept[0] * kept[1] / (max_tiles * patches**2))
+    ratio = math.sqrt(kept[0] * kept[1] / (max_tiles * patches**2)) if max_tiles else 1.0
     return Tiling(
         grid=grid,
         resized=resized,
