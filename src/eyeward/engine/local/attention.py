@@ -41,17 +41,14 @@ class Memory:
         """Tokens that each row has of its own, padding included."""
 
     def append(self, layer: int, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
-        """Add new keys and values [rows, key heads, tokens, size] of a layer and return all that the rows may see."""
+        """Add new keys and values [rows, key heads, tokens, size] of a layer and return all of the rows' own."""
         if layer >= len(self._own):
             self._own.append((key, value))
         else:
             past_key, past_value = self._own[layer]
             key, value = torch.cat((past_key, key), dim=2), torch.cat((past_value, value), dim=2)
             self._own[layer] = key, value
-        if self.prefix is None:
-            return key, value
-        before_key, before_value = (x.expand(key.shape[0], -1, -1, -1) for x in self.prefix.layers[layer])
-        return torch.cat((before_key, key), dim=2), torch.cat((before_value, value), dim=2)
+        return key, value
 
     def keep_rows(self, rows: Tensor) -> None:
         """Drop all rows but these."""
@@ -76,12 +73,12 @@ def shared_prefix_attention(
 ) -> tuple[Tensor, None]:
     """Attend from query [rows, heads, tokens, size] to the prefix and to the rows' own keys; one softmax over both.
 
-    `mask` is added to the scores: [rows or 1, 1, tokens, prefix and own tokens]. Without it the rows are causal and
-    have nothing behind them.
+    `mask` is added to the scores of their own tokens: [rows or 1, 1, tokens, own tokens]; all see the whole prefix.
+    Without a mask the rows are causal and have nothing behind them.
     """
+    layer = module.layer_idx
+    assert isinstance(layer, int)
     if memory is not None:
-        layer = module.layer_idx
-        assert isinstance(layer, int)
         key, value = memory.append(layer, key, value)
     rows, heads, tokens, size = query.shape
     groups = heads // key.shape[1]
@@ -92,8 +89,55 @@ def shared_prefix_attention(
     if groups > 1:  # heads that share keys become more queries of one head, so that keys are not repeated
         query = query.reshape(rows, key.shape[1], groups * tokens, size)
         mask = mask.repeat(1, 1, groups, 1)
-    out = functional.scaled_dot_product_attention(query, key, value, attn_mask=mask, scale=scaling)
+    if memory is None or memory.prefix is None:
+        out = functional.scaled_dot_product_attention(query, key, value, attn_mask=mask, scale=scaling)
+    else:
+        attend = _attend_in_parts if query.device.type == "cpu" else _attend_to_copies
+        out = attend(query, key, value, mask, *memory.prefix.layers[layer], scaling)
     return out.reshape(rows, heads, tokens, size).transpose(1, 2), None
+
+
+def _attend_in_parts(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    mask: Tensor,
+    before_key: Tensor,
+    before_value: Tensor,
+    scale: float | None,
+) -> Tensor:
+    """Attend to the own keys row by row and to the prefix with all rows at once, and weigh the two by their share.
+
+    No key of the prefix is copied, and the prefix needs no mask, which is what makes this fast on a CPU.
+    """
+    flash = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu
+    rows, heads, tokens, size = query.shape
+    own, own_mass = flash(query, key, value, 0.0, False, attn_mask=mask, scale=scale)
+    joined = query.transpose(0, 1).reshape(1, heads, rows * tokens, size)
+    before, before_mass = flash(joined, before_key, before_value, 0.0, False, scale=scale)
+    before = before.reshape(heads, rows, tokens, size).transpose(0, 1)
+    before_mass = before_mass.reshape(heads, rows, tokens).transpose(0, 1)
+    share = torch.sigmoid(before_mass - own_mass)[..., None].to(own.dtype)
+    out: Tensor = torch.lerp(own, before, share)
+    return out
+
+
+def _attend_to_copies(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    mask: Tensor,
+    before_key: Tensor,
+    before_value: Tensor,
+    scale: float | None,
+) -> Tensor:
+    """Attend to the prefix, one copy a row, and to the own keys behind it."""
+    key, value = (
+        torch.cat((before.expand(len(own), -1, -1, -1), own), dim=2)
+        for before, own in ((before_key, key), (before_value, value))
+    )
+    mask = functional.pad(mask, (before_key.shape[2], 0))
+    return functional.scaled_dot_product_attention(query, key, value, attn_mask=mask, scale=scale)
 
 
 AttentionInterface.register(NAME, shared_prefix_attention)

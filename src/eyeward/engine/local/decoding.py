@@ -164,10 +164,10 @@ class Decoder:
                 if isinstance(run, ImageTokens):
                     embeddings[number, place : place + len(run)] = run.features.to(embeddings)
                 place += len(run)
-        mask = self._mask(prefix.length, rows, lengths, total)
+        mask = self._mask(rows, lengths, total)
         return self._run(embeddings, positions.to(self._device), memory, mask), ends
 
-    def _mask(self, behind: int, rows: Sequence[Row], lengths: Sequence[int], total: int) -> Tensor:
+    def _mask(self, rows: Sequence[Row], lengths: Sequence[int], total: int) -> Tensor:
         made: dict[tuple[int, tuple[int, ...]], Tensor] = {}
         masks = []
         for row, length in zip(rows, lengths, strict=True):
@@ -176,13 +176,12 @@ class Decoder:
                 made[key] = tree_mask(*key, total)
             masks.append(made[key])
         stacked = torch.stack(masks) if len(made) > 1 else masks[0][None]
-        return self._additive(stacked, behind)
+        return self._additive(stacked)
 
-    def _additive(self, own: Tensor, behind: int) -> Tensor:
-        """Turn who may see whom [rows or 1, tokens, own tokens] into numbers to add, the visible prefix before them."""
-        mask = torch.zeros(own.shape[0], 1, own.shape[1], behind + own.shape[2], dtype=self._dtype, device=self._device)
-        mask[:, 0, :, behind:].masked_fill_(~own.to(self._device), BLOCKED)
-        return mask
+    def _additive(self, own: Tensor) -> Tensor:
+        """Turn who may see whom [rows or 1, tokens, own tokens] into numbers to add."""
+        mask = torch.zeros(own.shape[0], 1, *own.shape[1:], dtype=self._dtype, device=self._device)
+        return mask.masked_fill_(~own[:, None].to(self._device), BLOCKED)
 
     def _scores(self, hidden: Tensor, rows: Sequence[Row], lengths: Sequence[int]) -> list[list[float] | None]:
         """Return the log-probability of every leaf, per row; they add up to one. None where a number is not finite."""
@@ -227,7 +226,6 @@ class Decoder:
         memory: Memory,
         answers: Sequence[RawAnswer],
     ) -> list[tuple[int, RawAnswer]]:
-        behind = memory.prefix.length if memory.prefix else 0
         memory.keep_rows(self._ids([w.row for w in writing]))
         usable = torch.zeros(len(writing), memory.length, dtype=torch.bool, device=self._device)
         for n, w in enumerate(writing):
@@ -241,7 +239,7 @@ class Decoder:
         ids = self._ids([[*chain, *[0] * (longest - len(chain))] for chain in chains])
         causal = (steps[:, None] >= steps).expand(len(writing), -1, -1)
         mask = torch.cat((usable[:, None].expand(-1, longest, -1), causal), dim=2)
-        hidden = self._run(self._embed(ids), position + steps, memory, self._additive(mask, behind))
+        hidden = self._run(self._embed(ids), position + steps, memory, self._additive(mask))
         usable = torch.cat((usable, real), dim=1)
         ends = real.sum(1)
         position = position[:, 0] + ends
@@ -265,9 +263,7 @@ class Decoder:
                 break
             ids = self._ids([[w.tokens[-1]] for w in writing])
             usable = torch.cat((usable, usable.new_ones(len(writing), 1)), dim=1)
-            states = self._run(self._embed(ids), position[:, None], memory, self._additive(usable[:, None], behind))[
-                :, -1
-            ]
+            states = self._run(self._embed(ids), position[:, None], memory, self._additive(usable[:, None]))[:, -1]
             position = position + 1
         return done
 

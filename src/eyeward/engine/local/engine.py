@@ -54,6 +54,12 @@ class LocalEngine:
             label_scores=True, constrained_text=True, shared_prefix=True, images_per_prompt=8, context_length=length
         )
 
+    @property
+    def dtype(self) -> torch.dtype:
+        """The type of the weights."""
+        dtype: torch.dtype = self._checkpoint.model.dtype
+        return dtype
+
     def judge(self, prompts: Sequence[Prompt]) -> Iterator[RawAnswer]:
         """Yield one answer per prompt, in order; what goes wrong is in the answer."""
         seen: dict[int, _Seen] = {}
