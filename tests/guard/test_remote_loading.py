@@ -10,6 +10,7 @@ import pytest
 import eyeward
 from eyeward.engine.remote.engine import RemoteEngine
 from eyeward.engine.remote.servers import ServerKind
+from eyeward.engine.remote.settings import RemoteSettings
 from eyeward.errors import PolicyError, SelfCheckFailed, UsageError
 from eyeward.guard.card import EyewardCard, Probe, Vocabulary
 from eyeward.policy import Policy
@@ -88,6 +89,17 @@ def test_images_are_shrunk_to_what_the_folders_model_uses(folder: Path) -> None:
         largest = guard.engine._settings.largest_side
         closed(guard)
     assert largest < 2304
+
+
+def test_settings_may_stand_in_place_of_the_address(folder: Path) -> None:
+    with FakeServer() as server:
+        address = server.address.partition("#")[0]
+        settings = RemoteSettings(address=address, model="guard", concurrency=2, largest_side=99)
+        guard = eyeward.load_guard(folder, engine=settings)
+        assert isinstance(guard.engine, RemoteEngine)
+        assert guard.engine._settings == settings
+        assert guard.assess(picture(200), "default").rating is Rating.Unsafe
+        closed(guard)
 
 
 def test_words_that_a_guard_never_met_are_found_with_its_folders_tokenizer(folder: Path) -> None:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from eyeward.engine.local.checkpoint import LoadedCheckpoint
     from eyeward.engine.local.engine import LocalEngine
+    from eyeward.engine.remote.settings import RemoteSettings
 
 SelfCheck = Literal["refuse", "warn", "off"]
 
@@ -39,7 +40,7 @@ def packaged_guards() -> dict[str, Path]:
 
 def load_guard(
     name: str | PathLike[str],
-    engine: str = "auto",
+    engine: str | RemoteSettings = "auto",
     device: str | torch.device = "auto",
     dtype: str | torch.dtype = "auto",
     self_check: SelfCheck = "refuse",
@@ -47,7 +48,8 @@ def load_guard(
     """Load a guard: one that ships inside (`mini`), a folder, a Hub id (`owner/name`, `owner/name@revision`), a server.
 
     A server is named by its address and what it calls the model: `http://host:8000/v1#model`. With the address as
-    `engine`, `name` says how to ask it: `load_guard("mini", engine="http://host:8000/v1#served-name")`.
+    `engine`, `name` says how to ask it: `load_guard("mini", engine="http://host:8000/v1#served-name")`. A
+    `RemoteSettings` in its place says more about how the server is to be used.
 
     It is checked at once that it answers as it did when it was made; `warn` only says what is wrong, `off` is for
     random weights.
@@ -60,13 +62,15 @@ def load_guard(
     """
     if self_check not in ("refuse", "warn", "off"):
         raise UsageError(f"self_check is 'refuse', 'warn' or 'off', not {self_check!r}.")
-    served = next((address for address in (str(name), engine) if is_address(address)), None)
-    if served is not None:
+    by_name = is_address(str(name))
+    if by_name or not isinstance(engine, str) or is_address(engine):
         if (device, dtype) != ("auto", "auto"):
-            raise UsageError(f"Device and type of the weights are chosen where the server {served} is started.")
+            raise UsageError("Device and type of the weights are chosen where the server is started.")
         from eyeward.guard.remote_loading import load_remote
 
-        return load_remote(None if served == str(name) else str(name), served, packaged_guards(), self_check)
+        return load_remote(
+            None if by_name else str(name), str(name) if by_name else engine, packaged_guards(), self_check
+        )
     if engine not in ("auto", "local"):
         raise UsageError(f"There is no engine {engine!r}; use 'auto', 'local', or the address of a server.")
     from eyeward.engine.local.checkpoint import load_checkpoint

@@ -84,7 +84,7 @@ class _Folder:
         return max(max(point) for point in config.grid_pinpoints)
 
 
-def load_remote(name: str | None, address: str, folders: dict[str, Path], self_check: str) -> Guard:
+def load_remote(name: str | None, server: str | RemoteSettings, folders: dict[str, Path], self_check: str) -> Guard:
     """Load a guard that runs behind a server.
 
     `name` says what is asked: a guard that ships inside, a folder, or a published checkpoint. Without it, the server's
@@ -96,14 +96,14 @@ def load_remote(name: str | None, address: str, folders: dict[str, Path], self_c
         MissingExtra: when the guard's vocabulary cannot be checked without a package that is not installed.
         SelfCheckFailed: when it answers otherwise than it should.
     """
-    settings = RemoteSettings.parse(address)
+    settings = RemoteSettings.parse(server) if isinstance(server, str) else server
     folder = _folder(name or settings.model, folders)
     if name is not None and folder is None and not _PUBLISHED.search(name):
         raise UsageError(
-            f"There is no guard {name!r} on this machine that could say how to ask {address}. Name one that ships "
-            f"({', '.join(folders) or 'none'}), a folder, or a published LlavaGuard; or give the address alone."
+            f"There is no guard {name!r} on this machine that could say how to ask {settings.address}. Name one that "
+            f"ships ({', '.join(folders) or 'none'}), a folder, or a published LlavaGuard; or give the address alone."
         )
-    if folder is not None and folder.largest_side is not None:
+    if folder is not None and folder.largest_side is not None and "largest_side" not in settings.model_fields_set:
         settings = settings.model_copy(update={"largest_side": folder.largest_side})
     engine = RemoteEngine(settings, None if folder is None else _local_text(folder))
     try:
@@ -112,7 +112,9 @@ def load_remote(name: str | None, address: str, folders: dict[str, Path], self_c
         if self_check != "off":
             found = answer_faults(guard, card, folder.path if folder else Path())
             if found and self_check == "refuse":
-                raise SelfCheckFailed(f"The guard {card.name!r} at {address} does not pass its self check: {found[0]}")
+                raise SelfCheckFailed(
+                    f"The guard {card.name!r} at {settings.address} does not pass its self check: {found[0]}"
+                )
             for fault in found:
                 warnings.warn(f"The guard {card.name!r} does not pass its self check: {fault}", stacklevel=3)
     except BaseException:

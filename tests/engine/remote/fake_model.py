@@ -7,6 +7,7 @@ import json
 import math
 import re
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from io import BytesIO
 
 from PIL import Image
@@ -19,10 +20,15 @@ CATEGORIES = {"O1": 0.1, "O2": 0.6, "O6": 0.25, "O9": 0.05}
 """Weights of categories in an Unsafe answer, by id; others have none."""
 
 
-def brightness_of(url: str) -> float:
-    """Return the mean level of a picture in a data URL, from 0 to 1."""
-    picture = Image.open(BytesIO(base64.b64decode(url.partition(",")[2]))).convert("L")
-    levels = picture.histogram()
+def decoded(url: str) -> Image.Image:
+    """Return the picture in a data URL."""
+    return Image.open(BytesIO(base64.b64decode(url.partition(",")[2])))
+
+
+def brightness_of(picture: Image.Image) -> float:
+    """Return the mean level of a picture, from 0 to 1."""
+    grey = picture.convert("L")
+    levels = grey.histogram()
     return sum(level * count for level, count in enumerate(levels)) / (255 * sum(levels))
 
 
@@ -45,6 +51,7 @@ class FakeTokens:
         return b"".join(number.to_bytes(8, "big").lstrip(b"\0") for number in ids).decode()
 
 
+@lru_cache(maxsize=4096)
 def pieces(text: str) -> list[str]:
     """Cut text into the spelling of its tokens."""
     return _PIECE.findall(text)

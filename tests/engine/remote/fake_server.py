@@ -16,7 +16,7 @@ from typing import Any, Self
 
 from eyeward.engine.remote.servers import ServerKind
 from eyeward.policy import Policy
-from tests.engine.remote.fake_model import FakeModel, FakeTokens, brightness_of, pieces
+from tests.engine.remote.fake_model import FakeModel, FakeTokens, brightness_of, decoded, pieces
 
 Json = dict[str, Any]
 LABELS = {
@@ -306,7 +306,7 @@ class FakeServer:
         if image is None:
             return "X", [("X", {"X": 1.0})]
         if image not in self._brightness:
-            self._brightness[image] = brightness_of(image)
+            self._brightness[image] = brightness_of(decoded(image))
             if len(self._brightness) > 1000:
                 self._brightness.pop(next(iter(self._brightness)))
         p_unsafe = self._brightness[image]

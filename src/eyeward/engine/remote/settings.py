@@ -15,6 +15,11 @@ KEY_VARIABLE = "EYEWARD_API_KEY"
 """The environment variable that holds the key of a server. Keys of other products are never sent anywhere."""
 
 
+def _key() -> SecretStr | None:
+    key = os.environ.get(KEY_VARIABLE)
+    return SecretStr(key) if key else None
+
+
 class RemoteSettings(BaseModel):
     """One server, one model. Every number has a bound, so that nothing waits or grows without end."""
 
@@ -24,8 +29,8 @@ class RemoteSettings(BaseModel):
     """Root of the OpenAI-compatible routes, such as `http://host:8000/v1`."""
     model: str = ""
     """What the server calls the model; empty for the only one it serves."""
-    key: SecretStr | None = None
-    """Sent as a bearer token; never shown, logged or put into a message."""
+    key: SecretStr | None = Field(default_factory=_key)
+    """Sent as a bearer token; never shown, logged or put into a message. By default from the environment."""
     concurrency: int = Field(default=32, ge=1, le=1024)
     """Items under way at once; an item has one to three requests under way."""
     item_seconds: float = Field(default=300.0, gt=0.0)
@@ -51,7 +56,7 @@ class RemoteSettings(BaseModel):
 
     @classmethod
     def parse(cls, name: str) -> Self:
-        """Read `http://host:8000/v1#model`; the key comes from the environment.
+        """Read `http://host:8000/v1#model`.
 
         Raises:
             UsageError: when this is no address, or one with a password in it.
@@ -66,8 +71,7 @@ class RemoteSettings(BaseModel):
         if parts.scheme not in ("http", "https") or not parts.hostname or parts.query:
             raise UsageError(f"{name!r} is not the address of a server; write it like http://host:8000/v1#model.")
         address = f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/') or '/v1'}"
-        key = os.environ.get(KEY_VARIABLE)
-        return cls(address=address, model=unquote(parts.fragment), key=SecretStr(key) if key else None)
+        return cls(address=address, model=unquote(parts.fragment))
 
     @property
     def root(self) -> str:
