@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+
+from eyeward.errors import CheckpointError
 
 Pixels = NDArray[np.uint8]
 """[height, width, 3]"""
@@ -26,6 +29,12 @@ class Resizing(StrEnum):
 
 TORCH_MODES = {Image.Resampling.BICUBIC: "bicubic", Image.Resampling.BILINEAR: "bilinear"}
 """Filters that torch resizes 8-bit images with."""
+
+
+def pillow_only(resizing: Resizing, folder: Path) -> None:
+    """Refuse, with a CheckpointError, what is tested for LLaVA-OneVision only."""
+    if resizing is not Resizing.pillow:
+        raise CheckpointError(f"{folder} is no LLaVA-OneVision model: its images are resized with 'pillow' only.")
 
 
 def resize(image: Image.Image, size: tuple[int, int], filter: Image.Resampling, resizing: Resizing) -> Pixels:

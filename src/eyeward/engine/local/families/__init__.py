@@ -9,7 +9,10 @@ from eyeward.engine.local.families.family import Family, ImageTokens, in_line
 from eyeward.errors import CheckpointError
 
 FAMILIES = {
+    "llava": "eyeward.engine.local.families.llava:Llava",
+    "llava_next": "eyeward.engine.local.families.llava_next:LlavaNext",
     "llava_onevision": "eyeward.engine.local.families.onevision:OneVision",
+    "qwen2_5_vl": "eyeward.engine.local.families.qwen25_vl:Qwen25VL",
 }
 """By model type: the class that knows the family; loaded when it is wanted."""
 
