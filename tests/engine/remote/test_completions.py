@@ -33,6 +33,11 @@ def test_a_chat_completion_is_read() -> None:
     assert [(a.token, a.log_probability, a.id) for a in step.alternatives] == [(b"U", -2.0, 7), (b"Safe", -0.1, None)]
 
 
+def test_the_smallest_number_that_vllm_writes_is_zero() -> None:
+    completion = read_chat(chat(logprobs={"content": [{"token": "a", "logprob": -9999.0}]}))
+    assert completion.steps[0].alternatives[0].log_probability == -math.inf
+
+
 def test_counts_that_are_missing_are_zero() -> None:
     answer = chat()
     del answer["usage"]

@@ -308,13 +308,23 @@ def test_the_key_is_sent_and_never_shown(monkeypatch: pytest.MonkeyPatch) -> Non
     assert answer.error is None
 
 
-def test_a_wrong_key_is_an_error_with_the_mend(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv(KEY_VARIABLE, raising=False)
+def test_a_wrong_key_is_said_at_once_with_the_mend(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(KEY_VARIABLE, "other-word")
+    with FakeServer(key="secret-word") as server, pytest.raises(UsageError, match=KEY_VARIABLE) as refused:
+        RemoteEngine(quick(server))
+    assert "other-word" not in str(refused.value)
+
+
+def test_a_key_that_is_withdrawn_later_is_an_error_of_each_item(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(KEY_VARIABLE, "secret-word")
     with FakeServer(key="secret-word") as server, connected(server) as engine:
-        (answer,) = engine.judge([prompt(60)])
-    assert answer.error is not None
-    assert answer.error.type is ErrorType.engine_unavailable
-    assert KEY_VARIABLE in answer.error.message
+        server.key = "another"
+        answers = list(engine.judge([prompt(60), prompt(200)]))
+    for answer in answers:
+        assert answer.error is not None
+        assert answer.error.type is ErrorType.engine_unavailable
+        assert KEY_VARIABLE in answer.error.message
+        assert "secret-word" not in answer.error.message
 
 
 def test_a_server_that_is_not_there_is_said_at_once() -> None:

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from eyeward.engine.protocol import TokenCounts
 from eyeward.engine.remote.connection import Json, Unreadable
 
+_ZERO = -9998.0
+"""JSON has no minus infinity; vLLM writes -9999 for it."""
 _ID = re.compile(r"token_id:(\d+)")
 
 
@@ -115,7 +117,7 @@ def _alternative(entry: object) -> Alternative:
 def _log_probability(value: object) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or math.isnan(value) or value > 1e-3:
         raise Unreadable(f"The server names a log-probability that is none: {value!r}.")
-    return min(0.0, float(value))
+    return -math.inf if value <= _ZERO else min(0.0, float(value))
 
 
 def _usage(usage: object) -> TokenCounts:

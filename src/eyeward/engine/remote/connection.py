@@ -76,7 +76,7 @@ class Connection:
         """Return the JSON object at an address; None where there is none, or not for this key. One attempt.
 
         Raises:
-            RequestFailed: when no server answers.
+            RequestFailed: when no server answers, or it does not know the key.
         """
         import httpx2
 
@@ -84,6 +84,8 @@ class Connection:
             status, _, body = await self._send("GET", url, None)
         except httpx2.TransportError as error:
             raise self._unavailable(_words(error)) from None
+        if status == 401:
+            self._check_key(status)
         return _object(body) if status == 200 else None
 
     async def post(self, url: str, body: Mapping[str, object]) -> Json:

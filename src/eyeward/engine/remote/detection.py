@@ -12,7 +12,7 @@ async def detect(connection: Connection, settings: RemoteSettings) -> Server:
     """Ask a server what it is, on routes that only its kind has.
 
     Raises:
-        RequestFailed: when nothing answers.
+        RequestFailed: when nothing answers, or the key is not known.
         UsageError: when it is not clear which of its models is meant.
     """
     listed = _models(await connection.get(f"{settings.address}/models"))

@@ -35,7 +35,7 @@ class RemoteEngine:
         """Connect, and find out what the server can do.
 
         Raises:
-            UsageError: when no server answers, or it is not clear which of its models is meant.
+            UsageError: when no server answers, the key is not known, or it is not clear which model is meant.
         """
         self._settings = settings
         self._places = asyncio.Semaphore(settings.concurrency)
