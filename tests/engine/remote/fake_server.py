@@ -182,7 +182,9 @@ class FakeServer:
             case Trouble.unavailable:
                 return await _send(writer, 503, None)
             case Trouble.bad_request:
-                return await _send(writer, 400, {"error": {"message": "The image cannot be decoded"}})
+                return await _send(
+                    writer, 400, {"error": {"message": f"The image cannot be decoded; {headers.get('authorization')}"}}
+                )
             case Trouble.stall:
                 await asyncio.sleep(3600)
             case Trouble.slow:

@@ -315,6 +315,14 @@ def test_a_wrong_key_is_said_at_once_with_the_mend(monkeypatch: pytest.MonkeyPat
     assert "other-word" not in str(refused.value)
 
 
+def test_a_key_that_the_server_repeats_is_taken_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(KEY_VARIABLE, "secret-word")
+    with FakeServer(ServerKind.openai, key="secret-word", trouble=always(Trouble.bad_request)) as server:
+        answer = one(server)
+    assert answer.error is not None
+    assert "bearer …" in answer.error.message
+
+
 def test_a_key_that_is_withdrawn_later_is_an_error_of_each_item(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(KEY_VARIABLE, "secret-word")
     with FakeServer(key="secret-word") as server, connected(server) as engine:
