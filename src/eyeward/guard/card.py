@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from enum import StrEnum
 from pathlib import Path
@@ -18,6 +19,10 @@ from eyeward.verdict import Rating
 FILE_NAME = "eyeward.json"
 
 _FIRST_FORM = re.compile(r"v1[._][01]|LlavaGuard-(?:7B|13B|34B)(?:-hf)?$", re.IGNORECASE)
+
+
+FIRST_MODEL_TYPES = ("llava", "llava_next")
+"""Model types of config.json that only LlavaGuard v1.0 and v1.1 have."""
 
 
 class _Record(BaseModel):
@@ -94,14 +99,14 @@ class EyewardCard(_Record):
 
     @classmethod
     def read(cls, folder: Path, name: str) -> EyewardCard:
-        """Read a folder's card; a checkpoint without one is taken for a published LlavaGuard of the year in its name.
+        """Read a folder's card; a checkpoint without one is taken for a published guard, told by name and model type.
 
         Raises:
             CheckpointError: when the file is there and cannot be read.
         """
         file = folder / FILE_NAME
         if not file.is_file():
-            return published_card(name)
+            return published_card(name, _model_type(folder))
         try:
             return cls.model_validate_json(file.read_text(encoding="utf-8"))
         except (OSError, ValueError, ValidationError) as error:
@@ -112,12 +117,12 @@ class EyewardCard(_Record):
         (folder / FILE_NAME).write_text(self.model_dump_json(indent=2) + "\n", encoding="utf-8")
 
 
-def published_card(name: str) -> EyewardCard:
-    """Return the card of a released LlavaGuard checkpoint: image first, four-space JSON.
+def published_card(name: str, model_type: str | None = None) -> EyewardCard:
+    """Return the card of a released LlavaGuard or QwenGuard checkpoint: image first, four-space JSON.
 
-    The checkpoints v1.0 and v1.1, told by their names, answer in the form of 2024.
+    LlavaGuard v1.0 and v1.1, told by their names or by their model types, answer in the form of 2024.
     """
-    first = _FIRST_FORM.search(name) is not None
+    first = _FIRST_FORM.search(name) is not None or model_type in FIRST_MODEL_TYPES
     return EyewardCard(
         name=name,
         answer=PUBLISHED_2024_ANSWER if first else PUBLISHED_2025_ANSWER,
@@ -125,3 +130,13 @@ def published_card(name: str) -> EyewardCard:
         wording=PUBLISHED_2024 if first else PUBLISHED_2025,
         after_policy="",
     )
+
+
+def _model_type(folder: Path) -> str | None:
+    """Return the model type of a folder's config.json, where it has one that can be read."""
+    try:
+        content = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    found = content.get("model_type") if isinstance(content, dict) else None
+    return found if isinstance(found, str) else None

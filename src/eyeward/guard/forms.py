@@ -37,12 +37,15 @@ class AnswerWording(BaseModel):
             raise ValueError("safe and unsafe are the same word")
         return self
 
-    def form(self, labels: tuple[str, ...]) -> AnswerForm:
-        """Return the form of an answer that names one of `labels`, or none of them in a safe answer."""
+    def form(self, labels: tuple[str, ...], lead: str = "") -> AnswerForm:
+        """Return the form of an answer that names one of `labels`, or none of them in a safe answer.
+
+        `lead` is the blank space before the answer that a chat template leaves to the model.
+        """
         opening, between, closing = self._layout()
         return AnswerForm(
             (
-                Forced(f'{opening}"{self.rating_key}": "'),
+                Forced(f'{lead}{opening}"{self.rating_key}": "'),
                 LabelSlot(RATING, (self.unsafe, self.safe)),
                 Forced(f'"{between}"{self.category_key}": "'),
                 LabelSlot(CATEGORY, (*labels, self.none_applies), (Exclusion(self.none_applies, RATING, self.unsafe),)),

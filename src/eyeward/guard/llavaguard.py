@@ -34,6 +34,8 @@ class ModelText:
     special_tokens: frozenset[str]
     unknown_words: Callable[[str], tuple[str, ...]]
     """Names the words of a text that are spelled in bytes."""
+    answer_lead: str = ""
+    """Blank space that the chat template leaves to the model to write before its answer."""
 
 
 class LlavaGuardProfile:
@@ -58,7 +60,7 @@ class LlavaGuardProfile:
                     f"Policy {policy.name!r} holds {token!r}, which this model takes for a mark of its own; "
                     "take it out of the policy."
                 )
-        form = self._card.answer.form(policy.labels)
+        form = self._card.answer.form(policy.labels, self._text.answer_lead)
         segments = self._segments(rendered.text)
         whole = "\x1f".join(s.text if isinstance(s, TextSegment) else "\x1e" for s in segments)
         digest = hashlib.sha256(f"{whole}\x1d{form!r}".encode("utf-8", "surrogatepass")).hexdigest()

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 SelfCheck = Literal["refuse", "warn", "off"]
 
+_ANSWER_MARK = "{answer}"
+
 WEIGHTS = Path(__file__).parent / "weights"
 """Guards that ship inside, one folder each."""
 
@@ -107,6 +109,7 @@ def assemble(card: EyewardCard, checkpoint: LoadedCheckpoint, engine: LocalEngin
         image_token=checkpoint.image_token,
         special_tokens=engine.tokens.special_tokens,
         unknown_words=engine.tokens.unknown_words,
+        answer_lead=_answer_lead(checkpoint),
     )
     return Guard(
         engine=engine,
@@ -131,7 +134,23 @@ def rule_of(card: EyewardCard) -> RatingRule:
     )
 
 
-def _render_chat(checkpoint: LoadedCheckpoint, messages: list[Message]) -> str:
+def _answer_lead(checkpoint: LoadedCheckpoint) -> str:
+    """Return the blank space between where the chat template hands over to the model and where its answer stands.
+
+    Vicuna's hands over behind `ASSISTANT:`, and answers begin with a blank. A template without answers has none.
+    """
+    question: Message = {"role": "user", "content": [{"type": "image"}, {"type": "text", "text": "?"}]}
+    answer: Message = {"role": "assistant", "content": [{"type": "text", "text": _ANSWER_MARK}]}
+    try:
+        asked = _render_chat(checkpoint, [question])
+        answered = _render_chat(checkpoint, [question, answer], hand_over=False)
+    except Exception:  # a template is foreign code: it may fail in any way at a turn that it does not know
+        return ""
+    before, mark, _ = answered.removeprefix(asked).partition(_ANSWER_MARK)
+    return before if mark and answered.startswith(asked) and not before.strip() else ""
+
+
+def _render_chat(checkpoint: LoadedCheckpoint, messages: list[Message], hand_over: bool = True) -> str:
     if checkpoint.chat_template is None:
         raise CheckpointError(
             f"{checkpoint.folder} has no chat template, and a wrong one gives wrong verdicts; copy chat_template.jinja "
@@ -139,6 +158,6 @@ def _render_chat(checkpoint: LoadedCheckpoint, messages: list[Message]) -> str:
         )
     tokenizer: Any = checkpoint.tokenizer
     rendered = tokenizer.apply_chat_template(
-        messages, chat_template=checkpoint.chat_template, tokenize=False, add_generation_prompt=True
+        messages, chat_template=checkpoint.chat_template, tokenize=False, add_generation_prompt=hand_over
     )
     return str(rendered)

@@ -16,6 +16,7 @@ from transformers.models.llava_next.image_processing_pil_llava_next import Llava
 from transformers.models.llava_next.processing_llava_next import LlavaNextProcessor
 from transformers.models.qwen2_5_vl.processing_qwen2_5_vl import Qwen2_5_VLProcessor
 from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
+from transformers.processing_utils import ProcessorMixin
 
 from eyeward.engine.local.checkpoint import LoadedCheckpoint
 from eyeward.engine.protocol import Prompt, TextSegment
@@ -26,6 +27,17 @@ IMAGE_PROCESSORS: dict[str, Any] = {
     "LlavaNextImageProcessor": LlavaNextImageProcessorPil,
     "Qwen2VLImageProcessor": Qwen2VLImageProcessorPil,
 }
+
+
+class WithoutVideo(Qwen2_5_VLProcessor):
+    """That of Qwen2.5-VL without its video processor, which needs torchvision."""
+
+    def __init__(self, image_processor: Any = None, tokenizer: Any = None) -> None:
+        self.image_token, self.video_token = "<|image_pad|>", "<|video_pad|>"
+        self.image_token_id = tokenizer.convert_tokens_to_ids(self.image_token)
+        self.video_token_id = tokenizer.convert_tokens_to_ids(self.video_token)
+        parent: Any = ProcessorMixin
+        parent.__init__(self, image_processor, tokenizer)
 
 
 def image_processor(folder: Path) -> Any:
@@ -39,8 +51,7 @@ def processor(checkpoint: LoadedCheckpoint) -> Any:
     images, tokenizer = image_processor(checkpoint.folder), checkpoint.tokenizer
     kind = checkpoint.model.config.model_type
     if kind == "qwen2_5_vl":
-        qwen: Any = Qwen2_5_VLProcessor
-        return qwen(image_processor=images, tokenizer=tokenizer, video_processor=None)
+        return WithoutVideo(images, tokenizer)
     file = checkpoint.folder / "processor_config.json"
     settings = json.loads(file.read_text(encoding="utf-8"))
     settings.pop("processor_class")
