@@ -36,7 +36,7 @@ def test_parts_weighed_by_their_share_equal_one_softmax_over_copies(
     key, value = (draw(ROWS, key_heads, TOKENS, SIZE, dtype=dtype) for _ in range(2))
     before_key, before_value = (draw(1, key_heads, BEFORE, SIZE, dtype=dtype) * 3 for _ in range(2))
     mask = mask_of(masks).to(dtype)
-    memory = Memory(Prefix([(before_key, before_value)], BEFORE))
+    memory = Memory(Prefix([(before_key, before_value)], BEFORE), 1)
     found, _ = shared_prefix_attention(LAYER, query, key, value, None, 0.4, memory=memory, mask=mask)
     groups = 4 // key_heads
     copies = (x.repeat_interleave(groups, dim=1) for x in (key, value, before_key, before_value))
@@ -52,8 +52,8 @@ def test_a_second_call_sees_what_the_first_one_left() -> None:
     causal = torch.zeros(1, 1, TOKENS, TOKENS).masked_fill_(
         torch.ones(TOKENS, TOKENS, dtype=torch.bool).triu(1), float("-inf")
     )
-    whole, _ = shared_prefix_attention(LAYER, query, key, value, None, memory=Memory(prefix), mask=causal)
-    memory = Memory(prefix)
+    whole, _ = shared_prefix_attention(LAYER, query, key, value, None, memory=Memory(prefix, 1), mask=causal)
+    memory = Memory(prefix, 1)
     parts = [
         shared_prefix_attention(
             LAYER,

@@ -12,9 +12,9 @@ import torch
 from PIL import Image
 
 from eyeward.engine.local.checkpoint import LoadedCheckpoint, load_checkpoint
-from eyeward.engine.local.decoding import tree_mask
 from eyeward.engine.local.engine import LocalEngine
 from eyeward.engine.local.json_text import JsonText
+from eyeward.engine.local.scoring import tree_mask
 from eyeward.engine.local.tokens import PromptTokens
 from eyeward.engine.local.trie import ROOT
 from eyeward.engine.protocol import AnswerForm, Prompt, RawAnswer, TextSegment
@@ -164,7 +164,7 @@ def test_free_text_is_written_from_the_numbers_of_transformers(
 ) -> None:
     seen: list[torch.Tensor] = []
     decoder: Any = engine._decoder
-    plain = decoder._logits
+    plain = decoder._language.logits
 
     def watched(states: torch.Tensor, options: Any = None) -> torch.Tensor:
         logits: torch.Tensor = plain(states, options)
@@ -172,7 +172,7 @@ def test_free_text_is_written_from_the_numbers_of_transformers(
             seen.append(logits)
         return logits
 
-    monkeypatch.setattr(decoder, "_logits", watched)
+    monkeypatch.setattr(decoder._language, "logits", watched)
     rules = [RULE.model_copy(update={"threshold": threshold}) for threshold in (0.0, 1.0)]
     prompts = [
         prompt(picture(seed, 60 + 50 * seed), image_first=image_first, explain=True, rule=rule)
@@ -308,14 +308,13 @@ def test_features_are_those_of_the_layers_asked_for(engine: LocalEngine) -> None
 
 
 def test_nodes_see_the_prompt_and_their_ancestors_only() -> None:
-    mask = tree_mask(2, (ROOT, 0, 0, 2), 7)
-    assert mask[:6].int().tolist() == [
-        [1, 0, 0, 0, 0, 0, 0],
-        [1, 1, 0, 0, 0, 0, 0],
-        [1, 1, 1, 0, 0, 0, 0],
-        [1, 1, 1, 1, 0, 0, 0],
-        [1, 1, 1, 0, 1, 0, 0],
-        [1, 1, 1, 0, 1, 1, 0],
+    mask = tree_mask((ROOT, 0, 0, 2), 6)
+    assert mask[:5].int().tolist() == [
+        [1, 0, 0, 0, 0, 0],
+        [1, 1, 0, 0, 0, 0],
+        [1, 1, 1, 0, 0, 0],
+        [1, 1, 0, 1, 0, 0],
+        [1, 1, 0, 1, 1, 0],
     ], "the last row is padding"
 
 

@@ -39,7 +39,7 @@ def test_numbers_that_stop_being_finite_in_the_free_text_are_an_error(
 ) -> None:
     engine = make_engine(tmp_path)
     decoder: Any = engine._decoder
-    plain = decoder._logits
+    plain = decoder._language.logits
 
     def breaking(states: torch.Tensor, options: Any = None) -> torch.Tensor:
         logits: torch.Tensor = plain(states, options)
@@ -47,7 +47,7 @@ def test_numbers_that_stop_being_finite_in_the_free_text_are_an_error(
             logits[:, 0] = float("nan")
         return logits
 
-    monkeypatch.setattr(decoder, "_logits", breaking)
+    monkeypatch.setattr(decoder._language, "logits", breaking)
     explained, labels = engine.judge([prompt(picture(0), explain=True), prompt(picture(0))])
     assert explained.error is not None
     assert not explained.written

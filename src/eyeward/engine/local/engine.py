@@ -10,8 +10,9 @@ import torch
 
 from eyeward.engine.local.attention import Prefix
 from eyeward.engine.local.checkpoint import LoadedCheckpoint
-from eyeward.engine.local.decoding import Decoder, Row
+from eyeward.engine.local.decoding import Decoder
 from eyeward.engine.local.families import ImageTokens
+from eyeward.engine.local.scoring import Row
 from eyeward.engine.local.tokens import Layout, PromptTokens
 from eyeward.engine.protocol import Capabilities, ImageSegment, Prompt, RawAnswer
 from eyeward.engine.recent import Recent

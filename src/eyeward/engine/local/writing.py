@@ -1,0 +1,139 @@
+"""Writes the free text of many answers side by side, token by token; rows that are done leave the batch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+import torch
+from torch import Tensor
+
+from eyeward.engine.local.attention import Memory
+from eyeward.engine.local.json_text import JsonText
+from eyeward.engine.local.language import Language
+from eyeward.engine.local.scoring import Prefilled, Row
+from eyeward.engine.local.tokens import PromptTokens
+from eyeward.engine.local.trie import Leaf
+from eyeward.engine.protocol import RawAnswer, TextSlot, TokenCounts
+from eyeward.errors import ErrorType
+from eyeward.verdict import Failure
+
+
+@dataclass
+class Writing:
+    """Free text under way."""
+
+    number: int
+    """Which row of the batch it belongs to."""
+    row: Row
+    slot: TextSlot
+    leaf: Leaf
+    answer: RawAnswer
+    """The answer up to the free text."""
+    state: JsonText
+    tokens: list[int] = field(default_factory=list)
+
+    @property
+    def chain(self) -> tuple[int, ...]:
+        """Tokens of the way that was chosen which no node of the tree stands for: what has to be read first."""
+        return self.leaf.tokens[len(self.leaf.nodes) :]
+
+
+class Writer:
+    """Greedy decoding, held to the inside of a JSON string."""
+
+    def __init__(self, language: Language, tokens: PromptTokens) -> None:
+        self._language = language
+        self._tokens = tokens
+
+    def write(self, writing: Sequence[Writing], filled: Prefilled, memory: Memory) -> list[tuple[int, RawAnswer]]:
+        """Finish the answers of some rows of a batch; give each with its row's number."""
+        language = self._language
+        memory.keep_rows(language.ids([w.number for w in writing]))
+        seen = torch.stack([_seen_after(w, filled) for w in writing])
+        position = torch.tensor([[filled.ends[w.number] + len(w.leaf.nodes)] for w in writing])
+        longest = max(len(w.chain) for w in writing)
+        steps = torch.arange(longest)
+        lengths = torch.tensor([len(w.chain) for w in writing])
+        ids = torch.tensor([[*w.chain, *[0] * (longest - len(w.chain))] for w in writing])
+        causal = (steps[:, None] >= steps).expand(len(writing), -1, -1)
+        states = language.run(
+            language.embed(ids),
+            language.in_line(position + steps),
+            memory,
+            torch.cat((seen[:, None].expand(-1, longest, -1), causal), dim=2),
+        )[torch.arange(len(writing)), lengths - 1]
+        seen = torch.cat((seen, steps < lengths[:, None]), dim=1)
+        position = position[:, 0] + lengths
+        going, done = list(writing), []
+        while going:
+            finished = [self._next(w, row) for w, row in zip(going, language.logits(states), strict=True)]
+            done += [(w.number, answer) for w, answer in zip(going, finished, strict=True) if answer is not None]
+            kept = [n for n, answer in enumerate(finished) if answer is None]
+            if len(kept) < len(going):
+                going = [going[n] for n in kept]
+                seen, position = seen[kept], position[kept]
+                memory.keep_rows(language.ids(kept).long())
+            if going:
+                seen = torch.cat((seen, seen.new_ones(len(going), 1)), dim=1)
+                ids = torch.tensor([[w.tokens[-1]] for w in going])
+                places = language.in_line(position[:, None])
+                states = language.run(language.embed(ids), places, memory, seen[:, None])[:, -1]
+                position = position + 1
+        return done
+
+    def _next(self, w: Writing, logits: Tensor) -> RawAnswer | None:
+        """Write one more token; return the answer when it is the last."""
+        token, state = self._likeliest(w.state, logits)
+        if state is None:
+            return RawAnswer(error=not_finite(), tokens=w.answer.tokens)
+        w.tokens.append(token)
+        w.state = state
+        if not state.closed and len(w.tokens) < w.slot.max_tokens:
+            return None
+        return self._finished(w)
+
+    def _likeliest(self, state: JsonText, logits: Tensor) -> tuple[int, JsonText | None]:
+        spelling = self._tokens.spelling()
+        if not bool(torch.isfinite(logits).all()):
+            return 0, None
+        for count in (1, 64, logits.shape[-1]):
+            for token in logits.topk(min(count, logits.shape[-1])).indices.tolist():
+                piece = spelling[token] if token < len(spelling) else None
+                after = None if piece is None else state.after(piece)
+                if after is not None:
+                    return token, after
+        return 0, None
+
+    def _finished(self, w: Writing) -> RawAnswer:
+        text = w.leaf.text + w.state.raw + w.row.layout.tree.tail
+        tokens = (*w.leaf.tokens, *w.tokens)
+        if w.state.closed:
+            whole = self._tokens.answer_ids(w.row.layout.context, text)
+            if whole[: len(tokens)] == tokens:
+                tokens = whole
+            else:
+                tokens += self._tokens.ids(w.state.tail.decode())
+        counts = w.answer.tokens
+        return replace(
+            w.answer,
+            written={**w.answer.written, w.slot.name: w.state.text},
+            text=text,
+            token_ids=tokens,
+            tokens=TokenCounts(counts.computed + len(tokens), counts.cached, len(w.tokens)),
+            cut=not w.state.closed,
+        )
+
+
+def _seen_after(w: Writing, filled: Prefilled) -> Tensor:
+    """Say which tokens in memory free text sees: those that the last node of its way saw, [own tokens in memory]."""
+    last = 1 + w.leaf.nodes[-1] if w.leaf.nodes else 0
+    return filled.seen[w.number, last]
+
+
+def not_finite() -> Failure:
+    """Say what is wrong when the model's numbers are no numbers."""
+    return Failure(
+        type=ErrorType.internal,
+        message="The model gave numbers that are not finite; run it in float32, or check its weights.",
+    )
