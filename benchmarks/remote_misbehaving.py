@@ -141,7 +141,7 @@ def ask(kind: ServerKind, address: str, count: int) -> dict[str, object]:
             "attempts": 8,
             "first_wait": 0.02,
             "longest_wait": 0.3,
-            "request_seconds": 5.0,
+            "request_seconds": 2.0,
             "item_seconds": 120.0,
         }
     )

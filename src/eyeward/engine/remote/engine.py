@@ -23,7 +23,7 @@ from eyeward.engine.remote.whole import WholeAnswers
 from eyeward.errors import ErrorType, UsageError
 from eyeward.verdict import Failure
 
-AHEAD = 2
+AHEAD = 4
 """Items that are started for each that may be under way, so that a slow one does not hold up those behind it."""
 _IMAGES_PER_PROMPT = 8
 
