@@ -87,7 +87,7 @@ class Reader:
                 table(batch.prefix),
                 batch.prefix_lengths,
                 suffix,
-                batch.points + (tokens - 1),
+                (batch.points + (tokens - 1)).clamp(min=0),
                 POINTER_LAYER,
             )
             asked = batch.weights > 0
