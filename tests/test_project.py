@@ -40,6 +40,7 @@ def requirements(*extras: str) -> set[str]:
 def test_the_extras_are_those_that_the_project_promises() -> None:
     assert set(PROJECT["optional-dependencies"]) == {
         "local",
+        "spread",
         "train",
         "ray",
         "serve",

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.util import find_spec
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 HUB_ID = re.compile(r"[\w.-]+/[\w.-]+(@[\w./-]+)?")
 HUB_FILES = ("*.json", "*.jinja", "*.txt", "*.model", "*.safetensors", "README.md")
 FOREIGN_WEIGHTS = (".bin", ".pt", ".pth", ".ckpt", ".gguf", ".h5", ".msgpack", ".onnx", ".pkl")
+SPREAD = "spread"
+"""As a device: all GPUs together, each with some of the layers."""
 CACHED_COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
@@ -67,18 +70,27 @@ def load_checkpoint(
 ) -> LoadedCheckpoint:
     """Load a folder, or a Hub id (`owner/name`, `owner/name@revision`).
 
-    `auto` is a GPU when there is one; float32 on the CPU, the checkpoint's own half precision on a GPU. Raises
-    CheckpointError, with the names of the tensors, when weights and configuration do not fit each other completely.
+    `auto` is a GPU when there is one; float32 on the CPU, the checkpoint's own half precision on a GPU. `spread` is for
+    models larger than one GPU: layers go to all of them in turn.
+
+    Raises:
+        CheckpointError: when weights and configuration do not fit each other completely, with the names of the tensors,
+            or the GPUs are too small together.
+        MissingExtra: when weights are to be spread and `accelerate` is not installed.
     """
     folder, commit = find_folder(name)
     settings = read_json(folder / "config.json")
     kind = find_family(settings.get("model_type"), folder)
     weights = weight_files(folder)
     family = kind.read(folder, resizing)
-    chosen_device = choose_device(device)
+    spread = device == SPREAD
+    if spread and find_spec("accelerate") is None:
+        raise MissingExtra("spread", "Weights on several GPUs")
+    chosen_device = choose_device("auto" if spread else device)
     with ThreadPoolExecutor(max_workers=1) as pool:
         digest = None if commit else pool.submit(sha256_of, weights)
-        model = _load_model(family.model_class(), folder, choose_dtype(dtype, chosen_device, settings), chosen_device)
+        placed = None if spread else chosen_device
+        model = _load_model(family.model_class(), folder, choose_dtype(dtype, chosen_device, settings), placed)
         revision = commit or (digest.result() if digest else "")
     tokenizer = _load_tokenizer(folder)
     image_token_id = int(model.config.image_token_id)
@@ -189,7 +201,9 @@ def read_chat_template(folder: Path) -> str | None:
     return None
 
 
-def _load_model(kind: Any, folder: Path, dtype: torch.dtype, device: torch.device) -> Any:
+def _load_model(kind: Any, folder: Path, dtype: torch.dtype, device: torch.device | None) -> Any:
+    """Load the weights onto a device; without one, onto all GPUs."""
+    spread = {"device_map": "balanced"} if device is None else {}
     try:
         with _quiet():
             model, report = kind.from_pretrained(
@@ -200,6 +214,7 @@ def _load_model(kind: Any, folder: Path, dtype: torch.dtype, device: torch.devic
                 trust_remote_code=False,
                 ignore_mismatched_sizes=True,
                 output_loading_info=True,
+                **spread,
             )
     except Exception as error:
         raise CheckpointError(f"{folder} cannot be loaded: {error}") from error
@@ -215,7 +230,10 @@ def _load_model(kind: Any, folder: Path, dtype: torch.dtype, device: torch.devic
     ]
     if faults:
         raise CheckpointError(f"The weights in {folder} do not fit its config.json: {'; '.join(faults)}.")
-    return model.to(device).eval().requires_grad_(False)
+    elsewhere = sorted({where for where in getattr(model, "hf_device_map", {}).values() if where in ("cpu", "disk")})
+    if device is None and torch.cuda.is_available() and elsewhere:
+        raise CheckpointError(f"The GPUs have no room for {folder}: some of its weights would lie on {elsewhere[0]}.")
+    return (model if device is None else model.to(device)).eval().requires_grad_(False)
 
 
 def _some(names: Any) -> str:

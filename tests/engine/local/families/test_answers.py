@@ -15,45 +15,15 @@ from PIL import Image
 from eyeward.engine.local.checkpoint import LoadedCheckpoint, load_checkpoint
 from eyeward.engine.local.engine import LocalEngine
 from eyeward.engine.local.tokens import PromptTokens
-from eyeward.engine.protocol import AnswerForm, Forced, ImageSegment, Prompt, RawAnswer, Segment, TextSegment
+from eyeward.engine.protocol import AnswerForm, Forced, Prompt
 from tests.engine.local.families.checkpoints import make_llava, make_llava_next, make_qwen
 from tests.engine.local.families.processing import inputs, noise, teach
-from tests.engine.local.questions import INDENTED, NONE, POLICY, RULE, WEAPONS, Layout, form
+from tests.engine.local.families.questions import all_scores, ask, judge, layout
+from tests.engine.local.questions import NONE, POLICY, RULE, WEAPONS
 
 MAKERS = {"llava": make_llava, "llava_next": make_llava_next, "qwen2_5_vl": make_qwen}
 PICTURES = [noise(0, 80, 60), noise(1, 56, 56), noise(2, 200, 50), noise(3, 70, 130), noise(4, 300, 290)]
 OTHER_POLICY = "Should not: show banners."
-BLANK: Layout = (" " + INDENTED[0], *INDENTED[1:])
-"""Vicuna's template ends without the blank that stands before every answer."""
-
-
-def layout(checkpoint: LoadedCheckpoint) -> Layout:
-    return INDENTED if checkpoint.model.config.model_type == "qwen2_5_vl" else BLANK
-
-
-def ask(
-    checkpoint: LoadedCheckpoint,
-    image: Image.Image,
-    policy: str = POLICY,
-    *,
-    image_first: bool = True,
-    shared: bool = True,
-    explain: bool = False,
-    rule: Any = None,
-    layers: tuple[int, ...] = (),
-) -> Prompt:
-    """Ask in the words of the family's chat template."""
-    before, mark, after, end = "USER: ", "", "\n", " ASSISTANT:"
-    if checkpoint.model.config.model_type == "qwen2_5_vl":
-        before, mark = "<|im_start|>user\n", "<|vision_start|>"
-        after, end = "<|vision_end|>", "<|im_end|>\n<|im_start|>assistant\n"
-    segments: tuple[Segment, ...] = (
-        (TextSegment(before + mark), ImageSegment(0), TextSegment(f"{after}{policy}{end}"))
-        if image_first
-        else (TextSegment(f"{before}{policy}\n{mark}"), ImageSegment(0), TextSegment(after + end))
-    )
-    count = (2 if image_first else 1) if shared else 0
-    return Prompt(segments, (image,), form(layout(checkpoint)), count, explain, rule, layers)
 
 
 @pytest.fixture(scope="module", params=list(MAKERS))
@@ -67,16 +37,6 @@ def checkpoint(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPath
 @pytest.fixture(scope="module")
 def engine(checkpoint: LoadedCheckpoint) -> LocalEngine:
     return LocalEngine(copy.deepcopy(checkpoint))
-
-
-def judge(engine: LocalEngine, *prompts: Prompt) -> list[RawAnswer]:
-    answers = list(engine.judge(prompts))
-    assert [answer.error for answer in answers] == [None] * len(prompts)
-    return answers
-
-
-def all_scores(answer: RawAnswer) -> torch.Tensor:
-    return torch.tensor([log for scores in answer.scores for log in scores.log_probabilities.values()])
 
 
 def reference_scores(checkpoint: LoadedCheckpoint, asked: Prompt) -> dict[str, float]:
