@@ -183,7 +183,9 @@ def test_free_text_is_written_from_the_numbers_of_transformers(
     answers = ask(engine, *prompts)
     tokens = PromptTokens(checkpoint.tokenizer, checkpoint.image_token_id)
     chains = set()
-    for row, (asked, answer) in enumerate(zip(prompts, answers, strict=True)):
+    pairs = list(zip(prompts, answers, strict=True))
+    pairs.sort(key=lambda pair: int(reference_input(checkpoint, pair[0])["input_ids"].shape[1]))  # as the engine does
+    for row, (asked, answer) in enumerate(pairs):
         leaf = next(leaf for leaf in tokens.layout(asked).tree.leaves if answer.text.startswith(leaf.text))
         chains.add(len(leaf.tokens) - len(leaf.nodes))
         given = reference_input(checkpoint, asked)

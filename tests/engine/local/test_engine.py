@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import torch
 from eyeward.engine.local.checkpoint import load_checkpoint
 from eyeward.engine.local.engine import LocalEngine
 from eyeward.engine.local.families.onevision import OneVision
-from eyeward.engine.protocol import AnswerForm, Forced, LabelSlot, Prompt, TextSegment
+from eyeward.engine.protocol import AnswerForm, Forced, LabelSlot, Prompt, RawAnswer, TextSegment
 from eyeward.errors import CheckpointError
 from tests.engine.local.questions import POLICY, picture, prompt
 from tests.engine.local.tiny import make_checkpoint, write_json
@@ -135,3 +136,32 @@ def test_half_precision_stays_close(tmp_path: Path) -> None:
     ):
         assert other.error is None
         assert one.scores_of("rating") == pytest.approx(other.scores_of("rating"), abs=0.1)
+
+
+def test_free_text_ends_where_the_context_does(tmp_path: Path) -> None:
+    (whole,) = make_engine(tmp_path / "wide").judge([prompt(picture(0), explain=True)])
+    length = whole.tokens.computed + whole.tokens.cached - len(whole.token_ids)
+    for room in (8, 0):
+        folder = tmp_path / f"narrow{room}"
+        engine = make_engine(folder, context_length=length + room)
+        (answer,) = engine.judge([prompt(picture(0), explain=True)])
+        assert answer.error is None
+        assert answer.cut
+        assert answer.tokens.written <= room
+        assert json.loads(answer.text)["rationale"] == answer.written["rationale"]
+
+
+def test_a_small_memory_makes_small_batches_and_the_same_answers(tmp_path: Path) -> None:
+    engine = make_engine(tmp_path)
+    small = LocalEngine(load_checkpoint(tmp_path), memory_bytes=1)
+    prompts = [prompt(picture(seed, 60 + 40 * seed), explain=True) for seed in range(4)]
+    sizes: list[int] = []
+    answer = small._decoder.answer
+
+    def counting(prefix: Any, rows: Any) -> list[RawAnswer]:
+        sizes.append(len(rows))
+        return answer(prefix, rows)
+
+    small._decoder.answer = counting  # type: ignore[method-assign]
+    assert [a.written for a in small.judge(prompts)] == [a.written for a in engine.judge(prompts)]
+    assert sizes == [1] * 4

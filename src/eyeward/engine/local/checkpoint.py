@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from eyeward.engine.local.preparation import read_json
 from eyeward.engine.local.resizing import Resizing
-from eyeward.errors import CheckpointError, MissingExtra
+from eyeward.errors import CheckpointError, MissingExtra, UsageError
 
 try:
     import torch
@@ -76,6 +76,7 @@ def load_checkpoint(
     Raises:
         CheckpointError: when weights and configuration do not fit each other completely, with the names of the tensors,
             or the GPUs are too small together.
+        UsageError: when there is no such device here.
         MissingExtra: when weights are to be spread and `accelerate` is not installed.
     """
     folder, commit = find_folder(name)
@@ -167,10 +168,20 @@ def sha256_of(files: list[Path]) -> str:
 
 
 def choose_device(device: torch.device | str) -> torch.device:
-    """Turn `auto` into the best device there is."""
-    if device != "auto":
-        return torch.device(device)
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    """Turn `auto` into the best device there is, and see that a device that is named gives numbers back.
+
+    Raises:
+        UsageError: when there is no such device here.
+    """
+    if device == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        chosen = torch.device(device)
+        torch.zeros(1, device=chosen).item()
+    except (AssertionError, RuntimeError, TypeError) as error:
+        here = ["auto", "cpu", *(f"cuda:{number}" for number in range(torch.cuda.device_count()))]
+        raise UsageError(f"There is no device {str(device)!r} here; use one of {', '.join(here)}.") from error
+    return chosen
 
 
 def choose_dtype(dtype: torch.dtype | str, device: torch.device, settings: dict[str, Any]) -> torch.dtype:

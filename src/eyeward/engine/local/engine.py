@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +29,10 @@ REMEMBERED_PREFIXES = 8
 """Policies whose keys and values are kept for the next call."""
 
 
+WORKING_MEMORY = 2 * 2**30
+"""Bytes that one pass of the language model may need beside its weights, about."""
+
+
 @dataclass(frozen=True)
 class _Seen:
     """An image as the language model reads it, and the features that were asked for."""
@@ -37,13 +44,15 @@ class _Seen:
 class LocalEngine:
     """One model on one device. Deterministic: the same prompts in the same batches give the same answers."""
 
-    def __init__(self, checkpoint: LoadedCheckpoint, batch_size: int = 16) -> None:
+    def __init__(self, checkpoint: LoadedCheckpoint, batch_size: int = 16, memory_bytes: int = WORKING_MEMORY) -> None:
+        """Take a checkpoint; `memory_bytes` is about what one pass may need beside the weights."""
         self._checkpoint = checkpoint
         self._batch_size = batch_size
         self.tokens = PromptTokens(checkpoint.tokenizer, checkpoint.image_token_id)
         self._decoder = Decoder(checkpoint.model, self.tokens, checkpoint.family.axes)
         self._prefixes: Recent[tuple[tuple[int, ...] | ImageSegment, ...], Prefix] = Recent(REMEMBERED_PREFIXES)
         text: Any = checkpoint.model.config.text_config
+        self._tokens_at_once = max(1, memory_bytes // _bytes_per_token(text, checkpoint.model.dtype))
         length = int(text.max_position_embeddings)
         window = getattr(text, "sliding_window", None)
         if window is not None and window < length and getattr(text, "use_sliding_window", True):
@@ -64,48 +73,78 @@ class LocalEngine:
     def judge(self, prompts: Sequence[Prompt]) -> Iterator[RawAnswer]:
         """Yield one answer per prompt, in order; what goes wrong is in the answer."""
         seen: dict[int, _Seen] = {}
-        for start in range(0, len(prompts), self._batch_size):
-            batch = prompts[start : start + self._batch_size]
-            yield from self._judge_batch(batch, seen)
-            coming = {id(image) for prompt in prompts[start + self._batch_size :] for image in prompt.images}
-            seen = {key: value for key, value in seen.items() if key in coming}
+        batches = [prompts[start : start + self._batch_size] for start in range(0, len(prompts), self._batch_size)]
+        with ThreadPoolExecutor(1, thread_name_prefix="eyeward-prepare") as pool:
+            ahead = deque(pool.submit(self._prepare, batch) for batch in batches[:1])
+            for number, batch in enumerate(batches):
+                prepared = ahead.popleft().result()
+                if number + 1 < len(batches):
+                    ahead.append(pool.submit(self._prepare, batches[number + 1]))
+                yield from self._judge_batch(batch, seen, prepared)
+                coming = {id(image) for later in batches[number + 1 :] for prompt in later for image in prompt.images}
+                seen = {key: value for key, value in seen.items() if key in coming}
 
-    def _judge_batch(self, prompts: Sequence[Prompt], seen: dict[int, _Seen]) -> list[RawAnswer]:
+    def _prepare(self, prompts: Sequence[Prompt]) -> dict[int, Any]:
+        """Make images ready for the model, by identity; what cannot be is left out and fails when its turn comes."""
+        ready: dict[int, Any] = {}
+        for prompt in prompts:
+            for image in prompt.images:
+                if id(image) not in ready:
+                    with suppress(Exception):
+                        ready[id(image)] = self._checkpoint.family.prepare(image)
+        return ready
+
+    def _judge_batch(
+        self, prompts: Sequence[Prompt], seen: dict[int, _Seen], prepared: Mapping[int, Any]
+    ) -> list[RawAnswer]:
         try:
             with torch.inference_mode():
-                self._see(prompts, seen)
+                self._see(prompts, seen, prepared)
                 return self._answers(prompts, seen)
         except Exception as error:
             if len(prompts) > 1:
-                return [answer for prompt in prompts for answer in self._judge_batch([prompt], seen)]
+                half = len(prompts) // 2
+                return [
+                    answer
+                    for part in (prompts[:half], prompts[half:])
+                    for answer in self._judge_batch(part, seen, prepared)
+                ]
             return [RawAnswer(error=_failure(error))]
 
     def _answers(self, prompts: Sequence[Prompt], seen: dict[int, _Seen]) -> list[RawAnswer]:
+        most = self.capabilities.context_length
         layouts = [self.tokens.layout(prompt) for prompt in prompts]
         answers: list[RawAnswer | None] = [None] * len(prompts)
-        groups: dict[tuple[object, ...], list[int]] = {}
+        groups: dict[tuple[object, ...], list[tuple[int, Row]]] = {}
         for number, (prompt, layout) in enumerate(zip(prompts, layouts, strict=True)):
-            length = sum(
-                len(run) if isinstance(run, tuple) else len(seen[id(prompt.images[run.index])].tokens)
-                for run in (*layout.shared, *layout.own)
-            ) + len(layout.tree.tokens)
-            if length > self.capabilities.context_length:
-                answers[number] = RawAnswer(error=_too_long(length, self.capabilities.context_length))
-                continue
-            groups.setdefault(_shared_by(prompt, layout), []).append(number)
-        for numbers in groups.values():
-            prefix = self._prefix(prompts[numbers[0]], layouts[numbers[0]], seen)
-            rows = [
-                Row(prompts[n], layouts[n], [seen[id(image)].tokens for image in prompts[n].images]) for n in numbers
-            ]
-            for number, answer in zip(numbers, self._decoder.answer(prefix, rows), strict=True):
-                images = prompts[number].images
-                features = seen[id(images[0])].features if images and prompts[number].feature_layers else ()
-                answers[number] = replace(answer, features=features)
+            row = Row(prompt, layout, [seen[id(image)].tokens for image in prompt.images], most)
+            if row.whole_length > most:
+                answers[number] = RawAnswer(error=_too_long(row.whole_length, most))
+            else:
+                groups.setdefault(_shared_by(prompt, layout), []).append((number, row))
+        for group in groups.values():
+            prefix = self._prefix(prompts[group[0][0]], layouts[group[0][0]], seen)
+            for part in self._parts(group):
+                for (number, row), answer in zip(
+                    part, self._decoder.answer(prefix, [row for _, row in part]), strict=True
+                ):
+                    images = row.prompt.images
+                    features = seen[id(images[0])].features if images and row.prompt.feature_layers else ()
+                    answers[number] = replace(answer, features=features)
         assert all(answer is not None for answer in answers)
         return [answer for answer in answers if answer is not None]
 
-    def _see(self, prompts: Sequence[Prompt], seen: dict[int, _Seen]) -> None:
+    def _parts(self, group: list[tuple[int, Row]]) -> Iterator[list[tuple[int, Row]]]:
+        """Split rows so that those of about one length run together, as many as the memory is for."""
+        part: list[tuple[int, Row]] = []
+        for pair in sorted(group, key=lambda pair: pair[1].length):
+            if part and (len(part) + 1) * pair[1].length > self._tokens_at_once:
+                yield part
+                part = []
+            part.append(pair)
+        yield part
+
+    def _see(self, prompts: Sequence[Prompt], seen: dict[int, _Seen], prepared: Mapping[int, Any]) -> None:
         """Run the vision tower once over each new image; images are told apart by identity."""
         images: dict[int, Image.Image] = {
             id(image): image for prompt in prompts for image in prompt.images if id(image) not in seen
@@ -116,9 +155,9 @@ class LocalEngine:
         if not images:
             return
         family = self._checkpoint.family
-        prepared = [family.prepare(image) for image in images.values()]
-        tokens, states = family.encode(self._checkpoint.model, prepared, next(iter(layers)) if layers else ())
-        features = states.tolist() if layers else [[]] * len(prepared)
+        ready = [prepared[key] if key in prepared else family.prepare(image) for key, image in images.items()]
+        tokens, states = family.encode(self._checkpoint.model, ready, next(iter(layers)) if layers else ())
+        features = states.tolist() if layers else [[]] * len(ready)
         seen.update({key: _Seen(t, tuple(f)) for key, t, f in zip(images, tokens, features, strict=True)})
 
     def _prefix(self, prompt: Prompt, layout: Layout, seen: dict[int, _Seen]) -> Prefix:
@@ -128,6 +167,13 @@ class LocalEngine:
         return self._decoder.prefix(
             [run if isinstance(run, tuple) else seen[id(prompt.images[run.index])].tokens for run in layout.shared]
         )
+
+
+def _bytes_per_token(text: Any, dtype: torch.dtype) -> int:
+    """Estimate what a token needs in a pass: a layer's widest states, and its keys and values of all layers."""
+    size = getattr(text, "head_dim", None) or text.hidden_size // text.num_attention_heads
+    kept = 2 * text.num_hidden_layers * text.num_key_value_heads * size
+    return int((3 * text.intermediate_size + 8 * text.hidden_size + kept) * dtype.itemsize)
 
 
 def _shared_by(prompt: Prompt, layout: Layout) -> tuple[object, ...]:

@@ -28,6 +28,8 @@ class Row:
     layout: Layout
     pictures: Sequence[ImageTokens]
     """The prompt's images."""
+    context_length: int
+    """Tokens that prompt and answer may have together."""
 
     @property
     def own(self) -> list[tuple[int, ...] | ImageTokens]:
@@ -38,6 +40,18 @@ class Row:
     def length(self) -> int:
         """Count the tokens behind the shared prefix."""
         return sum(map(len, self.own))
+
+    @property
+    def prompt_length(self) -> int:
+        """Count the tokens of the prompt, the shared prefix included."""
+        return self.length + sum(
+            len(run) if isinstance(run, tuple) else len(self.pictures[run.index]) for run in self.layout.shared
+        )
+
+    @property
+    def whole_length(self) -> int:
+        """Count the tokens of the prompt and of the tree of its answers."""
+        return self.prompt_length + len(self.layout.tree.tokens)
 
 
 @dataclass(frozen=True)
@@ -112,7 +126,7 @@ def _seen(rows: Sequence[Row], last: Tensor, before: int) -> Tensor:
 
 
 def tree_mask(parents: tuple[int, ...], total: int) -> Tensor:
-    """Say who sees whom, bool [total, total]: the last token of a prompt, then nodes; they see it and their ancestors."""
+    """Say who sees whom, bool [total, total]: the end of a prompt, then nodes, which see it and their ancestors."""
     mask = torch.eye(total, dtype=torch.bool)
     mask[:, 0] = True
     for node, parent in enumerate(parents):

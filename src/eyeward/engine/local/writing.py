@@ -38,6 +38,11 @@ class Writing:
         """Tokens of the way that was chosen which no node of the tree stands for: what has to be read first."""
         return self.leaf.tokens[len(self.leaf.nodes) :]
 
+    @property
+    def most(self) -> int:
+        """Tokens that the free text may have."""
+        return min(self.slot.max_tokens, self.row.context_length - self.row.prompt_length - len(self.leaf.tokens))
+
 
 class Writer:
     """Greedy decoding, held to the inside of a JSON string."""
@@ -49,6 +54,10 @@ class Writer:
     def write(self, writing: Sequence[Writing], filled: Prefilled, memory: Memory) -> list[tuple[int, RawAnswer]]:
         """Finish the answers of some rows of a batch; give each with its row's number."""
         language = self._language
+        full = [(w.number, self._finished(w)) for w in writing if w.most <= 0]
+        writing = [w for w in writing if w.most > 0]
+        if not writing:
+            return full
         memory.keep_rows(language.ids([w.number for w in writing]))
         seen = torch.stack([_seen_after(w, filled) for w in writing])
         position = torch.tensor([[filled.ends[w.number] + len(w.leaf.nodes)] for w in writing])
@@ -65,7 +74,7 @@ class Writer:
         )[torch.arange(len(writing)), lengths - 1]
         seen = torch.cat((seen, steps < lengths[:, None]), dim=1)
         position = position[:, 0] + lengths
-        going, done = list(writing), []
+        going, done = list(writing), full
         while going:
             finished = [self._next(w, row) for w, row in zip(going, language.logits(states), strict=True)]
             done += [(w.number, answer) for w, answer in zip(going, finished, strict=True) if answer is not None]
@@ -89,7 +98,7 @@ class Writer:
             return RawAnswer(error=not_finite(), tokens=w.answer.tokens)
         w.tokens.append(token)
         w.state = state
-        if not state.closed and len(w.tokens) < w.slot.max_tokens:
+        if not state.closed and len(w.tokens) < w.most:
             return None
         return self._finished(w)
 

@@ -57,7 +57,7 @@ QWEN_SPECIALS = (
 
 
 def llama_tokenizer() -> PreTrainedTokenizerFast:
-    """Train a BPE as Llama has it: blanks as part of words, unknown characters in bytes, a mark at the beginning."""
+    """Train a BPE as Llama has it: blanks in words, a mark at the beginning, newlines and the unknown in bytes."""
     bytes_ = [f"<0x{byte:02X}>" for byte in range(256)]
     tokenizer = Tokenizer(models.BPE(byte_fallback=True, fuse_unk=True, unk_token="<unk>"))
     tokenizer.normalizer = normalizers.Sequence([normalizers.Prepend("\u2581"), normalizers.Replace(" ", "\u2581")])
@@ -68,7 +68,8 @@ def llama_tokenizer() -> PreTrainedTokenizerFast:
         vocab_size=520, min_frequency=1, show_progress=False, special_tokens=[*LLAMA_SPECIALS, *bytes_]
     )
     tokenizer.pre_tokenizer = pre_tokenizers.Split("\u2581", "merged_with_next")
-    tokenizer.train_from_iterator((*CORPUS, "USER: ASSISTANT: abcdefghijklmnopqrstuvwxyz0123456789"), trainer)
+    letters = "USER: ASSISTANT: abcdefghijklmnopqrstuvwxyz0123456789"
+    tokenizer.train_from_iterator([text.replace("\n", "") for text in (*CORPUS, letters)], trainer)
     tokenizer.pre_tokenizer = None
     tokenizer.post_processor = processors.TemplateProcessing(
         single="<s> $A", pair="<s> $A <s> $B", special_tokens=[("<s>", tokenizer.token_to_id("<s>"))]

@@ -143,6 +143,17 @@ def read(make: Callable[..., Any], folder: Path, **images: Any) -> Family:
     )
 
 
+def test_token_counts_are_those_of_the_published_models() -> None:
+    assert Llava(LlavaSettings(side=336, patch_size=14, **NORMALISED)).token_count(123, 456) == 576
+    grids = [[336, 672], [672, 336], [672, 672], [1008, 336], [336, 1008]]
+    config = {"tile_size": 336, "patch_size": 14, "grid_pinpoints": grids, "max_tiles": None}
+    tiled = LlavaNext(PreparationConfig.model_validate(config | NORMALISED))
+    assert tiled.token_count(1000, 1000) == 576 + 48 * 49
+    assert tiled.token_count(336, 1008) == 576 + 24 * 73
+    assert qwen(784, 1280 * 28 * 28).token_count(480, 640) == 17 * 23
+    assert qwen(784, 1280 * 28 * 28).token_count(4000, 4000) == 35 * 35
+
+
 def test_settings_are_read_from_the_files(tmp_path: Path) -> None:
     llava = read(make_llava, tmp_path / "a", side=42, image_processor_type="LlavaImageProcessor", do_pad=True).settings
     assert (llava.side, llava.patch_size, llava.padded, llava.keeps_shape, llava.extra_tokens) == (
