@@ -3,9 +3,9 @@
 Usage: python -m benchmarks.mini_bars [--model mini] [--scenes 2000] [--style flat|ink] [--json PATH]
 
 Scenes come from the test seeds, which training never draws; reserved orders, combinations, sentences and pairs are
-named in `eyeward.scenes.reserve`. Beside the guard stand the two trivial guards and one that sees perfectly but ignores
-every change of the policy. A verdict of Review or an error counts as wrong. Intervals are 95 % (Wilson; balanced
-accuracy: the two halves combined).
+named in `eyeward.scenes.reserve`. Beside the guard stand the two trivial guards, which name the category that goes with
+their rating most often in training, and one that sees perfectly but ignores every change of the policy. A verdict of
+Review or an error counts as wrong. Intervals are 95 % (Wilson; balanced accuracy: the two halves combined).
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import math
 import platform
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -27,8 +28,12 @@ from benchmarks.mini_questions import DEFAULT, Ask, Suite
 from eyeward.policy import EYEWARD, Policy, render
 from eyeward.scenes.graph import SceneGraph, Style
 from eyeward.scenes.paint import paint
+from eyeward.scenes.sample import sample_scene
 from eyeward.scenes.truth import decide
 from eyeward.verdict import Rating
+
+TRAINING_SCENES = 20_000
+"""Scenes that the trivial guards have counted."""
 
 
 @dataclass(frozen=True)
@@ -94,8 +99,10 @@ def guard_judge(name: str) -> Judge:
 
 
 def always(rating: Rating) -> Judge:
-    """Say the same of every image."""
-    return lambda asks: [Said(rating, ask.truth.category) for ask in asks]
+    """Say the same of every image: a rating, with the category that it has most often in training."""
+    truths = (decide(sample_scene(number, "train"), DEFAULT) for number in range(TRAINING_SCENES))
+    ((category, _),) = Counter(truth.category for truth in truths if truth.rating is rating).most_common(1)
+    return lambda asks: [Said(rating, category) for _ in asks]
 
 
 def ignoring(asks: Sequence[Ask]) -> list[Said]:
@@ -121,25 +128,18 @@ def measure(judge: Judge, suite: Suite) -> list[Line]:
         print(name, file=sys.stderr, flush=True)
         said = judge(asks)
         halves = []
-        for rating in (Rating.Unsafe, Rating.Safe):
-            pairs = [(a, s) for a, s in zip(asks, said, strict=True) if a.truth.rating is rating]
-            halves.append(wilson(sum(s.rating is rating for _, s in pairs), len(pairs)))
-        value = (halves[0][0] + halves[1][0]) / 2
-        spread = [math.hypot(*(h[0] - h[1] for h in halves)) / 2, math.hypot(*(h[2] - h[0] for h in halves)) / 2]
+        for half, rating in (("recall", Rating.Unsafe), ("specificity", Rating.Safe)):
+            of_half = [s for a, s in zip(asks, said, strict=True) if a.truth.rating is rating]
+            shares = wilson(sum(s.rating is rating for s in of_half), len(of_half))
+            halves.append(Line(f"{name}: {half}", *shares, len(of_half), 0.95, _reviews(of_half)))
+        value = sum(half.value for half in halves) / 2
+        below = math.hypot(*(half.value - half.low for half in halves)) / 2
+        above = math.hypot(*(half.high - half.value for half in halves)) / 2
         lines.append(
-            Line(
-                f"{name}: balanced accuracy",
-                value,
-                value - spread[0],
-                value + spread[1],
-                len(asks),
-                bar,
-                _reviews(said),
-            )
+            Line(f"{name}: balanced accuracy", value, value - below, value + above, len(asks), bar, _reviews(said))
         )
         if in_full:
-            for (number, low, high), half in zip(halves, ("recall", "specificity"), strict=True):
-                lines.append(Line(f"{name}: {half}", number, low, high, len(asks), 0.95, _reviews(said)))
+            lines.extend(halves)
             share(
                 f"{name}: exact category",
                 [s.category == a.truth.category for a, s in zip(asks, said, strict=True)],
