@@ -60,3 +60,10 @@ def test_a_policy_in_words_that_it_has_never_met_is_for_review_and_said_to_be(
     assert "cannot judge O6 of policy 'default': it has never met 'zeppelins'" in result.stderr
     verdict = json.loads(result.stdout)
     assert (verdict["rating"], verdict["notes"]) == ("Review", ["policy_words_unknown"])
+
+
+def test_a_device_that_is_not_here_is_wrong_usage_and_not_an_unsafe_image() -> None:
+    result = CliRunner().invoke(app, ["assess", str(IMAGES / "cake.png"), "--device", "foo"])
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr.startswith("There is no device 'foo' here; use one of auto, cpu")
+    assert len(result.stderr.splitlines()) == 1

@@ -100,6 +100,12 @@ def test_a_link_in_a_circle_ends(tree: Path) -> None:
     assert len(found("photos")) == 5
 
 
+def test_a_link_to_itself_hides_nothing_beside_it(tree: Path) -> None:
+    (tree / "photos" / "itself.png").symlink_to("itself.png")
+    assert found("photos")[:3] == ["photos/a.JPG", "photos/b.png", "photos/deep/.hidden.gif"]
+    assert found("photos")[-1] == "photos/itself.png"
+
+
 def test_a_folder_that_cannot_be_opened_stands_for_itself(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     opened = os.scandir
 

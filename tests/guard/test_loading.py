@@ -64,6 +64,23 @@ def test_a_guard_that_ships_inside_is_found_by_its_name(folder: Path, monkeypatc
         eyeward.load_guard("maxi")
 
 
+def test_what_is_wrong_with_a_guard_that_ships_inside_is_said_as_it_is(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loading, "WEIGHTS", folder.parent)
+    with pytest.raises(CheckpointError, match=r"dtype 'int8' is not one of"):
+        eyeward.load_guard("tiny", dtype="int8")
+    (folder / "model.safetensors").write_bytes(b"cut")
+    with pytest.raises(CheckpointError, match="not a whole safetensors file"):
+        eyeward.load_guard("tiny")
+
+
+@pytest.mark.parametrize("device", ["foo", "cuda:99", "meta"])
+def test_a_device_that_is_not_here_is_refused_with_those_that_are(folder: Path, device: str) -> None:
+    with pytest.raises(UsageError, match=rf"^There is no device '{device}' here; use one of auto, cpu"):
+        eyeward.load_guard(folder, device=device)
+
+
 def test_probes_with_the_stored_answers_pass(folder: Path) -> None:
     EyewardCard(name="tiny", probes=(probe(folder),)).write(folder)
     eyeward.load_guard(folder)

@@ -70,13 +70,13 @@ class ImagePaths:
         path = Path(argument)
         if not argument:  # `Path("")` is the current folder
             return
-        if path.is_dir():
+        if _is_folder(path):
             yield from self._walk(path, ())
         elif not glob.has_magic(argument) or os.path.lexists(path):
             yield argument
         else:
             for match in sorted(glob.glob(argument, recursive=True)):  # noqa: PTH207 keeps the spelling of the argument
-                if not Path(match).is_dir():
+                if not _is_folder(Path(match)):
                     yield match
                 elif "**" not in argument:
                     yield from self._walk(Path(match), ())
@@ -85,7 +85,7 @@ class ImagePaths:
         try:
             status = folder.stat()
             with os.scandir(folder) as listing:
-                entries = sorted((entry.name, entry.is_dir()) for entry in listing)
+                entries = sorted((entry.name, _is_folder(entry)) for entry in listing)
         except OSError:
             yield str(folder)
             return
@@ -99,6 +99,14 @@ class ImagePaths:
                 yield str(folder / name)
             else:
                 self.left_out[Path(name).suffix.lower()] += 1
+
+
+def _is_folder(entry: Path | os.DirEntry[str]) -> bool:
+    """Whether it is a folder; what cannot be looked at, such as a link to itself, is tried as a file."""
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
 
 
 def _read_paths(stream: BinaryIO, separator: bytes) -> Iterator[str]:

@@ -60,7 +60,7 @@ def load_guard(
         CheckpointError: when there is no such checkpoint or its parts do not fit together.
         SelfCheckFailed: when it loads and answers otherwise than it should.
         MissingExtra: when PyTorch or transformers are not installed.
-        UsageError: when an argument has a value that it cannot have.
+        UsageError: when an argument has a value that it cannot have, such as a device that is not here.
     """
     if self_check not in ("refuse", "warn", "off"):
         raise UsageError(f"self_check is 'refuse', 'warn' or 'off', not {self_check!r}.")
@@ -83,7 +83,7 @@ def load_guard(
     try:
         checkpoint = load_checkpoint(inside or name, dtype=dtype, device=device)
     except CheckpointError as error:
-        if Path(name).exists() or "/" in str(name):
+        if inside or Path(name).exists() or "/" in str(name):
             raise
         shipped = ", ".join(packaged_guards()) or "none"
         raise CheckpointError(
