@@ -96,6 +96,27 @@ def test_the_prompts_are_those_of_the_chat_templates(tmp_path: Path) -> None:
     assert after.text.endswith("<|im_end|>\n<|im_start|>assistant\n")
 
 
+@pytest.mark.parametrize(
+    ("opening", "between", "blank"),
+    [("[INST] ", " [/INST]", " "), ("<|im_start|>user\n", "<|im_end|><|im_start|>assistant\n", "")],
+    ids=["mistral", "yi"],
+)
+def test_the_blank_before_an_answer_is_that_of_the_template(
+    tmp_path: Path, opening: str, between: str, blank: str
+) -> None:
+    make_llava_next(tmp_path)
+    template = (
+        "{% for message in messages %}{% if message['role'] == 'user' %}OPENING<image>\n"
+        "{{ (message['content'] | selectattr('type', 'equalto', 'text') | first)['text'] }}BETWEEN"
+        "{% else %}BLANK{{ message['content'][0]['text'] }}</s>{% endif %}{% endfor %}"
+    )
+    words = {"OPENING": opening, "BETWEEN": between, "BLANK": blank}
+    for word, text in words.items():
+        template = template.replace(word, text)
+    write_json(tmp_path / "chat_template.json", {"chat_template": template})
+    assert asked(eyeward.load_guard(tmp_path)).form.parts[0] == Forced(blank + '{\n    "decision": "')
+
+
 def test_a_template_that_fails_at_an_answer_leaves_no_blank(tmp_path: Path) -> None:
     make_qwen(tmp_path)
     refusing = "{% if messages|length > 1 %}{{ raise_exception('one turn only') }}{% endif %}" + QWEN_TEMPLATE
