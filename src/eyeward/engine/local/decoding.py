@@ -48,7 +48,8 @@ class Decoder:
             if row.prompt.explain and slot is not None:
                 head = b"".join(self._tokens.spelling()[token] or b"" for token in leaf.unsettled)
                 state = JsonText(head, row.layout.tree.tail.encode().removeprefix(b'"'))
-                writing.append(Writing(number, row, slot, leaf, answers[-1], state))
+                chain = leaf.tokens[len(leaf.nodes) :]
+                writing.append(Writing(number, row, slot, leaf, answers[-1], state, row.text_tokens, chain))
         if writing:
             for number, answer in self._writer.write(writing, filled, memory):
                 answers[number] = answer

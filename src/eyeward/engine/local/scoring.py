@@ -42,6 +42,12 @@ class Row:
         return sum(map(len, self.own))
 
     @property
+    def text_tokens(self) -> tuple[int, ...]:
+        """The tokens of the prompt's text, one run after the other."""
+        runs = (*self.layout.shared, *self.layout.own)
+        return tuple(token for run in runs if isinstance(run, tuple) for token in run)
+
+    @property
     def prompt_length(self) -> int:
         """Count the tokens of the prompt, the shared prefix included."""
         return self.length + sum(

@@ -81,7 +81,7 @@ class PromptTokens:
             spelled = [spelling[encoding.ids[place]] for place in places]
             if len(places) > 1 and all(piece is not None and len(piece) == 1 for piece in spelled):
                 start, end = encoding.offsets[places[0]][0], encoding.offsets[places[-1]][1]
-                unknown.append(text[start:end].strip())
+                unknown.append(text[start:end].strip(" ") or text[start:end])
         return tuple(dict.fromkeys(unknown))
 
     def spelling(self) -> list[bytes | None]:

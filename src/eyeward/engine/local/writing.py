@@ -1,4 +1,7 @@
-"""Writes the free text of many answers side by side, token by token; rows that are done leave the batch."""
+"""Writes the free text of many answers side by side; rows that are done leave the batch.
+
+Each pass reads what is certain and a guess at what follows, and keeps as much of the guess as was right.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ import torch
 from torch import Tensor
 
 from eyeward.engine.local.attention import Memory
+from eyeward.engine.local.drafts import draft
 from eyeward.engine.local.json_text import JsonText
 from eyeward.engine.local.language import Language
 from eyeward.engine.local.scoring import Prefilled, Row
@@ -31,12 +35,11 @@ class Writing:
     answer: RawAnswer
     """The answer up to the free text."""
     state: JsonText
+    source: tuple[int, ...]
+    """Tokens of the prompt's text, which the free text may quote."""
+    pending: tuple[int, ...]
+    """Tokens that are certain and not read yet: at first those of the chosen way that stand for no node of the tree."""
     tokens: list[int] = field(default_factory=list)
-
-    @property
-    def chain(self) -> tuple[int, ...]:
-        """Tokens of the way that was chosen which no node of the tree stands for: what has to be read first."""
-        return self.leaf.tokens[len(self.leaf.nodes) :]
 
     @property
     def most(self) -> int:
@@ -60,36 +63,59 @@ class Writer:
             return full
         memory.keep_rows(language.ids([w.number for w in writing]))
         seen = torch.stack([_seen_after(w, filled) for w in writing])
-        position = torch.tensor([[filled.ends[w.number] + len(w.leaf.nodes)] for w in writing])
-        longest = max(len(w.chain) for w in writing)
-        steps = torch.arange(longest)
-        lengths = torch.tensor([len(w.chain) for w in writing])
-        ids = torch.tensor([[*w.chain, *[0] * (longest - len(w.chain))] for w in writing])
-        causal = (steps[:, None] >= steps).expand(len(writing), -1, -1)
-        states = language.run(
-            language.embed(ids),
-            language.in_line(position + steps),
-            memory,
-            torch.cat((seen[:, None].expand(-1, longest, -1), causal), dim=2),
-        )[torch.arange(len(writing)), lengths - 1]
-        seen = torch.cat((seen, steps < lengths[:, None]), dim=1)
-        position = position[:, 0] + lengths
+        position = torch.tensor([filled.ends[w.number] + len(w.leaf.nodes) for w in writing])
         going, done = list(writing), full
         while going:
-            finished = [self._next(w, row) for w, row in zip(going, language.logits(states), strict=True)]
+            guesses = [_guess(w) for w in going]
+            hidden, steps = self._read(
+                [(*w.pending, *guess) for w, guess in zip(going, guesses, strict=True)], position, seen, memory
+            )
+            asked = [
+                hidden[n, len(w.pending) - 1 :][: 1 + len(guess)]
+                for n, (w, guess) in enumerate(zip(going, guesses, strict=True))
+            ]
+            logits = torch.split(language.logits(torch.cat(asked)), [len(states) for states in asked])
+            finished, read = [], []
+            for w, guess, scores in zip(going, guesses, logits, strict=True):
+                before, right = len(w.pending), len(w.tokens)
+                finished.append(self._follow(w, guess, scores))
+                read.append(before + len(w.tokens) - right - 1)
             done += [(w.number, answer) for w, answer in zip(going, finished, strict=True) if answer is not None]
             kept = [n for n, answer in enumerate(finished) if answer is None]
+            length = torch.tensor(read)
+            seen, position = torch.cat((seen, steps < length[:, None]), dim=1), position + length
             if len(kept) < len(going):
                 going = [going[n] for n in kept]
                 seen, position = seen[kept], position[kept]
                 memory.keep_rows(language.ids(kept).long())
-            if going:
-                seen = torch.cat((seen, seen.new_ones(len(going), 1)), dim=1)
-                ids = torch.tensor([[w.tokens[-1]] for w in going])
-                places = language.in_line(position[:, None])
-                states = language.run(language.embed(ids), places, memory, seen[:, None])[:, -1]
-                position = position + 1
         return done
+
+    def _read(
+        self, fed: Sequence[tuple[int, ...]], position: Tensor, seen: Tensor, memory: Memory
+    ) -> tuple[Tensor, Tensor]:
+        """Run new tokens of each row, padded on the right; give their hidden states, and the numbers of the columns."""
+        longest = max(map(len, fed))
+        steps = torch.arange(longest)
+        ids = torch.tensor([[*tokens, *[0] * (longest - len(tokens))] for tokens in fed])
+        causal = (steps[:, None] >= steps).expand(len(fed), -1, -1)
+        hidden = self._language.run(
+            self._language.embed(ids),
+            self._language.in_line(position[:, None] + steps),
+            memory,
+            torch.cat((seen[:, None].expand(-1, longest, -1), causal), dim=2),
+        )
+        return hidden, steps
+
+    def _follow(self, w: Writing, guess: Sequence[int], logits: Tensor) -> RawAnswer | None:
+        """Write tokens as long as the guess was right, and one more; return the answer when one is the last."""
+        for place, scores in enumerate(logits):
+            answer = self._next(w, scores)
+            if answer is not None:
+                return answer
+            if place == len(guess) or w.tokens[-1] != guess[place]:
+                break
+        w.pending = (w.tokens[-1],)
+        return None
 
     def _next(self, w: Writing, logits: Tensor) -> RawAnswer | None:
         """Write one more token; return the answer when it is the last."""
@@ -132,6 +158,10 @@ class Writer:
             tokens=TokenCounts(counts.computed + len(tokens), counts.cached, len(w.tokens)),
             cut=not w.state.closed,
         )
+
+
+def _guess(w: Writing) -> tuple[int, ...]:
+    return draft(w.source, (*w.leaf.tokens[-2:], *w.tokens[-2:]))[: w.most - len(w.tokens) - 1]
 
 
 def _seen_after(w: Writing, filled: Prefilled) -> Tensor:
