@@ -14,7 +14,7 @@ LONGEST = 8
 
 
 def draft(prompt: tuple[int, ...], text: Sequence[int]) -> tuple[int, ...]:
-    """Guess the next tokens of a text: what follows its last two in the prompt, or its last one where it is there once."""
+    """Guess how a text goes on: as its last two tokens do in the prompt, or its last one where that is there once."""
     pairs, singles = _followers(prompt)
     place = pairs.get((text[-2], text[-1])) if len(text) > 1 else None
     if place is None and text:
