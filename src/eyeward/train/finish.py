@@ -12,6 +12,7 @@ import numpy as np
 from PIL import Image
 
 from eyeward.engine.rating import Calibration, Platt
+from eyeward.errors import CheckpointError
 from eyeward.guard.card import EyewardCard, Probe, ScopeSettings, Vocabulary
 from eyeward.guard.scope import fit_scope
 from eyeward.policy import Policy, render
@@ -26,13 +27,11 @@ from eyeward.verdict import Rating
 if TYPE_CHECKING:
     from eyeward.guard import Guard
     from eyeward.scenes.graph import SceneGraph
+    from eyeward.train.recipe import Finish
 
 SCOPE_LAYERS = (1, 2)
-SCOPE_IMAGES = 6000
-SCOPE_OUTSIDERS = 4000
 SCOPE_QUANTILE = 0.98
 """Share of worn validation scenes that stay in scope."""
-CALIBRATION_POLICIES, CALIBRATION_IMAGES = 150, 10
 PROBE_SEEDS = range(60_000_000, 60_000_006)
 VALIDATION_SEED = 60_001_000
 TRAINED_ON = "drawn policies of eyeward.train.curriculum: the four packs and random variations of them"
@@ -43,14 +42,15 @@ def base_card(name: str) -> EyewardCard:
     return EyewardCard(name=name, vocabulary=Vocabulary.met_in_training)
 
 
-def finish_guard(folder: Path, name: str) -> EyewardCard:
+def finish_guard(folder: Path, name: str, finish: Finish) -> EyewardCard:
     """Fit scope check and calibration for the checkpoint in `folder`, add probe images, and write its card."""
     from eyeward.guard import load_guard
 
-    card = base_card(name).model_copy(update={"training_policies": (TRAINED_ON,), "scope": fit_scope_of(folder)})
+    scope = fit_scope_of(folder, finish)
+    card = base_card(name).model_copy(update={"training_policies": (TRAINED_ON,), "scope": scope})
     card.write(folder)
     guard = load_guard(str(folder), self_check="off")
-    card = card.model_copy(update={"calibration": Calibration(default=fit_calibration(guard))})
+    card = card.model_copy(update={"calibration": Calibration(default=fit_calibration(guard, finish))})
     card.write(folder)
     guard = load_guard(str(folder), self_check="off")
     card = card.model_copy(update={"probes": make_probes(guard, folder)})
@@ -65,16 +65,17 @@ def scene_picture(graph: SceneGraph, wear: bool) -> Image.Image:
     return worn(image, random.Random(f"finish {graph.seed}")) if wear else image
 
 
-def fit_scope_of(folder: Path) -> ScopeSettings:
+def fit_scope_of(folder: Path, finish: Finish) -> ScopeSettings:
     """Fit the scope check on training scenes, half of them worn, against pictures that are none.
 
     Its threshold is placed on validation scenes.
     """
-    scenes = (scene_picture(sample_scene(n, "train"), n % 2 == 0) for n in range(SCOPE_IMAGES))
-    outsiders = (outsider(n) for n in range(SCOPE_OUTSIDERS))
+    scenes = (scene_picture(sample_scene(n, "train"), n % 2 == 0) for n in range(finish.scope_scenes))
+    outsiders = (outsider(n) for n in range(finish.scope_outsiders))
     check = fit_scope(scope_features(folder, scenes), scope_features(folder, outsiders))
     held_out = (
-        scene_picture(sample_scene(VALIDATION_SEED + n, "validation"), n % 4 != 0) for n in range(SCOPE_IMAGES // 4)
+        scene_picture(sample_scene(VALIDATION_SEED + n, "validation"), n % 4 != 0)
+        for n in range(finish.scope_scenes // 4)
     )
     distances = [check.distance(row) for row in scope_features(folder, held_out)]
     settings = ScopeSettings(layers=SCOPE_LAYERS, threshold=float(np.quantile(distances, SCOPE_QUANTILE)))
@@ -100,17 +101,17 @@ def scope_features(folder: Path, images: Iterable[Image.Image]) -> np.ndarray:
     return np.concatenate(rows)
 
 
-def fit_calibration(guard: Guard) -> Platt:
+def fit_calibration(guard: Guard, finish: Finish) -> Platt:
     """Fit Platt scaling on validation scenes under random policies (Platt 1999; Newton's method)."""
     from eyeward.guard import Request
 
     rng = random.Random("calibration")
     requests, unsafe = [], []
-    for place in range(CALIBRATION_POLICIES):
+    for place in range(finish.calibration_policies):
         policy, wording = choose_policy(rng)
         asked = policy.model_copy(update={"verbatim": render(policy, wording).text})
-        for number in range(CALIBRATION_IMAGES):
-            graph = sample_scene(VALIDATION_SEED + 100_000 + place * CALIBRATION_IMAGES + number, "validation")
+        for number in range(finish.calibration_scenes):
+            graph = sample_scene(VALIDATION_SEED + 100_000 + place * finish.calibration_scenes + number, "validation")
             requests.append(Request(scene_picture(graph, wear=False), asked))
             unsafe.append(decide(graph, policy).rating is Rating.Unsafe)
     raw = [verdict.p_unsafe_raw for verdict in guard.assess_requests(requests)]
@@ -134,18 +135,33 @@ def platt(probabilities: np.ndarray, unsafe: np.ndarray, steps: int = 50) -> Pla
 
 
 def make_probes(guard: Guard, folder: Path) -> tuple[Probe, ...]:
-    """Keep a few validation scenes with what the guard says of them, for the check at every load."""
+    """Keep a few validation scenes with what the guard says of them, for the check at every load.
+
+    Probes that lay in the folder before are removed.
+
+    Raises:
+        CheckpointError: when the guard rates none of them Safe or Unsafe, so that nothing could be checked.
+    """
     (folder / "probes").mkdir(exist_ok=True)
+    for old in (folder / "probes").glob("*.png"):
+        old.unlink()
     probes = []
     for seed in PROBE_SEEDS:
         graph = sample_scene(seed, "validation")
         image = paint(graph, 112)
-        name = f"probes/{graph.motif}.png"
+        name = f"probes/{graph.motif}-{seed}.png"
         image.save(folder / name, optimize=True)
         verdict = guard.assess(folder / name, Policy.load("default"), explain=False)
         if verdict.rating in (Rating.Safe, Rating.Unsafe) and verdict.p_unsafe_raw is not None:
-            assert verdict.rating is not None and verdict.category is not None
+            assert verdict.category is not None
             probes.append(
                 Probe(image=name, rating=verdict.rating, category=verdict.category, p_unsafe_raw=verdict.p_unsafe_raw)
             )
+        else:
+            (folder / name).unlink()
+    if not probes:
+        raise CheckpointError(
+            f"The guard in {folder} rates none of {len(PROBE_SEEDS)} validation scenes Safe or Unsafe, so it has no "
+            "probe images and is not finished; train it longer, or look at its scope check."
+        )
     return tuple(probes)

@@ -8,12 +8,14 @@ import random
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageFilter
 from rich.progress import track
 
+from eyeward.errors import UsageError
 from eyeward.scenes.graph import SceneGraph
 from eyeward.scenes.paint import paint
 from eyeward.scenes.sample import sample_scene
@@ -71,7 +73,8 @@ def _draw_chunk(seeds: Sequence[int], split: str, side: int, wear: float) -> tup
 def rendered(folder: Path, count: int, first_seed: int, split: str, side: int, wear: float) -> Pictures:
     """Return `count` scenes from `folder`, drawing them first, on all processors, when they are not there yet.
 
-    A folder that holds pictures of other settings is an error: pictures and graphs must belong together.
+    Raises:
+        UsageError: when the folder holds pictures of other settings; pictures and graphs must belong together.
     """
     settings = {"count": count, "first_seed": first_seed, "split": split, "side": side, "wear": wear}
     done = folder / "settings.json"
@@ -81,7 +84,8 @@ def rendered(folder: Path, count: int, first_seed: int, split: str, side: int, w
             folder / "pixels.npy", mode="w+", dtype=np.uint8, shape=(count, side, side, 3)
         )
         starts = range(0, count, _CHUNK)
-        with ProcessPoolExecutor() as pool, (folder / "graphs.jsonl").open("w") as lines:
+        # Forked workers would inherit locks of threads that torch has started.
+        with ProcessPoolExecutor(mp_context=get_context("spawn")) as pool, (folder / "graphs.jsonl").open("w") as lines:
             jobs = [
                 pool.submit(_draw_chunk, range(first_seed + s, first_seed + min(s + _CHUNK, count)), split, side, wear)
                 for s in starts
@@ -94,8 +98,12 @@ def rendered(folder: Path, count: int, first_seed: int, split: str, side: int, w
         done.write_text(json.dumps(settings))
     found = json.loads(done.read_text())
     if found != settings:
-        raise ValueError(
-            f"{folder} holds pictures made with {found}, not {settings}; remove the folder or name another"
+        differing = ", ".join(
+            f"{key} {found.get(key)} and not {value}" for key, value in settings.items() if found.get(key) != value
+        )
+        raise UsageError(
+            f"{folder} holds pictures that were drawn with {differing}. Name another folder with --pictures, or remove "
+            "this one to draw them again."
         )
     lines_read = (folder / "graphs.jsonl").read_text().splitlines()
     return Pictures(np.load(folder / "pixels.npy", mmap_mode="r"), tuple(map(SceneGraph.from_json, lines_read)))

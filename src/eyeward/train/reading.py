@@ -137,7 +137,6 @@ def train_reader(
     lessons: Callable[[random.Random], Lesson],
     schedule: Schedule,
     vision_scale: float,
-    on_step: Callable[[int], None] = lambda step: None,
 ) -> None:
     """Train on lessons made on the fly in a thread beside; the vision tower learns at `vision_scale` of the rate."""
     core = reader.model.model
@@ -159,7 +158,6 @@ def train_reader(
             continue
         optimizer.step()
         progress.report(step, **{key: value.item() for key, value in losses.items()})
-        on_step(step)
         if step + 1 == schedule.stop:
             break
 

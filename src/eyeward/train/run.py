@@ -5,12 +5,14 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
 from safetensors.torch import load_file, save_file
 
+from eyeward.errors import UsageError
 from eyeward.scenes.facts import Context
 from eyeward.train.base_lessons import base_answer, base_question, choose_question
 from eyeward.train.corpus import corpus
@@ -21,22 +23,23 @@ from eyeward.train.lessons import Speller, collate, policy_answer, policy_questi
 from eyeward.train.model_card import base_readme, guard_readme
 from eyeward.train.pictures import Pictures, rendered
 from eyeward.train.reading import Lesson, Reader, train_reader
+from eyeward.train.recipe import Recipe
 from eyeward.train.tokenizer import END_OF_TEXT, build_tokenizer, token_id
 from eyeward.train.vision import SceneHeads, pixel_values, train_vision
 
 if TYPE_CHECKING:
     from transformers import LlavaOnevisionForConditionalGeneration
 
-    from eyeward.train.recipe import Recipe, Stretch
+    from eyeward.train.recipe import Stretch
 
 HELD_OUT_SEED = 50_000_000
 CONTEXTS = tuple(Context)
-SAVE_EVERY = 500
+RECIPE_FILE = "recipe.yaml"
 
 
 @dataclass
 class Run:
-    """A recipe at work in a folder: pictures, and weights after each stage."""
+    """A recipe at work in a folder: the recipe itself, pictures, and weights after each stage."""
 
     recipe: Recipe
     folder: Path
@@ -66,23 +69,57 @@ class Run:
         )
 
     def everything(self, until: str | None = None) -> None:
-        """Run the stages that are not done: vision, base, then each stretch of the guard."""
-        stages: list[tuple[str, Callable[[], None]]] = [("vision", self._vision), ("base", self._base)]
-        stages += [
-            (f"guard-{number}", lambda stretch=stretch, number=number: self._guard(stretch, number))  # type: ignore[misc]
-            for number, stretch in enumerate(self.recipe.guard, 1)
+        """Run the stages that are not done: vision, base, then each stretch of the guard.
+
+        Raises:
+            UsageError: when `until` is no stage, or the folder holds the run of another recipe.
+        """
+        if until is not None and until not in self.recipe.stages:
+            stages = ", ".join(self.recipe.stages)
+            raise UsageError(f"The recipe {self.recipe.name!r} has no stage {until!r}; its stages are {stages}.")
+        self._claim_folder()
+        works: list[Callable[[], None]] = [self._vision, self._base]
+        works += [
+            partial(self._guard, name, stretch)
+            for name, stretch in zip(self.recipe.stages[2:], self.recipe.guard, strict=True)
         ]
-        for name, stage in stages:
-            if (self.folder / f"{name}.safetensors").exists():
+        for name, work in zip(self.recipe.stages, works, strict=True):
+            if self._weights(name).exists():
                 self.restore(name)
             else:
-                stage()
+                work()
                 self.save(name)
             if name == "base":
                 self.write_base()
             if name == until:
                 return
         self.write_guard()
+
+    def _claim_folder(self) -> None:
+        """Write the recipe into the folder, or find that it is the one that its stages were made by."""
+        file = self.folder / RECIPE_FILE
+        if file.exists():
+            found = self.recipe.differences(Recipe.load(file))
+            if found:
+                raise UsageError(
+                    f"{self.folder} holds the run of another recipe: {found}. Name another folder with --out, or "
+                    "remove this one to start again."
+                )
+            return
+        done = [name for name in self.recipe.stages if self._weights(name).exists()]
+        if done:
+            raise UsageError(
+                f"{self.folder} holds finished stages ({', '.join(done)}) and no {RECIPE_FILE} that says what made "
+                f"them. Name another folder with --out, or copy the recipe that made them to {file}."
+            )
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self.recipe.save(file)
+        except OSError as problem:
+            raise UsageError(f"The run cannot be kept in {self.folder}: {problem.strerror}; name another.") from problem
+
+    def _weights(self, stage: str) -> Path:
+        return self.folder / f"{stage}.safetensors"
 
     def write_base(self) -> None:
         """Write the model as it is after the base stage as a checkpoint."""
@@ -92,7 +129,7 @@ class Run:
     def write_guard(self) -> None:
         """Write the guard as a checkpoint with scope check, calibration and probes."""
         folder = self._write(self.recipe.name, guard_readme)
-        finish_guard(folder, folder.name)
+        finish_guard(folder, folder.name, self.recipe.finish)
         print(f"The guard is in {folder}; try it: eyeward assess examples/images --model {folder}")
 
     def _write(self, name: str, readme: Callable[[Recipe, int], str]) -> Path:
@@ -113,13 +150,13 @@ class Run:
         tensors |= {f"heads.{k}": v for k, v in self.heads.state_dict().items()}
         if hasattr(self, "reader"):
             tensors |= {f"reader.{k}": v for k, v in self.reader.heads.state_dict().items()}
-        partial = self.folder / f"{name}.partial"
-        save_file({k: v.contiguous() for k, v in tensors.items()}, partial)
-        partial.rename(self.folder / f"{name}.safetensors")
+        unfinished = self.folder / f"{name}.partial"
+        save_file({k: v.contiguous() for k, v in tensors.items()}, unfinished)
+        unfinished.rename(self._weights(name))
 
     def restore(self, name: str) -> None:
         """Read what `save` wrote."""
-        tensors = load_file(self.folder / f"{name}.safetensors")
+        tensors = load_file(self._weights(name))
         parts = {
             part: {k.removeprefix(f"{part}."): v for k, v in tensors.items() if k.startswith(f"{part}.")}
             for part in ("model", "heads", "reader")
@@ -156,7 +193,7 @@ class Run:
 
         train_reader("base", self._reader(), lesson, stretch, stretch.vision_scale)
 
-    def _guard(self, stretch: Stretch, number: int) -> None:
+    def _guard(self, name: str, stretch: Stretch) -> None:
         train, _ = self.pictures()
         recipe = self.recipe
 
@@ -184,11 +221,7 @@ class Run:
             batch = collate(questions, answers, recipe.prefix_length, length, self.pad)
             return Lesson(batch, None if stretch.described else pixels)
 
-        def keep(step: int) -> None:
-            if (step + 1) % SAVE_EVERY == 0:
-                self.save(f"guard-{number}-running")
-
-        train_reader(f"guard-{number}", self._reader(), lesson, stretch, stretch.vision_scale, keep)
+        train_reader(name, self._reader(), lesson, stretch, stretch.vision_scale)
 
     def _draw(self, rng: random.Random, pictures: Pictures, stretch: Stretch) -> tuple[list[list[int]], torch.Tensor]:
         """Draw picture rows for each policy (policies of one group share them) and the pixels of each group."""

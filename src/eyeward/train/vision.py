@@ -79,7 +79,7 @@ class SceneHeads(nn.Module):
 
 def pixel_values(pixels: np.ndarray) -> Tensor:
     """Turn uint8 [pictures, side, side, 3] into the tower's input, [pictures, 3, side, side] in -1..1."""
-    return torch.from_numpy(np.ascontiguousarray(pixels)).permute(0, 3, 1, 2).float().div_(127.5).sub_(1.0)
+    return torch.from_numpy(np.array(pixels)).permute(0, 3, 1, 2).float().div_(127.5).sub_(1.0)
 
 
 def features_of(tower: SiglipVisionModel, pixels: Tensor) -> Tensor:
