@@ -39,11 +39,11 @@ from tests.engine.remote.fake_model import brightness_of, decoded
 from tests.engine.remote.fake_server import FakeServer, Trouble
 
 FATES: tuple[tuple[Trouble, int], ...] = (
-    *((trouble, 1) for trouble in Trouble if trouble is not Trouble.much_later),
+    *((trouble, 1) for trouble in Trouble if trouble not in (Trouble.much_later, Trouble.bad_request)),
     *((trouble, 2) for trouble in (Trouble.too_many, Trouble.unavailable, Trouble.reset, Trouble.truncated)),
     *((trouble, 10**9) for trouble in Trouble if trouble not in (Trouble.slow, Trouble.later)),
 )
-"""What happens to unlucky items: a trouble, and how often."""
+"""What happens to unlucky items: a trouble, and how often. What is never asked again happens always."""
 UNLUCKY = 4
 """One item in so many has a fate."""
 STORM_EVERY, STORM_LENGTH = 3000, 150
@@ -180,8 +180,6 @@ def _fault(kind: ServerKind, number: int, answer: RawAnswer) -> str | None:
     expected = NEVER[met[0]] if met is not None and met[1] > 2 else None
     if met is not None and met[0] is Trouble.white_space and kind is ServerKind.vllm:
         expected = None  # Scores are read from one token; white space in the text behind it changes nothing.
-    if met is not None and met[0] in (Trouble.bad_request, Trouble.much_later):
-        expected = NEVER[met[0]]  # Never asked again, so once is always.
     if answer.error is not None:
         if answer.written or answer.scores:
             return "written beside an error"
