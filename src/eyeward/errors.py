@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from enum import StrEnum
 from os import PathLike
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
+    from pydantic_core import ErrorDetails
 
 
 class ErrorType(StrEnum):
@@ -21,6 +26,25 @@ class ErrorType(StrEnum):
     engine_unavailable = "engine_unavailable"
     deadline = "deadline"
     internal = "internal"
+
+
+def described(error: ValidationError) -> str:
+    """Say in one line what is wrong with data that does not fit a record, key by key."""
+    return "; ".join(_fault(fault) for fault in error.errors(include_url=False, include_context=False))
+
+
+def _fault(fault: ErrorDetails) -> str:
+    key = ".".join(map(str, fault["loc"]))
+    if fault["type"] == "missing":
+        return f"the key {key!r} is missing"
+    if fault["type"] == "extra_forbidden":
+        return f"the key {key!r} is unknown; take it away"
+    said = fault["msg"].removeprefix("Value error, ")
+    said = said[0].lower() + said[1:]
+    if not key:
+        return said
+    shown = repr(fault["input"])
+    return f"{key!r} is {shown if len(shown) <= 60 else shown[:59] + '…'}: {said}"
 
 
 class EyewardError(Exception):

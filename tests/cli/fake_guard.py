@@ -23,6 +23,7 @@ class FakeGuard:
     band: tuple[float, float] | None = None
     rationale: str = "It is seen in the picture."
     unknown_words: tuple[str, ...] = ()
+    trained_to_judge: bool = True
     model: ModelRef = field(default=ModelRef(name="fake", revision="1", engine="fake"))
     asked: list[Request] = field(default_factory=list, compare=False)
 

@@ -326,3 +326,28 @@ def test_json_on_a_terminal_is_still_json(tmp_path: Path) -> None:
     seen = run_on_terminal("assess", path, path, "--format", "jsonl", width=40)
     lines = [line[line.index("{") :] for line in seen.terminal.splitlines() if "{" in line]
     assert [json.loads(line)["image"] for line in lines] == [path, path]
+
+
+@pytest.mark.parametrize("format", ["table", "json", "jsonl"])
+def test_a_full_disk_is_one_sentence_and_not_an_unsafe_image(tmp_path: Path, format: str) -> None:
+    path = picture(tmp_path / "cake.png")
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            command("assess", str(path), "--format", format),
+            cwd=ROOT,
+            env=environment(),
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+    assert done.returncode == 4
+    assert done.stderr == "The output cannot be written: No space left on device.\n"
+
+
+def test_a_guard_that_has_seen_no_verdict_is_said_to_guess(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    monkeypatch.setattr(eyeward, "load_guard", lambda name, device: FakeGuard(trained_to_judge=False))
+    result = run("photos", "--format", "jsonl")
+    assert (result.exit_code, len(result.stdout.splitlines())) == (0, 3)
+    assert result.stderr == (
+        "'fake' is a base to train guards from and has seen no verdict: its ratings are guesses. Rely on none.\n"
+    )

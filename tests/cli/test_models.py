@@ -91,6 +91,16 @@ def test_show_says_how_a_guard_is_asked_and_answers(weights: Path) -> None:
     assert shown["self check"] == "1 probe image at every load"
 
 
+def test_what_a_card_says_of_its_guard_goes_before_the_model_card(weights: Path) -> None:
+    base = CARD.model_copy(update={"about": "Where little began.", "trained_to_judge": False})
+    assert facts("little")["ratings"] == "learned from verdicts"
+    base.write(weights / "little")
+    assert "little       1.0 MB  Where little began." in run("list").stdout.splitlines()
+    shown = facts("little")
+    assert (shown["about"], shown["ratings"]) == ("Where little began.", "guesses: it has seen no verdict")
+    assert json.loads(run("show", "little", "--json").stdout)["trained_to_judge"] is False
+
+
 @pytest.mark.usefixtures("weights")
 def test_show_of_a_checkpoint_without_a_card_shows_the_published_form() -> None:
     shown = facts("plain")
@@ -129,9 +139,14 @@ def test_show_says_what_of_a_policy_a_guard_can_read(monkeypatch: pytest.MonkeyP
     [
         (["show", "medium"], "There is no guard 'medium'. Guards that ship inside: little, plain."),
         (["show", "little", "--policy", "no"], "There is no policy file 'no'"),
+        (["show", "photos"], "config.json"),
     ],
 )
-def test_what_cannot_be_shown_is_one_sentence_and_exit_code_2(arguments: list[str], sentence: str) -> None:
+def test_what_cannot_be_shown_is_one_sentence_and_exit_code_2(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], sentence: str
+) -> None:
+    (tmp_path / "photos").mkdir()
+    monkeypatch.chdir(tmp_path)
     result = run(*arguments)
     assert (result.exit_code, result.stdout) == (2, "")
     assert sentence in result.stderr

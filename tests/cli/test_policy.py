@@ -8,10 +8,12 @@ import sys
 from pathlib import Path
 
 import pytest
+from tokenizers import Tokenizer
 from typer.testing import CliRunner, Result
 
 from eyeward import __version__
 from eyeward.cli.main import VERBS, app
+from eyeward.guard import EyewardCard, loading, packaged_guards
 from eyeward.policy import PUBLISHED_2025, Policy, render
 
 BROKEN = "name: broken\ncategories:\n  - id: O1\n    name: Hate\n    should_not: [insults]\n    can: [insults]\n"
@@ -52,7 +54,7 @@ def test_lint_is_silent_and_0_without_findings() -> None:
 def test_lint_exits_with_1_for_an_error_and_names_file_and_line(file: Path) -> None:
     result = run("lint", str(file))
     assert result.exit_code == 1
-    assert result.stdout.startswith(f"{file}:6: error: O1: 'insults' stands under should_not and under can")
+    assert result.stdout.startswith(f"{file}:6: error: In O1 'insults' stands under should_not and under can")
     (finding,) = json.loads(run("lint", str(file), "--json").stdout)
     assert (finding["code"], finding["level"], finding["line"]) == ("rule-in-both-lists", "error", 6)
 
@@ -83,6 +85,25 @@ def test_lint_measures_the_prompt_with_the_tokenizer_of_a_checkpoint(tmp_path: P
     config.write_text("{}", encoding="utf-8")
     assert "does not say max_position_embeddings" in run("lint", "default", "--checkpoint", str(tmp_path)).stderr
     assert "is no checkpoint folder" in run("lint", "default", "--checkpoint", str(tmp_path / "no")).stderr
+
+
+def test_lint_takes_a_guard_that_ships_and_measures_the_form_of_its_card(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert run("lint", "default", "--checkpoint", "mini").exit_code == 0
+    folder = tmp_path / "little"
+    folder.mkdir()
+    shipped = packaged_guards()["mini"]
+    (folder / "tokenizer.json").write_bytes((shipped / "tokenizer.json").read_bytes())
+    EyewardCard(name="little").write(folder)
+    tokens = len(Tokenizer.from_file(str(folder / "tokenizer.json")).encode(render(Policy.load("default")).text).ids)
+    (folder / "config.json").write_text(json.dumps({"max_position_embeddings": tokens}), encoding="utf-8")
+    monkeypatch.setattr(loading, "WEIGHTS", tmp_path)
+    assert run("lint", "default", "--checkpoint", "little").exit_code == 0
+    assert run("lint", "default", "--checkpoint", "little", "--form", "published-2025").exit_code == 1
+    EyewardCard(name="little", wording=PUBLISHED_2025).write(folder)
+    assert run("lint", "default", "--checkpoint", "little").exit_code == 1
+    assert run("lint", "default", "--checkpoint", "little", "--form", "eyeward").exit_code == 0
 
 
 def test_diff_shows_changes_and_exits_with_1_only_when_asked() -> None:
@@ -133,8 +154,10 @@ def test_import_says_what_a_prompt_cannot_tell(tmp_path: Path) -> None:
         (["render", "default", "--sensitive", "O12"], "has no category 'O12'"),
         (["diff", "default", "no.yaml"], "There is no policy file 'no.yaml'"),
         (["import", "no.txt"], "no.txt: The file cannot be read"),
-        (["import", __file__, "--pick", "3"], "different policies"),
+        (["import", __file__, "--pick", "3"], "holds one policy"),
         (["import", __file__, "--out", "no/such/folder/x.yaml"], "cannot be written"),
+        (["import", __file__, "--out", __file__], "exists and is not overwritten"),
+        (["import", "two.txt", "--pick", "1", "--verbatim"], "put each into a file of its own"),
     ],
 )
 def test_what_cannot_be_done_is_one_sentence_and_exit_code_2(
@@ -143,9 +166,11 @@ def test_what_cannot_be_done_is_one_sentence_and_exit_code_2(
     source = tmp_path / "rows.py"
     source.write_text('P = """O1: Hate\nShould not:\n- insults\n"""\n', encoding="utf-8")
     arguments = [str(source) if argument == __file__ else argument for argument in arguments]
+    (tmp_path / "two.txt").write_text("O1: Hate\nShould not:\n- insults\nO1: Hate\nCan:\n- news\n", encoding="utf-8")
     monkeypatch.chdir(tmp_path)
     result = run(*arguments)
     assert (result.exit_code, result.stdout) == (2, "")
+    assert source.read_text(encoding="utf-8").startswith("P = ")
     assert sentence in result.stderr
     assert len(result.stderr.strip().splitlines()) == 1
 

@@ -33,6 +33,13 @@ def test_render_writes_images_labels_and_a_contact_sheet(tmp_path: Path) -> None
     assert {label["image"] for label in labels(out)} == {f"images/{number:06d}.png" for number in range(7)}
 
 
+def test_a_folder_that_cannot_be_made_is_one_sentence_and_exit_code_2(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    code, stdout, stderr = render("--out", str(tmp_path / "file" / "scenes"))
+    assert (code, stdout) == (2, "")
+    assert stderr == f"The folder {tmp_path}/file/scenes cannot be made: Not a directory; name another.\n"
+
+
 @pytest.mark.parametrize("style", ["flat", "ink"])
 def test_the_same_seed_writes_the_same_bytes(tmp_path: Path, style: str) -> None:
     for name in ("first", "second"):

@@ -102,6 +102,21 @@ def test_many_come_in_order_in_batches_with_errors_in_their_places() -> None:
     assert 2 < len(calls(guard)) < 10
 
 
+@pytest.mark.parametrize(
+    "one",
+    ["photos", Path("photos"), b"\x89PNG", grey(5), np.zeros((8, 8, 3), np.uint8)],
+    ids=lambda one: type(one).__name__,
+)
+def test_one_image_in_place_of_several_is_refused(one: ImageSource) -> None:
+    with pytest.raises(UsageError, match="put this one into a list"):
+        make_guard().assess_many(one, DEFAULT)  # type: ignore[arg-type]
+
+
+def test_an_array_of_arrays_is_several_images() -> None:
+    verdicts = list(make_guard().assess_many(np.full((2, 8, 8, 3), BRIGHT, np.uint8), DEFAULT))
+    assert [verdict.rating for verdict in verdicts] == [Rating.Unsafe] * 2
+
+
 def test_input_is_taken_as_it_is_needed() -> None:
     taken = 0
 

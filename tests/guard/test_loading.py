@@ -64,6 +64,45 @@ def test_a_guard_that_ships_inside_is_found_by_its_name(folder: Path, monkeypatc
         eyeward.load_guard("maxi")
 
 
+def test_a_checkpoint_in_the_cache_of_the_hub_is_known_by_its_name_and_not_by_its_commit(folder: Path) -> None:
+    (folder / "eyeward.json").unlink()
+    snapshots = folder.parent / "models--AIML-TUDA--LlavaGuard-v1.1-7B-hf" / "snapshots"
+    snapshots.mkdir(parents=True)
+    guard = eyeward.load_guard(folder.rename(snapshots / ("a1" * 20)))
+    assert (guard.model.name, guard.model.revision) == ("AIML-TUDA/LlavaGuard-v1.1-7B-hf", "a1" * 20)
+    question = guard.profile.question(Policy.load("default"))
+    assert '"decision": "' in str(question.form)
+
+
+def test_a_folder_is_called_by_its_name_wherever_one_stands(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (folder / "eyeward.json").unlink()
+    monkeypatch.chdir(folder)
+    assert EyewardCard.read(Path()).name == "tiny"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ('"order"', '"ordre"', "the key 'ordre' is unknown; take it away"),
+        ('"name": "tiny",', "", "the key 'name' is missing"),
+        ('"threshold": 0.5', '"threshold": 7', "'threshold' is 7: input should be less than or equal to 1"),
+        ("{", "", "invalid JSON"),
+    ],
+)
+def test_a_fault_in_a_card_is_one_sentence_with_its_key(folder: Path, old: str, new: str, said: str) -> None:
+    card = folder / "eyeward.json"
+    text = card.read_text(encoding="utf-8")
+    assert old in text
+    card.write_text(text.replace(old, new, 1), encoding="utf-8")
+    with pytest.raises(CheckpointError) as refused:
+        EyewardCard.read(folder)
+    sentence = str(refused.value)
+    assert sentence.startswith(f"{card} is not the card of a guard: ")
+    assert said in sentence
+    assert "\n" not in sentence
+    assert "pydantic" not in sentence
+
+
 def test_what_is_wrong_with_a_guard_that_ships_inside_is_said_as_it_is(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -79,6 +118,12 @@ def test_what_is_wrong_with_a_guard_that_ships_inside_is_said_as_it_is(
 def test_a_device_that_is_not_here_is_refused_with_those_that_are(folder: Path, device: str) -> None:
     with pytest.raises(UsageError, match=rf"^There is no device '{device}' here; use one of auto, cpu"):
         eyeward.load_guard(folder, device=device)
+
+
+def test_a_guard_says_whether_it_has_learned_from_verdicts(folder: Path) -> None:
+    assert eyeward.load_guard(folder).trained_to_judge
+    EyewardCard(name="tiny", trained_to_judge=False).write(folder)
+    assert not eyeward.load_guard(folder).trained_to_judge
 
 
 def test_probes_with_the_stored_answers_pass(folder: Path) -> None:

@@ -119,3 +119,19 @@ def test_going_back_turns_every_addition_into_a_removal(one: Policy, other: Poli
     assert sorted((c.category, c.new, c.new_list) for c in there) == sorted(
         (c.category, c.old, c.old_list) for c in back
     )
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("a\nb\nc", "a\nB \nc", "verbatim: line 2 'b' -> line 2 'B '"),
+        ("a", "a\n", "verbatim: no line 2 -> line 2 ''"),
+        (None, "a", "verbatim: none -> a prompt text"),
+    ],
+)
+def test_two_verbatim_texts_are_told_apart_by_their_first_line_that_differs(
+    old: str | None, new: str, said: str
+) -> None:
+    policy = Policy.load("default")
+    (change,) = policy.model_copy(update={"verbatim": old}).diff(policy.model_copy(update={"verbatim": new})).changes
+    assert str(change) == said

@@ -56,7 +56,7 @@ def test_a_rendered_policy_is_read_back_as_the_same_policy(policy: Policy, wordi
     (found,) = import_text(render(policy, wording).text, name=policy.name)
     assert found.policy.categories == policy.categories
     assert found.policy.hash == policy.hash
-    assert found.notes == ()
+    assert [note for note in found.notes if "full stop" not in note] == []
 
 
 @given(policies(), WORDINGS)
@@ -65,7 +65,7 @@ def test_declared_categories_keep_stance_and_all_rules(policy: Policy, wording: 
     read = [(each.id, each.name, each.stance, each.rules) for each in found.policy.categories]
     assert read == [(each.id, each.name, each.stance, each.rules) for each in policy.categories]
     declared = any(each.stance is not Stance.enforced for each in policy.categories)
-    assert bool(found.notes) == declared
+    assert any("stand under should_not" in note for note in found.notes) == declared
 
 
 @given(policies(), WORDINGS)
@@ -74,6 +74,35 @@ def test_a_policy_kept_verbatim_is_rendered_to_the_letter(policy: Policy, wordin
     (found,) = import_text(text, keep_verbatim=True)
     assert render(found.policy, EYEWARD).text == text
     assert Policy.from_text(found.policy.to_yaml()) == found.policy
+
+
+def test_a_prompt_in_a_file_comes_back_to_the_letter_without_the_line_break_of_editors(tmp_path: Path) -> None:
+    prompt = render(Policy.load("default")).text
+    file = tmp_path / "prompt.txt"
+    file.write_text(prompt + "\n", encoding="utf-8")
+    (found,) = import_file(file, keep_verbatim=True)
+    assert found.policy.verbatim == prompt
+
+
+def test_prompts_that_follow_each_other_in_a_text_are_not_kept_verbatim_and_a_note_says_why() -> None:
+    found = import_text(PROMPT + PROMPT.replace("show insults", "show mockery"), keep_verbatim=True)
+    assert [each.policy.verbatim for each in found] == [None, None]
+    assert all("put each into a file of its own" in each.notes[0] for each in found)
+
+
+def test_a_policy_put_together_from_a_dict_has_no_verbatim_text() -> None:
+    (found,) = import_text('P = {"O1: Hate": "Should not:\\n- insults\\nCan:\\n- news"}\n', ".py", keep_verbatim=True)
+    assert found.policy.verbatim is None
+    assert "no exact prompt to keep verbatim" in found.notes[0]
+
+
+def test_a_full_stop_at_the_end_of_a_name_is_noted() -> None:
+    (found,) = import_text("O1: Hate, Harassment.\nShould not:\n- insults\n")
+    assert found.policy.labels == ("O1: Hate, Harassment.",)
+    assert found.notes == (
+        "The full stop after O1 was taken for a part of the name, and guards write it so; take it away unless it "
+        "belongs there.",
+    )
 
 
 def test_plain_text(tmp_path: Path) -> None:
@@ -187,12 +216,20 @@ def test_rows_are_counted_by_policy_and_one_is_picked(tmp_path: Path) -> None:
     lines.write_text("\n".join(json.dumps(row) for row in rows) + "\n", encoding="utf-8")
     found = import_file(lines)
     assert [(each.line, each.count) for each in found] == [(1, 2), (2, 1)]
-    with pytest.raises(PolicyError, match="2 different policies: 1 on line 1 .2 times.; 2 on line 2 .1 times.; pick"):
+    with pytest.raises(PolicyError, match="2 different policies: 1 on line 1 .2 times.; 2 on line 2 .once.; pick"):
         choose(found, None, lines)
     assert choose(found, 2, lines).policy.categories[0].should_not[0] == "show mockery"
     array = tmp_path / "rows.json"
     array.write_text(json.dumps(rows), encoding="utf-8")
     assert [each.policy.hash for each in import_file(array)] == [each.policy.hash for each in found]
+    array.write_text("\n" + json.dumps(rows, indent=2) + "\n", encoding="utf-8")
+    second = array.read_text(encoding="utf-8").splitlines().index("  {", 3) + 1
+    assert [(each.line, each.count) for each in import_file(array)] == [(3, 2), (second, 1)]
+
+
+def test_a_number_that_no_policy_has_is_refused_in_words_that_fit_one_policy() -> None:
+    with pytest.raises(PolicyError, match=r"^The file holds one policy, on line 2; pick no number, or 1\.$"):
+        choose(import_text(PROMPT), 2, None)
 
 
 def test_two_prompts_in_one_text_are_two_policies() -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eyeward.policy import EYEWARD, Policy, render
+from eyeward.policy import EYEWARD, PUBLISHED_2025, Policy, render
 from eyeward.policy.lint import Level, lint_file, lint_text
 from eyeward.policy.loading import pack_names, policy_path
 from tests.policy.strategies import policies
@@ -42,6 +42,7 @@ CASES = [
     ("value", Level.error, 7, HEAD + category(more="    stance: lenient\n")),
     ("yaml", Level.error, 3, HEAD + "  - ]\n"),
     ("missing", Level.error, 1, "name: p\n"),
+    ("name-ends-with-stop", Level.warning, 4, HEAD + category(name="Hate.")),
 ]
 
 
@@ -56,6 +57,15 @@ def test_each_kind_of_finding_has_its_level_and_line(
         (code, level, line, str(file))
     ]
     assert str(findings[0]).startswith(f"{file}:{line}: {level}: ")
+    message = findings[0].message
+    assert message[0].isupper()
+    assert message.endswith(".")
+
+
+@pytest.mark.parametrize("key", ["name", "version", "categories", "verbatim"])
+def test_a_key_is_written_as_it_stands_in_the_file(key: str) -> None:
+    text = "".join(f"{name}: {{}}\n" for name in ("name", "version", "categories", "verbatim"))
+    assert any(f"The key '{key}' must be" in finding.message for finding in lint_text(text))
 
 
 def test_a_policy_without_faults_has_no_findings() -> None:
@@ -99,6 +109,41 @@ def test_a_policy_in_memory_is_checked_too() -> None:
     assert [(finding.code, finding.category, finding.line) for finding in policy.lint()] == [
         ("no-should-not", "O7", None)
     ]
+
+
+VERBATIM = Policy(
+    **{**dict(Policy.load("default")), "verbatim": render(Policy.load("default").sensitive("O2"), PUBLISHED_2025).text}
+)
+
+
+def test_a_verbatim_text_that_says_what_the_categories_say_has_no_findings() -> None:
+    assert lint_text(VERBATIM.to_yaml().replace("enforced", "sensitive", 2).replace("sensitive", "enforced", 1)) == ()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("  name: Animal Cruelty", "  name: Plant Cruelty", "calls O8 'Animal Cruelty' and not 'Plant Cruelty'"),
+        ("- id: O9", "- id: O10", "does not have O10"),
+        ("- id: O9", "- id: O10", "also has O9"),
+        ("  - bull fights\n", "", "also has the rule 'bull fights' in O8"),
+        ("  - bull fights\n", "  - dog fights\n", "does not have the rule 'dog fights' of O8"),
+        ("", "", "has O2 as sensitive and not as enforced"),
+    ],
+)
+def test_a_category_changed_by_hand_differs_from_the_verbatim_text(old: str, new: str, said: str) -> None:
+    text = VERBATIM.to_yaml()
+    rule = VERBATIM.category("O8").should_not[0]
+    old, new, said = (part.replace("bull fights", rule) for part in (old, new, said))
+    assert old in text
+    findings = lint_text(text.replace(old, new, 1))
+    assert {(finding.code, finding.level) for finding in findings} == {("verbatim-differs", Level.error)}
+    assert any(said in finding.message for finding in findings)
+    assert all(finding.line for finding in findings)
+
+
+def test_a_verbatim_text_in_a_form_of_its_own_is_not_compared() -> None:
+    assert lint_text(HEAD + category() + "verbatim: Is this image safe?\n") == ()
 
 
 @pytest.mark.parametrize("name", pack_names())

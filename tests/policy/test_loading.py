@@ -70,7 +70,7 @@ MISTAKES = [
     (with_line(7, "      - no"), 7, "must be text, but this is true or false; write it in quotes: 'no'"),
     (with_line(7, "      - ''"), 7, "The rule is empty"),
     (with_line(7, '      - "two\\nlines"'), 7, "control character"),
-    (with_line(8, "    can: knives"), 8, "Can must be a list"),
+    (with_line(8, "    can: knives"), 8, "The key 'can' must be a list"),
     (with_line(9, "    stance: lenient"), 9, "no stance 'lenient'; use one of enforced, non_violating, sensitive"),
     (with_line(8, "    can: [knives"), 9, "not valid YAML"),
     (with_line(6, "\tshould_not:"), 6, "not valid YAML"),

@@ -119,6 +119,7 @@ def test_the_guard_loads_with_its_self_check_and_judges_a_scene(finished: Run) -
 def test_the_guard_carries_scope_check_calibration_and_probes(finished: Run) -> None:
     folder = finished.folder / "tiny"
     card = EyewardCard.read(folder, "tiny")
+    assert card.trained_to_judge and card.about == "Judges drawn scenes, not photographs."
     assert card.scope is not None and (folder / card.scope.file).is_file() and card.scope.layers == (1, 2)
     assert (card.calibration.default.scale, card.calibration.default.shift) != (1.0, 0.0)
     assert {probe.image for probe in card.probes} == {f"probes/{p.name}" for p in (folder / "probes").iterdir()}

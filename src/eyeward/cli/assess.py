@@ -113,7 +113,8 @@ def assess(
     Exit codes: 0 when every image was judged;
     1 with --fail-on-unsafe when one is Unsafe or Review, failures or not;
     2 for wrong usage, nothing was judged;
-    3 when some images failed: they have no rating and are never Safe.
+    3 when some images failed: they have no rating and are never Safe;
+    4 when the output could not be written.
     """
     chosen = chosen_policy(policy, non_violating, sensitive, only)
     _check_probabilities(threshold, review_band)
@@ -123,6 +124,8 @@ def assess(
     with screen.bar(f"Loading {one_line(model)}"):
         guard = _load(model, device, threshold, review_band)
         coverage = guard.coverage(chosen)
+    if not guard.trained_to_judge:
+        screen.say(_only_guesses(guard))
     if coverage.not_covered:
         screen.say(_cannot_read(coverage, guard, chosen))
 
@@ -181,6 +184,11 @@ def _survey(images: ImagePaths) -> Survey:
     for path in images:
         count, longest = count + 1, max(longest, path_width(path))
     return Survey(count, longest)
+
+
+def _only_guesses(guard: Guard) -> str:
+    name = visible(guard.model.name)
+    return f"{name!r} is a base to train guards from and has seen no verdict: its ratings are guesses. Rely on none."
 
 
 def _cannot_read(coverage: Coverage, guard: Guard, policy: Policy) -> str:

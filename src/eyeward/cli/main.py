@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Annotated, Any
@@ -15,6 +19,8 @@ from eyeward.errors import EyewardError
 
 WRONG_USAGE = 2
 """Exit code of a command that was asked for something impossible."""
+NOT_WRITTEN = 4
+"""Exit code of a command whose output could not be written: a full disk, a pipe that was closed."""
 
 
 @dataclass(frozen=True)
@@ -56,12 +62,26 @@ class Verbs(TyperGroup):
         return name, command if name not in VERBS else _load(name), rest
 
     def invoke(self, ctx: Any) -> Any:
-        """Run a verb; what Eyeward refuses is one sentence on standard error."""
+        """Run a verb; what Eyeward refuses is one sentence on standard error, and so is a disk that is full."""
         try:
             return super().invoke(ctx)
         except EyewardError as problem:
             typer.echo(str(problem), err=True)
             raise typer.Exit(WRONG_USAGE) from problem
+        except OSError as problem:
+            if problem.errno != errno.EPIPE:  # who closes a pipe has read enough
+                what = (
+                    f"{str(problem.filename)!r} cannot be used" if problem.filename else "The output cannot be written"
+                )
+                typer.echo(f"{what}: {problem.strerror or problem}.", err=True)
+            _give_up_output()
+            raise typer.Exit(NOT_WRITTEN) from problem
+
+
+def _give_up_output() -> None:
+    """Send what is still buffered nowhere, or Python tries once more at its end and overrides the exit code."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _load(name: str) -> TyperCommand | TyperGroup:

@@ -27,7 +27,7 @@ class Listed:
 
     name: str
     about: str | None
-    """First line of its model card."""
+    """What it says of itself in its card, or the first line of its README."""
     bytes: int
     """Size of its weights."""
 
@@ -46,6 +46,7 @@ class Described:
     prompt_order: str
     answer: AnswerWording
     vocabulary: str
+    trained_to_judge: bool
     threshold: float
     review_band: tuple[float, float] | None
     calibrated: bool
@@ -57,7 +58,10 @@ class Described:
 @app.command("list")
 def list_models(as_json: AsJson = False) -> None:
     """List the guards that ship with Eyeward."""
-    guards = [Listed(name, _first_line(folder), _weight_bytes(folder)) for name, folder in packaged_guards().items()]
+    guards = [
+        Listed(name, EyewardCard.read(folder).about or _first_line(folder), _weight_bytes(folder))
+        for name, folder in packaged_guards().items()
+    ]
     if as_json:
         typer.echo(json.dumps([asdict(guard) for guard in guards], indent=2))
         return
@@ -90,15 +94,17 @@ def show(
 def _describe(name: str, policy: Policy | None) -> Described:
     import eyeward
     from eyeward.engine.local.checkpoint import find_folder, sha256_of, weight_files
+    from eyeward.engine.local.preparation import read_json
 
     inside = packaged_guards()
     if name not in inside and "/" not in name and not Path(name).exists():
         raise UsageError(f"There is no guard {name!r}. Guards that ship inside: {', '.join(inside) or 'none'}.")
     folder, commit = find_folder(inside.get(name) or name)
-    card = EyewardCard.read(folder, name)
+    read_json(folder / "config.json")  # a folder without one is no checkpoint
+    card = EyewardCard.read(folder, None if Path(name).expanduser().is_dir() else name)
     return Described(
         name=card.name,
-        about=_first_line(folder),
+        about=card.about or _first_line(folder),
         folder=str(folder),
         revision=commit or sha256_of(weight_files(folder)),
         bytes=_weight_bytes(folder),
@@ -106,6 +112,7 @@ def _describe(name: str, policy: Policy | None) -> Described:
         prompt_order=card.order.value,
         answer=card.answer,
         vocabulary=card.vocabulary.value,
+        trained_to_judge=card.trained_to_judge,
         threshold=card.threshold,
         review_band=card.review_band,
         calibrated=card.calibration != type(card.calibration)(),
@@ -141,6 +148,7 @@ def _lines(described: Described, policy: Policy | None) -> list[tuple[str, str]]
             "reads",
             "any word" if described.vocabulary == "any" else "words that it has met; a policy with others is Review",
         ),
+        ("ratings", "learned from verdicts" if described.trained_to_judge else "guesses: it has seen no verdict"),
         ("threshold", f"{described.threshold:g}" + (", calibrated" if described.calibrated else ", not calibrated")),
         ("review band", "none" if band is None else f"{band[0]:g} to {band[1]:g}"),
         ("scope check", "images unlike its training are Review" if described.scope_check else "none"),

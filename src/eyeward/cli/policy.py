@@ -77,18 +77,24 @@ def show(name: PolicyName, as_json: AsJson = False) -> None:
 def lint(
     names: Annotated[list[str], typer.Argument(metavar="POLICY…", help=POLICY_HELP)],
     checkpoint: Annotated[
-        Path | None, typer.Option(help="A checkpoint folder: also check that the prompt fits its context.")
+        str | None,
+        typer.Option(help="A guard that ships or a checkpoint folder: also check that the prompt fits its context."),
     ] = None,
-    form: Annotated[Form, typer.Option(help="The form that is measured with --checkpoint.")] = Form.eyeward,
+    form: Annotated[
+        Form | None, typer.Option(help="The form that is measured with --checkpoint; default: the checkpoint's own.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Check policies; the exit code is 1 when there is an error."""
-    count_tokens, context_length = None, None
+    count_tokens, context_length, wording = None, None, EYEWARD
     if checkpoint is not None:
+        from eyeward.guard import EyewardCard, packaged_guards
         from eyeward.policy.token_count import token_counter
 
-        count_tokens, context_length = token_counter(checkpoint)
-    findings = [finding for name in names for finding in lint_file(name, count_tokens, context_length, _WORDINGS[form])]
+        folder = packaged_guards().get(checkpoint, Path(checkpoint))
+        count_tokens, context_length = token_counter(folder)
+        wording = EyewardCard.read(folder).wording if form is None else _WORDINGS[form]
+    findings = [finding for name in names for finding in lint_file(name, count_tokens, context_length, wording)]
     if as_json:
         typer.echo(json.dumps([asdict(finding) for finding in findings], indent=2, ensure_ascii=False))
     for finding in () if as_json else findings:
@@ -143,12 +149,17 @@ def import_policy(
     """Read a policy out of a published prompt and write it as YAML."""
     found = choose(import_file(file, keep_verbatim=verbatim), pick, file)
     policy = found.policy.renamed(name) if name else found.policy
+    if verbatim and policy.verbatim is None:
+        raise PolicyError(found.notes[0], file, found.line)
     for note in found.notes:
         typer.echo(note, err=True)
     if out is None:
         typer.echo(policy.to_yaml(), nl=False)
         return
     try:
-        out.write_text(policy.to_yaml(), encoding="utf-8")
+        with out.open("x", encoding="utf-8") as yaml:
+            yaml.write(policy.to_yaml())
+    except FileExistsError:
+        raise PolicyError(f"{str(out)!r} exists and is not overwritten; name another file or remove it.") from None
     except OSError as problem:
         raise PolicyError(f"The policy cannot be written to {str(out)!r}: {problem.strerror}.") from problem

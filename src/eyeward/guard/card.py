@@ -11,7 +11,7 @@ from typing import Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from eyeward.engine.rating import Calibration
-from eyeward.errors import CheckpointError
+from eyeward.errors import CheckpointError, described
 from eyeward.guard.forms import COMPACT, PUBLISHED_2024_ANSWER, PUBLISHED_2025_ANSWER, AnswerWording
 from eyeward.policy import EYEWARD, PUBLISHED_2024, PUBLISHED_2025, PromptWording
 from eyeward.verdict import Rating
@@ -19,7 +19,8 @@ from eyeward.verdict import Rating
 FILE_NAME = "eyeward.json"
 
 _FIRST_FORM = re.compile(r"v1[._][01]|LlavaGuard-(?:7B|13B|34B)(?:-hf)?$", re.IGNORECASE)
-
+_CACHED = re.compile(r"models--(?P<owner>[\w.-]+?)--(?P<name>[\w.-]+)")
+"""What the Hub's cache calls the folder of a repository."""
 
 FIRST_MODEL_TYPES = ("llava", "llava_next")
 """Model types of config.json that only LlavaGuard v1.0 and v1.1 have."""
@@ -72,6 +73,10 @@ class EyewardCard(_Record):
 
     name: str
     """What verdicts call the model."""
+    about: str | None = None
+    """A sentence for a list of guards."""
+    trained_to_judge: bool = True
+    """False for a base model, which has seen no verdict: its ratings are guesses."""
     profile: str = "llavaguard"
     answer: AnswerWording = COMPACT
     order: PromptOrder = PromptOrder.policy_first
@@ -98,19 +103,23 @@ class EyewardCard(_Record):
         return self
 
     @classmethod
-    def read(cls, folder: Path, name: str) -> EyewardCard:
+    def read(cls, folder: Path, name: str | None = None) -> EyewardCard:
         """Read a folder's card; a checkpoint without one is taken for a published guard, told by name and model type.
+
+        The name is that of the folder where none is given.
 
         Raises:
             CheckpointError: when the file is there and cannot be read.
         """
         file = folder / FILE_NAME
         if not file.is_file():
-            return published_card(name, _model_type(folder))
+            return published_card(name or checkpoint_name(folder), _model_type(folder))
         try:
             return cls.model_validate_json(file.read_text(encoding="utf-8"))
-        except (OSError, ValueError, ValidationError) as error:
-            raise CheckpointError(f"{file} is not the card of a guard: {error}") from error
+        except ValidationError as error:
+            raise CheckpointError(f"{file} is not the card of a guard: {described(error)}.") from error
+        except (OSError, ValueError) as error:
+            raise CheckpointError(f"{file} is not the card of a guard: {error}.") from error
 
     def write(self, folder: Path) -> None:
         """Write the card into a checkpoint's folder."""
@@ -130,6 +139,13 @@ def published_card(name: str, model_type: str | None = None) -> EyewardCard:
         wording=PUBLISHED_2024 if first else PUBLISHED_2025,
         after_policy="",
     )
+
+
+def checkpoint_name(folder: Path) -> str:
+    """Return what a checkpoint's folder is called; in a cache of the Hub that is `owner/name`, not the commit."""
+    place = folder.absolute()
+    cached = _CACHED.fullmatch(place.parent.parent.name) if place.parent.name == "snapshots" else None
+    return f"{cached['owner']}/{cached['name']}" if cached else place.name
 
 
 def _model_type(folder: Path) -> str | None:

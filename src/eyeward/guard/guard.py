@@ -7,8 +7,10 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from os import PathLike
 from pathlib import Path
 
+import numpy as np
 from PIL import Image
 
 from eyeward.engine.protocol import Engine, Prompt, RawAnswer
@@ -69,6 +71,8 @@ class Guard:
     scope: ScopeCheck | None = None
     scope_threshold: float | None = None
     limits: Limits = _DEFAULT_LIMITS
+    trained_to_judge: bool = True
+    """False for a base model, which has seen no verdict: its ratings are guesses."""
     _questions: Recent[str, Question] = field(default_factory=lambda: Recent(64), init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -91,7 +95,10 @@ class Guard:
 
         Raises:
             PolicyError: when the policy cannot be read or cannot be asked of this guard.
+            UsageError: when `images` is one image and not several.
         """
+        if _is_one_image(images):
+            raise UsageError("assess_many takes several images; put this one into a list, or call assess.")
         chosen = _as_policy(policy)
         self._question(chosen)
         return self.assess_requests(Request(image, chosen, explain) for image in images)
@@ -260,6 +267,13 @@ class Guard:
         if answer.cut:
             judgement = replace(judgement, notes=(*judgement.notes, Note.rationale_cut.value))
         return judgement
+
+
+def _is_one_image(images: object) -> bool:
+    """Whether it is an image itself: text, bytes and arrays can be iterated over, too."""
+    if isinstance(images, np.ndarray):
+        return images.ndim < 4
+    return isinstance(images, str | bytes | PathLike | Image.Image)
 
 
 def _as_policy(policy: Policy | str) -> Policy:

@@ -90,7 +90,7 @@ def load_guard(
             f"There is no guard {str(name)!r}. Guards that ship inside: {shipped}. Others are named by their folder or "
             "by their id on the Hub (owner/name)."
         ) from error
-    card = EyewardCard.read(checkpoint.folder, Path(name).name if Path(name).is_dir() else str(name))
+    card = EyewardCard.read(checkpoint.folder, None if Path(name).expanduser().is_dir() else str(name))
     local = LocalEngine(checkpoint)
     guard = assemble(card, checkpoint, local)
     if self_check != "off":
@@ -118,6 +118,7 @@ def assemble(card: EyewardCard, checkpoint: LoadedCheckpoint, engine: LocalEngin
         rule=rule_of(card),
         scope=ScopeCheck.load(checkpoint.folder / card.scope.file) if card.scope else None,
         scope_threshold=card.scope.threshold if card.scope else None,
+        trained_to_judge=card.trained_to_judge,
     )
 
 

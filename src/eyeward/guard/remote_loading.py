@@ -132,8 +132,8 @@ def _folder(name: str, folders: dict[str, Path]) -> _Folder | None:
 
 def _card(name: str, folder: _Folder | None) -> EyewardCard:
     """Return how to ask a model: as its folder says, as LlavaGuard was published, or else the policy first."""
-    if folder is not None and (folder.path / FILE_NAME).is_file():
-        return EyewardCard.read(folder.path, name)
+    if folder is not None and ((folder.path / FILE_NAME).is_file() or _PUBLISHED.search(str(folder.path.absolute()))):
+        return EyewardCard.read(folder.path)
     return published_card(name) if _PUBLISHED.search(name) else EyewardCard(name=name)
 
 
@@ -158,6 +158,7 @@ def _assemble(card: EyewardCard, folder: _Folder | None, engine: RemoteEngine) -
         profile=find_profile(card.profile)(card, text),
         model=ModelRef(name=card.name, revision=None, engine=f"remote:{engine.server.kind.value}"),
         rule=rule_of(card),
+        trained_to_judge=card.trained_to_judge,
     )
 
 

@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from enum import StrEnum
+from itertools import zip_longest
 
 from eyeward.policy.schema import Category, Policy
 
@@ -105,8 +106,21 @@ def _changes(old: Policy, new: Policy) -> Iterator[Change]:
     elif _inserted(old.ids, new.ids):
         yield Change(ChangeKind.CATEGORIES_REORDERED, old=", ".join(old.ids), new=", ".join(new.ids))
     if old.verbatim != new.verbatim:
-        state = {True: "none", False: "a prompt text"}
-        yield Change(ChangeKind.VERBATIM_CHANGED, old=state[old.verbatim is None], new=state[new.verbatim is None])
+        before_text, after_text = _first_difference(old.verbatim, new.verbatim)
+        yield Change(ChangeKind.VERBATIM_CHANGED, old=before_text, new=after_text)
+
+
+def _first_difference(old: str | None, new: str | None) -> tuple[str, str]:
+    """Return the first line in which two prompt texts differ, or which of the two there is."""
+    if old is None or new is None:
+        return ("none" if old is None else "a prompt text"), ("none" if new is None else "a prompt text")
+    pairs = enumerate(zip_longest(old.split("\n"), new.split("\n")), start=1)
+    number, (before, after) = next((number, pair) for number, pair in pairs if pair[0] != pair[1])
+    return _line(number, before), _line(number, after)
+
+
+def _line(number: int, text: str | None) -> str:
+    return f"no line {number}" if text is None else f"line {number} {text!r}"
 
 
 def _inserted(old: tuple[str, ...], new: tuple[str, ...]) -> bool:

@@ -30,6 +30,8 @@ class PromptText:
     line: int
     in_lines: bool = True
     """Whether a line of the text is a line of the file; not so for text in JSON and for most of Python."""
+    exact: bool = True
+    """Whether the text is a prompt as it stands, and not put together here."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,8 @@ def import_file(path: str | PathLike[str], keep_verbatim: bool = False) -> tuple
     """Return every different policy in a file, in the order of their first occurrence.
 
     `.py` is read as Python source, `.md` as Markdown, `.json` and `.jsonl` as dataset rows, anything else as text.
-    With `keep_verbatim` a policy carries the exact prompt that it was read from, less the mark `<image>`.
+    With `keep_verbatim` a policy carries the exact prompt that it was read from, less the mark `<image>` and less the
+    line break at the end of a file. Where that is not known, it carries none, and a note says why.
 
     Raises:
         PolicyError: with file and line, when the file cannot be read or holds no policy.
@@ -69,6 +72,7 @@ def import_file(path: str | PathLike[str], keep_verbatim: bool = False) -> tuple
         raise PolicyError("The file is not UTF-8 text; export Parquet rows as JSON lines first.", file) from None
     except OSError as problem:
         raise PolicyError(f"The file cannot be read: {problem.strerror or problem}.", file) from problem
+    text = text.removesuffix("\n")  # editors put it there
     return import_text(text, file.suffix.lower(), _slug(file.stem), keep_verbatim, file)
 
 
@@ -112,7 +116,10 @@ def choose(found: tuple[ImportedPolicy, ...], pick: int | None, file: str | Path
         return found[0]
     if pick is not None and 1 <= pick <= len(found):
         return found[pick - 1]
-    shown = "; ".join(f"{n} on line {one.line} ({one.count} times)" for n, one in enumerate(found[:9], start=1))
+    if len(found) == 1:
+        raise PolicyError(f"The file holds one policy, on line {found[0].line}; pick no number, or 1.", file)
+    times = ["once" if one.count == 1 else f"{one.count} times" for one in found[:9]]
+    shown = "; ".join(f"{n} on line {one.line} ({times[n - 1]})" for n, one in enumerate(found[:9], start=1))
     more = " and more" if len(found) > 9 else ""
     raise PolicyError(f"The file holds {len(found)} different policies: {shown}{more}; pick one by its number.", file)
 
@@ -122,16 +129,30 @@ def _imported(
 ) -> tuple[ImportedPolicy, ...]:
     found: dict[str, ImportedPolicy] = {}
     for prompt in prompts:
-        for blocks in _documents(prompt):
-            policy = _policy(blocks, name, prompt.text if keep_verbatim else None, file)
+        documents = list(_documents(prompt))
+        obstacle = _obstacle(prompt, len(documents)) if keep_verbatim else None
+        for blocks in documents:
+            policy = _policy(blocks, name, prompt.text if keep_verbatim and obstacle is None else None, file)
             known = found.get(policy.hash)
             count = 1 if known is None else known.count + 1
             line = blocks[0].line if known is None else known.line
-            found[policy.hash] = ImportedPolicy(policy, line, count, _notes(blocks))
+            found[policy.hash] = ImportedPolicy(policy, line, count, _notes(blocks, obstacle))
     if not found:
         message = "There is no policy here; one looks like 'O1: Name:' with '- ' rules under 'Should not:' and 'Can:'."
         raise PolicyError(message, file)
     return tuple(found.values())
+
+
+def _obstacle(prompt: PromptText, documents: int) -> str | None:
+    """Return why the exact text of a policy is not known, or None."""
+    if not prompt.exact:
+        return "The policy is put together from a dict, so there is no exact prompt to keep verbatim."
+    if documents > 1:
+        return (
+            f"The text holds {documents} prompts and does not mark where one ends, so none can be kept verbatim; put "
+            "each into a file of its own."
+        )
+    return None
 
 
 def _documents(prompt: PromptText) -> Iterator[list[_Block]]:
@@ -196,14 +217,21 @@ def without_image_mark(prompt: str) -> str:
     return re.sub(rf"\n{IMAGE_MARK}(?=\n|$)|^{IMAGE_MARK}\n?", "", prompt).replace(IMAGE_MARK, "")
 
 
-def _notes(blocks: list[_Block]) -> tuple[str, ...]:
+def _notes(blocks: list[_Block], obstacle: str | None) -> tuple[str, ...]:
+    notes = [] if obstacle is None else [obstacle]
     declared = [block.id for block in blocks if block.rules.get(LineRole.EXAMPLE)]
-    if not declared:
-        return ()
-    return (
-        f"The examples of {', '.join(declared)} stand under should_not: a prompt does not say which of them were "
-        "allowed before the category was declared.",
-    )
+    if declared:
+        notes.append(
+            f"The examples of {', '.join(declared)} stand under should_not: a prompt does not say which of them were "
+            "allowed before the category was declared."
+        )
+    stopped = [block.id for block in blocks if block.name.endswith(".")]
+    if stopped:
+        notes.append(
+            f"The full stop after {', '.join(stopped)} was taken for a part of the name, and guards write it so; take "
+            "it away unless it belongs there."
+        )
+    return tuple(notes)
 
 
 def _prompts_in_markdown(text: str) -> Iterator[PromptText]:
@@ -234,8 +262,25 @@ def _rows(text: str, suffix: str, file: str | PathLike[str] | None) -> Iterator[
                 yield _json(line, number, file), number
         return
     content = _json(text, 1, file)
-    for row in content if isinstance(content, list) else [content]:
-        yield row, 1
+    if isinstance(content, list):
+        yield from _elements(text)
+    else:
+        yield content, 1
+
+
+def _elements(array: str) -> Iterator[tuple[object, int]]:
+    """Yield the elements of a valid JSON array, each with the line that it starts on."""
+    decoder, start = json.JSONDecoder(), array.index("[") + 1
+    line = 1 + array.count("\n", 0, start)
+    while array[start] != "]":
+        if array[start] in " \t\r\n,":
+            line += array[start] == "\n"
+            start += 1
+            continue
+        element, end = decoder.raw_decode(array, start)
+        yield element, line
+        line += array.count("\n", start, end)
+        start = end
 
 
 def _json(text: str, line: int, file: str | PathLike[str] | None) -> object:

@@ -5,15 +5,18 @@ from __future__ import annotations
 import difflib
 import unicodedata
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from os import PathLike
 
 from eyeward.errors import PolicyError
+from eyeward.policy.blocks import header_of, scan, stance_of
+from eyeward.policy.lines import LineRole
 from eyeward.policy.loading import CategorySource, PolicySource, RuleSource, policy_path, read_policy_file, read_source
 from eyeward.policy.render import render
 from eyeward.policy.schema import Policy, Stance
 from eyeward.policy.wording import EYEWARD, PromptWording
+from eyeward.verdict import NA
 
 TokenCounter = Callable[[str], int]
 """Gives the number of tokens of a text for one model."""
@@ -120,14 +123,19 @@ def _content(source: PolicySource) -> Iterator[Finding]:
     names: dict[str, str] = {}
     for category in source.categories:
         if category.id in ids:
-            message = f"the id {category.id!r} is used {_on(ids[category.id])} already; rename one of them"
+            message = f"The id {category.id!r} is used {_on(ids[category.id])} already; rename one of them."
             yield Finding(Level.error, "duplicate-id", message, source.file, category.line, category.id)
         ids.setdefault(category.id, category.line)
         same = names.setdefault(category.name.lower(), category.id)
         if same != category.id:
-            message = f"{category.id} has the same name as {same}: {category.name!r}; a guard cannot tell them apart"
+            message = (
+                f"{category.id} has the same name as {same}, {category.name!r}, so a guard cannot tell them apart; "
+                "rename one of them."
+            )
             yield Finding(Level.warning, "duplicate-name", message, source.file, category.name_line, category.id)
         yield from _category(category, source.file)
+    if source.verbatim is not None:
+        yield from _verbatim(source, source.verbatim)
 
 
 def _on(line: int) -> str:
@@ -136,42 +144,121 @@ def _on(line: int) -> str:
 
 def _category(category: CategorySource, file: str | None) -> Iterator[Finding]:
     def found(level: Level, code: str, message: str, line: int) -> Finding:
-        return Finding(level, code, f"{category.id}: {message}", file, line, category.id)
+        return Finding(level, code, message, file, line, category.id)
 
     if not category.complete:
         pass  # its unreadable rules are findings already
     elif not category.should_not and not category.can:
         level = Level.error if category.stance is Stance.enforced else Level.warning
-        yield found(level, "empty-category", "has no rules, so a guard has only its name to go by", category.line)
+        message = f"{category.id} has no rules, so a guard has only its name to go by; write some."
+        yield found(level, "empty-category", message, category.line)
     elif not category.should_not and category.stance is Stance.enforced:
-        message = "has no should_not rule, so nothing in it can be a violation; if that is meant, use non_violating"
+        message = (
+            f"{category.id} has no should_not rule, so nothing in it can be a violation; if that is meant, use the "
+            "stance non_violating."
+        )
         yield found(Level.warning, "no-should-not", message, category.line)
     for rule in category.can:
         if any(_folded(rule.text) == _folded(other.text) for other in category.should_not):
-            message = f"{rule.text!r} stands under should_not and under can; keep one"
+            message = f"In {category.id} {rule.text!r} stands under should_not and under can; keep one."
             yield found(Level.error, "rule-in-both-lists", message, rule.line)
     rules = (*category.should_not, *category.can)
     for place, rule in enumerate(rules):
         for earlier_place, earlier in enumerate(rules[:place]):
             same_list = (earlier_place < len(category.should_not)) == (place < len(category.should_not))
-            yield from _likeness(earlier, rule, same_list, found)
+            yield from _likeness(category.id, earlier, rule, same_list, found)
+    if category.name.endswith("."):
+        message = (
+            f"{category.id} has a name that ends with a full stop, {category.name!r}, and guards write it so; take "
+            "it away unless it belongs to the name."
+        )
+        yield found(Level.warning, "name-ends-with-stop", message, category.name_line)
     for text, line in ((category.name, category.name_line), *((rule.text, rule.line) for rule in rules)):
         doubtful = _suspicious(text)
         if doubtful:
-            message = f"{text!r} holds {', '.join(doubtful)}; type it as plain text"
+            message = f"In {category.id} {text!r} holds {', '.join(doubtful)}; type it as plain text."
             yield found(Level.warning, "suspicious-character", message, line)
 
 
 def _likeness(
-    earlier: RuleSource, rule: RuleSource, same_list: bool, found: Callable[[Level, str, str, int], Finding]
+    id: str,
+    earlier: RuleSource,
+    rule: RuleSource,
+    same_list: bool,
+    found: Callable[[Level, str, str, int], Finding],
 ) -> Iterator[Finding]:
     one, other = _folded(earlier.text), _folded(rule.text)
     if one == other:
         if same_list:
-            yield found(Level.warning, "duplicate-rule", f"{rule.text!r} stands twice in one list; keep one", rule.line)
+            message = f"In {id} {rule.text!r} stands twice in one list; keep one."
+            yield found(Level.warning, "duplicate-rule", message, rule.line)
     elif difflib.SequenceMatcher(None, one, other, autojunk=False).ratio() >= NEAR:
-        message = f"{rule.text!r} is nearly the same as {earlier.text!r}; keep one, or say what differs"
+        message = f"In {id} {rule.text!r} is nearly the same as {earlier.text!r}; keep one, or say what differs."
         yield found(Level.warning, "near-duplicate-rule", message, rule.line)
+
+
+def _verbatim(source: PolicySource, text: str) -> Iterator[Finding]:
+    """Compare the text that a guard reads with the categories that its answers are taken for.
+
+    Rules are looked for in the whole text: under a declaration a prompt does not say which list they come from.
+    """
+    said = {id: block for id, block in _blocks(text).items() if id != NA.partition(":")[0]}
+    if not said:
+        return  # a prompt in a form of its own
+    folded = " ".join(text.split())
+    for category in source.categories:
+        block = said.pop(category.id, None)
+        differing: list[tuple[str, int]] = []
+        if block is None:
+            differing.append((f"does not have {category.id}", category.line))
+        else:
+            if block.name != category.name.rstrip(": \t"):
+                differing.append((f"calls {category.id} {block.name!r} and not {category.name!r}", category.name_line))
+            if block.stance is not category.stance:
+                differing.append((f"has {category.id} as {block.stance} and not as {category.stance}", category.line))
+            differing += [
+                (f"does not have the rule {rule.text!r} of {category.id}", rule.line)
+                for rule in (*category.should_not, *category.can)
+                if " ".join(rule.text.split()) not in folded
+            ]
+            rules = [*category.should_not, *category.can]
+            differing += [
+                (f"also has the rule {rule!r} in {category.id}", category.line)
+                for rule in block.rules
+                if not any(" ".join(kept.text.split()).startswith(" ".join(rule.split())) for kept in rules)
+            ]
+        for difference, line in differing:
+            yield _differs(source, difference, line, category.id)
+    for id in said:
+        yield _differs(source, f"also has {id}", source.verbatim_line, None)
+
+
+def _differs(source: PolicySource, difference: str, line: int, id: str | None) -> Finding:
+    message = f"The verbatim text, which is what a guard reads, {difference}; import it again or remove it."
+    return Finding(Level.error, "verbatim-differs", message, source.file, line, id)
+
+
+@dataclass
+class _Block:
+    name: str
+    stance: Stance = Stance.enforced
+    rules: list[str] = field(default_factory=list)
+    """First lines of its rules."""
+
+
+def _blocks(text: str) -> dict[str, _Block]:
+    found: dict[str, _Block] = {}
+    for line in scan(text):
+        header = header_of(line.text) if line.role is LineRole.HEADER else None
+        if header is not None:
+            found[header[0]] = _Block(header[1])
+        elif line.category in found:
+            block = found[line.category]
+            if line.role is LineRole.DECLARATION:
+                block.stance = stance_of(line.text) or block.stance
+            if line.rule:
+                block.rules.append(line.rule)
+    return found
 
 
 def _folded(rule: str) -> str:
@@ -206,5 +293,5 @@ def _length(
         return
     tokens = count_tokens(render(policy, wording).text)
     if tokens > context_length:
-        message = f"the prompt has {tokens} tokens and the model reads {context_length}; take rules or categories away"
+        message = f"The prompt has {tokens} tokens and the model reads {context_length}; take rules or categories away."
         yield Finding(Level.error, "prompt-too-long", message, file)

@@ -72,6 +72,7 @@ class PolicySource:
     version: int = 1
     categories: tuple[CategorySource, ...] = ()
     verbatim: str | None = None
+    verbatim_line: int = 0
     mistakes: tuple[Mistake, ...] = ()
 
     def to_policy(self) -> Policy:
@@ -228,12 +229,13 @@ class _Reader:
             mistake = Mistake("type", "The file is empty; a policy needs name, version and categories.", 1)
             return PolicySource(self.file, mistakes=(mistake,))
         values = self.mapping(root, "a policy", _POLICY_KEYS)
-        name = self.text(values.get("name"), "name", problem_with_slug)
+        name = self.text(values.get("name"), "the key 'name'", problem_with_slug)
         version = self.version(values.get("version"))
-        verbatim = self.text(values.get("verbatim"), "verbatim", lambda _: None)
+        verbatim = self.text(values.get("verbatim"), "the key 'verbatim'", lambda _: None, as_it_is=True)
+        verbatim_line = _line(values["verbatim"]) if "verbatim" in values else 0
         categories: tuple[CategorySource, ...] = ()
         if "categories" in values:
-            items = self.sequence(values["categories"], "categories")
+            items = self.sequence(values["categories"], "the key 'categories'")
             categories = tuple(item for item in map(self.category, items) if item is not None)
             if not items and not self.mistakes:
                 self.note("missing", "there are no categories; a policy needs at least one", values["categories"])
@@ -242,7 +244,7 @@ class _Reader:
                 if key not in values:
                     self.note("missing", f"the key {key!r} is missing; every policy has it", root)
         self.mistakes.sort(key=lambda mistake: (mistake.code == "missing", mistake.line or 0))
-        return PolicySource(self.file, name, version, categories, verbatim, tuple(self.mistakes))
+        return PolicySource(self.file, name, version, categories, verbatim, verbatim_line, tuple(self.mistakes))
 
     def category(self, node: yaml.Node) -> CategorySource | None:
         values = self.mapping(node, "a category", _CATEGORY_KEYS)
@@ -251,9 +253,9 @@ class _Reader:
         for key in ("id", "name"):
             if key not in values:
                 self.note("missing", f"the key {key!r} is missing; every category has it", node)
-        id = self.text(values.get("id"), "id", problem_with_id)
-        name = self.text(values.get("name"), "name", problem_with_category_name)
-        stated = self.text(values.get("stance"), "stance", _problem_with_stance)
+        id = self.text(values.get("id"), "the key 'id'", problem_with_id)
+        name = self.text(values.get("name"), "the key 'name'", problem_with_category_name)
+        stated = self.text(values.get("stance"), "the key 'stance'", _problem_with_stance)
         before = len(self.mistakes)
         should_not, can = (tuple(self.rules(values.get(key), key)) for key in ("should_not", "can"))
         if id is None or name is None:
@@ -265,7 +267,7 @@ class _Reader:
     def rules(self, node: yaml.Node | None, key: str) -> Iterator[RuleSource]:
         if node is None:
             return
-        for item in self.sequence(node, key):
+        for item in self.sequence(node, f"the key {key!r}"):
             text = self.text(item, "a rule", lambda text: problem_with_line(text, "the rule"))
             if text is not None:
                 yield RuleSource(text, _line(item))
@@ -275,11 +277,13 @@ class _Reader:
             return 1
         number = node.value if isinstance(node, yaml.ScalarNode) and node.tag == "tag:yaml.org,2002:int" else ""
         if re.fullmatch(r"[1-9][0-9]{0,8}", number) is None:
-            self.note("type", "version must be a whole number from 1", node)
+            self.note("type", "the key 'version' must be a whole number from 1", node)
             return 1
         return int(number)
 
-    def text(self, node: yaml.Node | None, what: str, check: Callable[[str], str | None]) -> str | None:
+    def text(
+        self, node: yaml.Node | None, what: str, check: Callable[[str], str | None], as_it_is: bool = False
+    ) -> str | None:
         if node is None:
             return None
         if not isinstance(node, yaml.ScalarNode) or node.tag != "tag:yaml.org,2002:str":
@@ -294,7 +298,7 @@ class _Reader:
         if problem is not None:
             self.note("value", problem, node)
             return None
-        return str(node.value) if what == "verbatim" else str(node.value).strip(" \t\r\n")
+        return str(node.value) if as_it_is else str(node.value).strip(" \t\r\n")
 
     def sequence(self, node: yaml.Node, what: str) -> list[yaml.Node]:
         if isinstance(node, yaml.SequenceNode):

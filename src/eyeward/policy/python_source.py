@@ -52,7 +52,7 @@ class _Finder:
         if isinstance(node, ast.Dict):
             text = self.blocks(node)
             if text is not None:
-                yield PromptText(text, node.lineno, in_lines=False)
+                yield PromptText(text, node.lineno, in_lines=False, exact=False)
                 return
         if isinstance(node, ast.expr) and not isinstance(node, ast.Name):
             text = self.text(node)

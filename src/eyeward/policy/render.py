@@ -32,9 +32,9 @@ class _Piece:
 
 
 def render(policy: Policy, wording: PromptWording = EYEWARD) -> RenderedPolicy:
-    """Render a policy; the text neither starts nor ends with a line break.
+    """Render a policy; what is put together here neither starts nor ends with a line break.
 
-    A policy that carries `verbatim` is given as that text, whatever the wording.
+    A policy that carries `verbatim` is given as that text to the letter, whatever the wording.
     """
     if policy.verbatim is not None:
         return RenderedPolicy(policy.verbatim, scan(policy.verbatim))

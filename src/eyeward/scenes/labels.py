@@ -105,7 +105,8 @@ def write_scenes(
     not finished. `progress` is called after each image.
 
     Raises:
-        UsageError: when `out` is a file or a folder with something in it; for reserved pairs outside the test split.
+        UsageError: when `out` is a file, a folder with something in it, or cannot be made; for reserved pairs outside
+            the test split.
     """
     check_pairs(split, pairs)
     make_empty(out)
@@ -130,7 +131,10 @@ def make_empty(out: Path) -> None:
         raise UsageError(f"{out} is a file; name a folder to write the scenes to.")
     if out.exists() and any(out.iterdir()):
         raise UsageError(f"{out} is not empty, and nothing in it is overwritten; name a new folder or empty this one.")
-    out.mkdir(parents=True, exist_ok=True)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as problem:
+        raise UsageError(f"The folder {out} cannot be made: {problem.strerror}; name another.") from problem
 
 
 def read_labels(folder: Path) -> Iterator[tuple[Label, Image.Image]]:

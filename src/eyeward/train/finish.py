@@ -36,10 +36,13 @@ PROBE_SEEDS = range(60_000_000, 60_000_006)
 VALIDATION_SEED = 60_001_000
 TRAINED_ON = "drawn policies of eyeward.train.curriculum: the four packs and random variations of them"
 
+ABOUT_GUARD = "Judges drawn scenes, not photographs."
+ABOUT_BASE = "A base to train guards from; it has seen no verdict, so its ratings are guesses."
+
 
 def base_card(name: str) -> EyewardCard:
     """Give the card of a model that has no verdicts yet; it is asked in the same words as the guard."""
-    return EyewardCard(name=name, vocabulary=Vocabulary.met_in_training)
+    return EyewardCard(name=name, about=ABOUT_BASE, trained_to_judge=False, vocabulary=Vocabulary.met_in_training)
 
 
 def finish_guard(folder: Path, name: str, finish: Finish) -> EyewardCard:
@@ -47,7 +50,8 @@ def finish_guard(folder: Path, name: str, finish: Finish) -> EyewardCard:
     from eyeward.guard import load_guard
 
     scope = fit_scope_of(folder, finish)
-    card = base_card(name).model_copy(update={"training_policies": (TRAINED_ON,), "scope": scope})
+    learned = {"about": ABOUT_GUARD, "trained_to_judge": True, "training_policies": (TRAINED_ON,)}
+    card = base_card(name).model_copy(update={**learned, "scope": scope})
     card.write(folder)
     guard = load_guard(str(folder), self_check="off")
     card = card.model_copy(update={"calibration": Calibration(default=fit_calibration(guard, finish))})

@@ -56,6 +56,13 @@ def test_words_that_are_spelled_in_bytes_are_unknown(word_tokens: PromptTokens) 
     assert word_tokens.unknown_words("show never used") == ()
 
 
+@pytest.mark.parametrize("blank", ["\u00a0", "\u3000"])
+def test_an_unknown_word_that_nobody_can_see_is_still_shown(word_tokens: PromptTokens, blank: str) -> None:
+    assert "".join(word_tokens.unknown_words(f"show{blank}{blank} weapons")).strip(blank) == ""
+    assert "" not in word_tokens.unknown_words(f"show{blank}{blank} weapons")
+    assert word_tokens.unknown_words(f"show{blank}{blank} weapons")
+
+
 def test_text_beside_text_is_not_cut_where_segments_meet(tokens: PromptTokens) -> None:
     asked = Prompt(
         (TextSegment('{"rat'), TextSegment('ing": "'), ImageSegment(0), TextSegment("<|im_end|>")),
