@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from eyeward.engine.protocol import Capabilities, LabelSlot, Prompt, RawAnswer, SlotScores
+from eyeward.engine.rating import Calibration, Platt, RatingRule
 from eyeward.errors import ErrorType
 from eyeward.guard.llavaguard import Message, ModelText
 from eyeward.verdict import Failure
@@ -28,6 +29,18 @@ class FakeEngine:
         """Answer in order."""
         self.calls.append(list(prompts))
         yield from (self._answer(prompt) for prompt in prompts)
+
+
+def rule(threshold: float = 0.5, band: tuple[float, float] | None = None, **categories: Platt) -> RatingRule:
+    """Make a rule in the words of Eyeward; `categories` are calibrations by category id."""
+    return RatingRule(
+        slot="rating",
+        positive="Unsafe",
+        negative="Safe",
+        threshold=threshold,
+        band=band,
+        calibration=Calibration(categories=categories),
+    )
 
 
 def brightness(prompt: Prompt) -> float:

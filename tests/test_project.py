@@ -131,6 +131,18 @@ def test_the_tree_of_the_readme_shows_the_house_as_it_is() -> None:
     assert sorted(map(str, modules - set(shown))) == []
 
 
+def test_a_gloss_in_the_tree_of_the_readme_has_at_most_eight_words() -> None:
+    block = (ROOT / "README.md").read_text(encoding="utf-8").split("## The house")[1].split("```")[1]
+    assert [line for line in block.splitlines() if len(line.split()) > 9] == []
+
+
+def test_the_commands_of_the_readme_write_nothing_beside_the_sources() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    written = re.findall(r"(?:^eyeward .* > |--out )(\S+)", text, re.MULTILINE)
+    assert written
+    assert [path for path in written if not path.startswith("runs/")] == []
+
+
 @pytest.mark.parametrize(
     "page", ["README.md", "CONTRIBUTING.md", *(f"docs/{p.name}" for p in (ROOT / "docs").glob("*.md"))]
 )

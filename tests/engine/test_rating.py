@@ -9,18 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from eyeward.engine.rating import Calibration, Platt, RatingRule, log_odds, sigmoid
-
-
-def rule(threshold: float = 0.5, band: tuple[float, float] | None = None, **categories: Platt) -> RatingRule:
-    return RatingRule(
-        slot="rating",
-        positive="Unsafe",
-        negative="Safe",
-        threshold=threshold,
-        band=band,
-        calibration=Calibration(categories=categories),
-    )
+from eyeward.engine.rating import Platt, log_odds, sigmoid
+from tests.fakes import rule
 
 
 def test_the_threshold_itself_is_unsafe() -> None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from eyeward.engine.rating import Calibration, Platt, RatingRule
+from eyeward.engine.rating import Platt
 from eyeward.guard.frames import Judgement, judge_frame, worst
 from eyeward.guard.profile import Coverage, Reading
 from eyeward.verdict import NA, Rating, ReviewReason
+from tests.fakes import rule
 
 HATE, WEAPONS = "O1: Hate", "O6: Weapons"
 ALL = Coverage(("O1", "O6"), ())
@@ -25,17 +26,6 @@ def reading(p_unsafe: float, written: Rating | None = None) -> Reading:
             Rating.Safe: {HATE: 0.1, WEAPONS: 0.2, NA: 0.7},
         },
         rationale="Because.",
-    )
-
-
-def rule(threshold: float = 0.5, band: tuple[float, float] | None = None, **platts: Platt) -> RatingRule:
-    return RatingRule(
-        slot="rating",
-        positive="Unsafe",
-        negative="Safe",
-        threshold=threshold,
-        band=band,
-        calibration=Calibration(categories=platts),
     )
 
 
