@@ -91,7 +91,11 @@ def test_many_images_go_through_the_tower_in_groups(tmp_path: Path, monkeypatch:
     together, states = checkpoint.family.encode(checkpoint.model, images, (1,))
     monkeypatch.setattr("eyeward.engine.local.families.qwen25_vl.PATCHES_AT_ONCE", 40)
     assert max(len(image.patches) for image in images) > 40, "an image larger than a group should be among them"
+    seen: list[int] = []
+    checkpoint.model.model.visual.register_forward_pre_hook(lambda _, given: seen.append(len(given[0])))
     apart, states_apart = checkpoint.family.encode(checkpoint.model, images, (1,))
+    assert sum(seen) == sum(len(image.patches) for image in images)
+    assert len(seen) > 2
     assert sum(len(image.patches) for image in images) < PATCHES_AT_ONCE
     for one, other in zip(together, apart, strict=True):
         torch.testing.assert_close(one.features, other.features, atol=1e-5, rtol=1e-5)
