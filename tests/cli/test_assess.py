@@ -344,6 +344,23 @@ def test_a_full_disk_is_one_sentence_and_not_an_unsafe_image(tmp_path: Path, for
     assert done.stderr == "The output cannot be written: No space left on device.\n"
 
 
+@pytest.mark.parametrize("format", ["table", "json", "jsonl"])
+def test_a_pipe_that_is_closed_ends_the_run_quietly_and_not_as_for_an_unsafe_image(tmp_path: Path, format: str) -> None:
+    path = picture(tmp_path / "cake.png")
+    read, write = os.pipe()
+    os.close(read)
+    done = subprocess.run(
+        command("assess", str(path), "--format", format),
+        cwd=ROOT,
+        env=environment(),
+        stdout=write,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    os.close(write)
+    assert (done.returncode, done.stderr) == (4, "")
+
+
 def test_a_guard_that_has_seen_no_verdict_is_said_to_guess(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
     monkeypatch.setattr(eyeward, "load_guard", lambda name, device: FakeGuard(trained_to_judge=False))
     result = run("photos", "--format", "jsonl")

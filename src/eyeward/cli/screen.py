@@ -62,12 +62,18 @@ class Screen:
         self._err.print(Text(sentence), soft_wrap=True)
 
 
+class _Console(Console):
+    def on_broken_pipe(self) -> None:
+        """Leave a closed pipe to the command; rich would exit with 1, which means that an image is Unsafe."""
+        raise  # rich calls this where it has caught the error
+
+
 def _console(stderr: bool) -> Console:
     """Return a console; rich colours terminals only, and nothing where NO_COLOR is set (no-color.org)."""
     stream = sys.stderr if stderr else sys.stdout
     if isinstance(stream, io.TextIOWrapper):
         stream.reconfigure(errors="backslashreplace")  # a name that a terminal cannot write must not end the run
-    return Console(stderr=stderr, highlight=False, markup=False, emoji=False)
+    return _Console(stderr=stderr, highlight=False, markup=False, emoji=False)
 
 
 def _is_terminal(stream: TextIO) -> bool:
