@@ -139,7 +139,6 @@ def test_weights_are_spread_over_several_gpus_with_accelerate_only(
         load_checkpoint(tmp_path, device="spread")
 
 
-@pytest.mark.skipif(find_spec("accelerate") is None, reason="needs accelerate: pip install 'eyeward[spread]'")
 @pytest.mark.filterwarnings("ignore:The following device_map keys do not match any submodules")  # image_newline
 @each_family
 def test_spread_weights_answer_as_others_do(tmp_path: Path, kind: str) -> None:
