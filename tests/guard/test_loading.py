@@ -199,7 +199,7 @@ def test_image_tokens_that_are_miscounted_are_refused(folder: Path) -> None:
 
 def test_a_scope_check_is_read_from_the_folder(folder: Path) -> None:
     features = np.random.default_rng(0).normal(size=(2, 40, 64))
-    fit_scope(*features).save(folder / "scope.safetensors")
+    fit_scope(*features).save(folder / "scope" / "check.safetensors")
     settings = ScopeSettings(layers=(2,), threshold=1e-6)
     EyewardCard(name="tiny", scope=settings).write(folder)
     verdict = eyeward.load_guard(folder).assess(PICTURE, "default")

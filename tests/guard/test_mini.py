@@ -10,6 +10,7 @@ import pytest
 
 import eyeward
 from eyeward.guard.guard import Guard
+from eyeward.guard.loading import packaged_guards
 from eyeward.policy import Policy
 from eyeward.scenes.graph import SceneGraph
 from eyeward.scenes.paint import paint
@@ -81,3 +82,9 @@ def test_a_policy_with_words_it_never_met_is_outside_of_what_it_reads(mini: Guar
 def test_every_shipped_policy_is_covered(mini: Guard) -> None:
     for name in ("default", "children", "news", "medical"):
         assert mini.coverage(Policy.load(name)).not_covered == ()
+
+
+def test_only_weights_lie_beside_the_weights() -> None:
+    """Servers read every safetensors file of a folder as weights of the model."""
+    for folder in packaged_guards().values():
+        assert [file.name for file in folder.glob("*.safetensors")] == ["model.safetensors"]

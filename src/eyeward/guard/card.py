@@ -49,7 +49,8 @@ class Vocabulary(StrEnum):
 class ScopeSettings(_Record):
     """Where the scope check of a checkpoint lies and what it looks at."""
 
-    file: str = "scope.safetensors"
+    file: str = "scope/check.safetensors"
+    """Inside the folder; not beside the weights, where servers would take it for some of them."""
     layers: tuple[int, ...]
     """Vision layers whose pooled states are compared; 0 is the embeddings."""
     threshold: float = Field(gt=0.0)

@@ -49,6 +49,7 @@ class ScopeCheck:
         """Write the check as safetensors."""
         from safetensors.numpy import save_file
 
+        file.parent.mkdir(parents=True, exist_ok=True)
         save_file({field.name: getattr(self, field.name) for field in fields(self)}, file)
 
     @classmethod
