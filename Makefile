@@ -8,7 +8,7 @@ VENV ?= .venv
 PY := $(VENV)/bin/python
 
 # make_preparation_golden is not here: it wants another pair of torch and torchvision, see its docstring.
-BENCHMARKS := reserved_intersection mini_speed mini_answers mini_scope mini_bars remote_misbehaving
+BENCHMARKS := reserved_intersection mini_speed verdict_speed mini_answers mini_scope mini_bars remote_misbehaving
 
 .PHONY: demo test check bench
 .DELETE_ON_ERROR:
