@@ -14,7 +14,8 @@ from PIL import Image
 
 from eyeward.errors import CheckpointError
 from eyeward.scenes.sample import sample_scene
-from eyeward.train.finish import PROBE_SEEDS, make_probes, platt
+from eyeward.train.finish import PROBE_SEEDS, fit_calibration, make_probes, platt
+from eyeward.train.recipe import Finish
 from eyeward.verdict import NA, Rating
 
 
@@ -45,6 +46,14 @@ def test_platt_scaling_finds_the_calibration_that_outcomes_were_drawn_by() -> No
 def test_platt_scaling_never_turns_a_guard_around() -> None:
     probabilities = np.repeat([0.2, 0.8], 50)
     assert platt(probabilities, probabilities < 0.5).scale > 0
+
+
+def test_a_scene_that_cannot_be_judged_is_not_left_out_of_the_calibration() -> None:
+    broken = SimpleNamespace(p_unsafe_raw=None, error=SimpleNamespace(message="The device is full."))
+    judged = SimpleNamespace(p_unsafe_raw=0.4, error=None)
+    guard: Any = SimpleNamespace(assess_requests=lambda requests: [broken, *[judged] * (len(requests) - 1)])
+    with pytest.raises(CheckpointError, match="1 of 6 validation scenes.*The device is full"):
+        fit_calibration(guard, Finish(calibration_policies=2, calibration_scenes=3))
 
 
 def saying(rating: Callable[[Path], Rating]) -> Any:

@@ -106,7 +106,11 @@ def scope_features(folder: Path, images: Iterable[Image.Image]) -> np.ndarray:
 
 
 def fit_calibration(guard: Guard, finish: Finish) -> Platt:
-    """Fit Platt scaling on validation scenes under random policies (Platt 1999; Newton's method)."""
+    """Fit Platt scaling on validation scenes under random policies (Platt 1999; Newton's method).
+
+    Raises:
+        CheckpointError: when the guard cannot judge all of them.
+    """
     from eyeward.guard import Request
 
     rng = random.Random("calibration")
@@ -118,9 +122,15 @@ def fit_calibration(guard: Guard, finish: Finish) -> Platt:
             graph = sample_scene(VALIDATION_SEED + 100_000 + place * finish.calibration_scenes + number, "validation")
             requests.append(Request(scene_picture(graph, wear=False), asked))
             unsafe.append(decide(graph, policy).rating is Rating.Unsafe)
-    raw = [verdict.p_unsafe_raw for verdict in guard.assess_requests(requests)]
-    pairs = [(p, u) for p, u in zip(raw, unsafe, strict=True) if p is not None]
-    return platt(np.array([p for p, _ in pairs]), np.array([u for _, u in pairs]))
+    verdicts = list(guard.assess_requests(requests))
+    raw = [verdict.p_unsafe_raw for verdict in verdicts if verdict.p_unsafe_raw is not None]
+    if len(raw) < len(requests):
+        reason = next(verdict.error for verdict in verdicts if verdict.p_unsafe_raw is None)
+        raise CheckpointError(
+            f"{len(requests) - len(raw)} of {len(requests)} validation scenes could not be judged, so the guard is "
+            f"not calibrated: {reason.message if reason else 'no probability'}"
+        )
+    return platt(np.array(raw), np.array(unsafe))
 
 
 def platt(probabilities: np.ndarray, unsafe: np.ndarray, steps: int = 50) -> Platt:
