@@ -12,7 +12,7 @@ from eyeward.engine.remote.engine import RemoteEngine
 from eyeward.engine.remote.servers import ServerKind
 from eyeward.engine.remote.settings import RemoteSettings
 from eyeward.errors import PolicyError, SelfCheckFailed, UsageError
-from eyeward.guard.card import EyewardCard, Probe, Vocabulary
+from eyeward.guard.card import EyewardCard, Probe, ScopeSettings, Vocabulary
 from eyeward.policy import Policy
 from eyeward.verdict import ErrorType, Rating, Status
 from tests.engine.local.tiny import make_checkpoint
@@ -112,10 +112,15 @@ def test_words_that_a_guard_never_met_are_found_with_its_folders_tokenizer(folde
     assert guard.coverage("default").unknown_words
 
 
-def test_mini_warns_that_servers_give_no_scope_check() -> None:
+def test_a_guard_with_a_scope_check_is_refused_behind_a_server_unless_that_is_accepted(folder: Path) -> None:
+    EyewardCard(name="tiny", scope=ScopeSettings(layers=(1,), threshold=0.5)).write(folder)
     with FakeServer() as server:
+        with pytest.raises(SelfCheckFailed, match="'tiny'.*scope check.*Load it locally"):
+            eyeward.load_guard(folder, engine=server.address)
+        with pytest.raises(SelfCheckFailed, match="'mini'.*scope check"):
+            eyeward.load_guard("mini", engine=server.address)
         with pytest.warns(UserWarning, match="scope check"):
-            guard = eyeward.load_guard("mini", engine=server.address, self_check="off")
+            guard = eyeward.load_guard(folder, engine=server.address, self_check="warn")
         verdict = guard.assess(picture(200), "default")
         closed(guard)
     assert verdict.status is Status.ok

@@ -110,7 +110,7 @@ def load_remote(name: str | None, server: str | RemoteSettings, folders: dict[st
         card = _card(name or engine.server.model, folder)
         guard = _assemble(card, folder, engine)
         if self_check != "off":
-            found = answer_faults(guard, card, folder.path if folder else Path())
+            found = [*_scope_faults(card), *answer_faults(guard, card, folder.path if folder else Path())]
             if found and self_check == "refuse":
                 raise SelfCheckFailed(
                     f"The guard {card.name!r} at {settings.address} does not pass its self check: {found[0]}"
@@ -141,12 +141,6 @@ def _assemble(card: EyewardCard, folder: _Folder | None, engine: RemoteEngine) -
     tokens = folder.tokens if folder else None
     if card.vocabulary is Vocabulary.met_in_training and tokens is None:
         raise MissingExtra("local", f"Telling which words {card.name!r} has met")
-    if card.scope is not None:
-        warnings.warn(
-            f"The guard {card.name!r} has a scope check, which needs features that servers do not give: images unlike "
-            "its training are judged too, not rated Review.",
-            stacklevel=4,
-        )
     text = ModelText(
         chat=_one_turn,
         image_token=_IMAGE_MARK,
@@ -160,6 +154,15 @@ def _assemble(card: EyewardCard, folder: _Folder | None, engine: RemoteEngine) -
         rule=rule_of(card),
         trained_to_judge=card.trained_to_judge,
     )
+
+
+def _scope_faults(card: EyewardCard) -> list[str]:
+    if card.scope is None:
+        return []
+    return [
+        "it has a scope check, which needs features that servers do not give, so images unlike its training would be "
+        "judged and not rated Review. Load it locally; or accept that in Python with self_check='warn'."
+    ]
 
 
 def _one_turn(messages: list[Message]) -> str:
