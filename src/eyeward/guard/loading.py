@@ -50,7 +50,7 @@ def load_guard(
     """Load a guard: one that ships inside (`mini`), a folder, a Hub id (`owner/name`, `owner/name@revision`), a server.
 
     A server is named by its address and what it calls the model: `http://host:8000/v1#model`. With the address as
-    `engine`, `name` says how to ask it: `load_guard("mini", engine="http://host:8000/v1#served-name")`. A
+    `engine`, `name` says how to ask it: `load_guard("runs/mine/mine", engine="http://host:8000/v1#served-name")`. A
     `RemoteSettings` in its place says more about how the server is to be used.
 
     It is checked at once that it answers as it did when it was made; `warn` only says what is wrong, `off` is for
