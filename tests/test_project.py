@@ -43,7 +43,6 @@ def test_the_extras_are_those_that_the_project_promises() -> None:
         "spread",
         "data",
         "train",
-        "data",
         "ray",
         "serve",
         "moderate",
