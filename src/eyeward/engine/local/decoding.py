@@ -7,6 +7,7 @@ from typing import Any
 
 from eyeward.engine.local.attention import Prefix
 from eyeward.engine.local.choosing import choose, slot_scores
+from eyeward.engine.local.first_choice import FirstChoice, first_choice
 from eyeward.engine.local.json_text import JsonText
 from eyeward.engine.local.language import Language, Run
 from eyeward.engine.local.scoring import Row, prefill, score_leaves
@@ -28,6 +29,10 @@ class Decoder:
     def prefix(self, runs: Sequence[Run]) -> Prefix:
         """Compute the keys and values of text and images."""
         return self._language.prefix(runs)
+
+    def first_choice(self, prefix: Prefix, row: Row) -> FirstChoice:
+        """Say what the model would write where the first label stands."""
+        return first_choice(self._language, self._tokens, prefix, row)
 
     def answer(self, prefix: Prefix, rows: Sequence[Row]) -> list[RawAnswer]:
         """Answer prompts that share a prefix."""

@@ -15,6 +15,7 @@ from eyeward.engine.local.attention import Prefix
 from eyeward.engine.local.checkpoint import LoadedCheckpoint
 from eyeward.engine.local.decoding import Decoder
 from eyeward.engine.local.families import ImageTokens
+from eyeward.engine.local.first_choice import FirstChoice
 from eyeward.engine.local.scoring import Row
 from eyeward.engine.local.tokens import Layout, PromptTokens
 from eyeward.engine.protocol import Capabilities, ImageSegment, Prompt, RawAnswer
@@ -83,6 +84,16 @@ class LocalEngine:
                 yield from self._judge_batch(batch, seen, prepared)
                 coming = {id(image) for later in batches[number + 1 :] for prompt in later for image in prompt.images}
                 seen = {key: value for key, value in seen.items() if key in coming}
+
+    def first_choice(self, prompt: Prompt) -> FirstChoice:
+        """Say what the model would write for the first label, were nothing forced; what goes wrong is raised."""
+        with torch.inference_mode():
+            seen: dict[int, _Seen] = {}
+            self._see([prompt], seen, {})
+            layout = self.tokens.layout(prompt)
+            pictures = [seen[id(image)].tokens for image in prompt.images]
+            row = Row(prompt, layout, pictures, self.capabilities.context_length)
+            return self._decoder.first_choice(self._prefix(prompt, layout, seen), row)
 
     def _prepare(self, prompts: Sequence[Prompt]) -> dict[int, Any]:
         """Make images ready for the model, by identity; what cannot be is left out and fails when its turn comes."""
