@@ -15,10 +15,11 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
+from eyeward.data.sample import Split
 from eyeward.policy import Policy, PromptWording, Stance
 from eyeward.scenes import wordings
 from eyeward.scenes.facts import Context
-from eyeward.scenes.reserve import Split, combination_is_reserved, order_is_reserved, pair_is_reserved
+from eyeward.scenes.reserve import combination_is_reserved, order_is_reserved, pair_is_reserved
 from eyeward.scenes.sample import Pairs, sample_scene
 from eyeward.scenes.variation import vary_policy
 from eyeward.train.curriculum import choose_policy

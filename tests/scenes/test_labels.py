@@ -7,14 +7,17 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from eyeward.data.changes import StanceChanged, wording_of
+from eyeward.data.sample import Sample, Split
 from eyeward.errors import UsageError
-from eyeward.policy.schema import Policy
+from eyeward.policy.schema import Policy, Stance
 from eyeward.scenes.facts import Context
 from eyeward.scenes.graph import Style
-from eyeward.scenes.labels import Label, label, read_labels, write_scenes
+from eyeward.scenes.labels import graph_of, label, read_labels, write_scenes
 from eyeward.scenes.probes import own_sensitive
-from eyeward.scenes.reserve import Split, split_of_seed
+from eyeward.scenes.reserve import split_of_seed
 from eyeward.scenes.truth import decide
+from eyeward.scenes.variation import vary_policy
 from eyeward.verdict import Rating
 from tests.scenes.worlds import DEFAULT, scene
 
@@ -48,17 +51,27 @@ def test_decided_by_is_a_stance_or_a_plain_word_where_no_rule_decides(motif: str
 def test_a_label_under_a_varied_policy_carries_it_with_its_changes() -> None:
     graph = scene("kitchen_knife", Context.NONE)
     varied = own_sensitive(graph, DEFAULT, random.Random(1))
-    written = Label.model_validate_json(label(graph, "a.png", Split.TEST, DEFAULT, varied).to_json())
+    written = Sample.model_validate_json(label(graph, "a.png", Split.TEST, DEFAULT, varied).to_json())
     assert written.rating is Rating.Unsafe
-    assert Policy.model_validate(written.policy) == varied.policy
-    assert written.changes == ({"kind": "stance", "category": "O6", "to": "sensitive"},)
-    assert written.graph == graph
+    assert written.policy == varied.policy
+    assert written.changes == (StanceChanged(category="O6", to=Stance.sensitive),)
+    assert graph_of(written) == graph
+
+
+def test_every_change_of_a_varied_policy_is_recorded_and_its_wording_comes_back() -> None:
+    graph = scene("kitchen_knife", Context.NONE)
+    for seed in range(200):
+        varied = vary_policy(random.Random(seed), DEFAULT)
+        read = Sample.model_validate_json(label(graph, "a.png", Split.TRAIN, DEFAULT, varied).to_json())
+        assert len(read.changes) == len(varied.changes)
+        assert wording_of(read.changes) == varied.wording
+        assert read.policy == varied.policy
 
 
 def test_unknown_keys_in_a_label_are_refused() -> None:
     line = json.loads(label(scene("firearm"), "a.png", Split.TEST, DEFAULT).to_json())
     with pytest.raises(ValidationError, match="extra"):
-        Label.model_validate({**line, "note": "x"})
+        Sample.model_validate({**line, "note": "x"})
 
 
 def test_written_scenes_are_read_back_with_their_truth(tmp_path: Path) -> None:
@@ -67,8 +80,8 @@ def test_written_scenes_are_read_back_with_their_truth(tmp_path: Path) -> None:
     assert tuple(item for item, _ in read) == written
     for item, image in read:
         assert image.size == (48, 48)
-        assert item.rating is decide(item.graph, DEFAULT).rating
-        assert split_of_seed(item.graph.seed) is item.split is Split.TEST
+        assert item.rating is decide(graph_of(item), DEFAULT).rating
+        assert split_of_seed(graph_of(item).seed) is item.split is Split.TEST
     assert len({item.group for item in written}) == 12
 
 

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from eyeward.data.sample import Split
 from eyeward.scenes.facts import CATEGORY_NAMES, FACT_BY_KEY, FACTS, Context, Side
 from eyeward.scenes.motifs import MOTIFS
 from eyeward.scenes.reserve import (
-    Split,
     combination_is_reserved,
     id_order,
     order_is_reserved,

@@ -6,11 +6,12 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 
+from eyeward.data.sample import Split
 from eyeward.errors import UsageError
 from eyeward.scenes.facts import CATEGORY_NAMES, FACTS, Context
 from eyeward.scenes.graph import Style
 from eyeward.scenes.motifs import MOTIF_BY_KEY, MOTIFS
-from eyeward.scenes.reserve import Split, pair_is_reserved, reserved_pairs, split_of_seed
+from eyeward.scenes.reserve import pair_is_reserved, reserved_pairs, split_of_seed
 from eyeward.scenes.sample import LARGEST, MOST_ROTATION, SMALLEST, Pairs, sample_scene
 from eyeward.scenes.truth import decide
 from eyeward.verdict import NA, Rating

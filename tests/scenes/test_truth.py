@@ -6,11 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from eyeward.data.sample import Severity
 from eyeward.policy.schema import Category, Policy, Stance
 from eyeward.scenes.caption import touched_ids
 from eyeward.scenes.facts import CATEGORY_NAMES, FACT_BY_WORDING, Context, Side
 from eyeward.scenes.graph import SceneGraph
-from eyeward.scenes.motifs import MOTIF_BY_KEY, Severity
+from eyeward.scenes.motifs import MOTIF_BY_KEY
 from eyeward.scenes.truth import DecisionKind, UnknownRule, decide
 from eyeward.verdict import NA, Rating
 from tests.scenes.worlds import DEFAULT, SEEDS, every_scene, policies, scene, scenes

@@ -5,12 +5,13 @@ import random
 import pytest
 from hypothesis import given
 
+from eyeward.data.sample import Split
 from eyeward.policy.render import render
 from eyeward.policy.schema import Policy, Stance
 from eyeward.policy.wording import EYEWARD
 from eyeward.scenes import wordings
 from eyeward.scenes.facts import FACT_BY_WORDING, Side
-from eyeward.scenes.reserve import Split, combination_is_reserved, order_is_reserved
+from eyeward.scenes.reserve import combination_is_reserved, order_is_reserved
 from eyeward.scenes.truth import decide
 from eyeward.scenes.variation import ChangeKind, VariedPolicy, vary_policy
 from tests.scenes.worlds import DEFAULT, SEEDS, scene

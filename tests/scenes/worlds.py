@@ -7,11 +7,11 @@ from collections.abc import Iterator
 
 from hypothesis import strategies as st
 
+from eyeward.data.sample import Split
 from eyeward.policy.schema import Policy
 from eyeward.scenes.facts import Context
 from eyeward.scenes.graph import SceneGraph, SecondMotif, Style
 from eyeward.scenes.motifs import MOTIFS
-from eyeward.scenes.reserve import Split
 from eyeward.scenes.sample import sample_scene
 from eyeward.scenes.variation import vary_policy
 

@@ -10,8 +10,8 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
+from eyeward.data.sample import Split
 from eyeward.scenes.graph import Style
-from eyeward.scenes.reserve import Split
 from eyeward.scenes.sample import Pairs
 
 app = typer.Typer(help="Draw labelled scenes of the harmless world that `mini` knows.", no_args_is_help=True)

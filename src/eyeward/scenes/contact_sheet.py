@@ -7,7 +7,7 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
 
-from eyeward.scenes.labels import Label
+from eyeward.data.sample import Sample
 from eyeward.verdict import Rating
 
 MOST_SCENES = 100
@@ -17,7 +17,7 @@ _INK = {Rating.Safe: (30, 120, 60), Rating.Unsafe: (180, 30, 30)}
 _PAPER = (250, 250, 248)
 
 
-def contact_sheet(folder: Path, labels: Sequence[Label]) -> Image.Image:
+def contact_sheet(folder: Path, labels: Sequence[Sample]) -> Image.Image:
     """Return the first hundred scenes of `folder` in rows of ten, each with its rating and category below."""
     shown = labels[:MOST_SCENES]
     columns = max(1, min(_COLUMNS, len(shown)))

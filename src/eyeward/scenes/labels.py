@@ -1,72 +1,39 @@
-"""Labelled scenes on disk: the record that stands in `labels.jsonl`, and the folder around it."""
+"""Labelled scenes on disk: their samples in `labels.jsonl`, and the folder around it."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 from PIL import Image
-from pydantic import BaseModel, ConfigDict
+from pydantic import JsonValue, TypeAdapter
 
+from eyeward.data.sample import Sample, Split
 from eyeward.errors import UsageError
 from eyeward.policy.schema import Policy
 from eyeward.scenes.graph import SceneGraph, Style
-from eyeward.scenes.motifs import Severity
 from eyeward.scenes.paint import paint
 from eyeward.scenes.rationale import rationale
-from eyeward.scenes.reserve import Split
 from eyeward.scenes.sample import Pairs, check_pairs, sample_scene
 from eyeward.scenes.truth import Decision, DecisionKind, decide
 from eyeward.scenes.variation import VariedPolicy
-from eyeward.verdict import Rating
 
 LABELS_FILE = "labels.jsonl"
 _SCENES_A_SEED = 2**32
+_SCENE_RECORD = TypeAdapter(dict[str, JsonValue])
 
 
-class Label(BaseModel):
-    """One labelled image, with the keys of `labels.jsonl`."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    image: str
-    """Path relative to the folder of the labels, with forward slashes."""
-    category: str
-    categories: tuple[str, ...]
-    rating: Rating
-    severity: Severity
-    rationale: str
-    decided_by: str
-    """The words of the deciding rule, or the stance, or `none_applies` or `no_rule`."""
-    scene: dict[str, Any]
-    """The record of the graph, as `SceneGraph.to_record` gives it."""
-    split: Split
-    annotator: str = "eyeward.scenes"
-    source: str = "drawn by eyeward.scenes"
-    licence: str = "Apache-2.0"
-    group: str
-    """Images of one group stay on one side of a split: both styles of a scene are one group."""
-    policy: dict[str, Any] | None = None
-    """None for the default policy, else the policy itself."""
-    changes: tuple[dict[str, str], ...] = ()
-
-    @property
-    def graph(self) -> SceneGraph:
-        """The scene itself."""
-        return SceneGraph.from_json(json.dumps(self.scene))
-
-    def to_json(self) -> str:
-        """Return one line of JSON."""
-        return json.dumps(self.model_dump(mode="json"), ensure_ascii=False, separators=(",", ":"))
+def graph_of(sample: Sample) -> SceneGraph:
+    """Return the scene of a sample that was drawn."""
+    return SceneGraph.from_json(json.dumps(sample.scene))
 
 
-def label(graph: SceneGraph, image: str, split: Split, policy: Policy, varied: VariedPolicy | None = None) -> Label:
+def label(graph: SceneGraph, image: str, split: Split, policy: Policy, varied: VariedPolicy | None = None) -> Sample:
     """Label a scene under `policy`, or under a variation of it, which is then kept in the label."""
     judged_by = policy if varied is None else varied.policy
     truth = decide(graph, judged_by)
-    return Label(
+    return Sample(
         image=image,
         category=truth.category,
         categories=truth.categories,
@@ -74,11 +41,14 @@ def label(graph: SceneGraph, image: str, split: Split, policy: Policy, varied: V
         severity=truth.severity,
         rationale=rationale(graph, truth),
         decided_by=_deciding_words(truth.decided_by),
-        scene=graph.to_record(),
+        scene=_SCENE_RECORD.validate_python(graph.to_record()),
         split=split,
+        annotator="eyeward.scenes",
+        source="drawn by eyeward.scenes",
+        licence="Apache-2.0",
         group=f"scene-{graph.seed}",
-        policy=None if varied is None else varied.policy.model_dump(mode="json"),
-        changes=() if varied is None else tuple(change.to_record() for change in varied.changes),
+        policy=None if varied is None else varied.policy,
+        changes=() if varied is None else tuple(change.recorded() for change in varied.changes),
     )
 
 
@@ -98,7 +68,7 @@ def write_scenes(
     pairs: Pairs = Pairs.OPEN,
     size: int = 224,
     progress: Callable[[], None] = lambda: None,
-) -> tuple[Label, ...]:
+) -> tuple[Sample, ...]:
     """Draw `count` scenes into `out/images` and write their labels under the default policy.
 
     The same arguments write the same bytes. `labels.jsonl` is written last and in one piece, so a folder without it was
@@ -112,7 +82,7 @@ def write_scenes(
     make_empty(out)
     (out / "images").mkdir()
     policy = Policy.load("default")
-    labels: list[Label] = []
+    labels: list[Sample] = []
     for number in range(count):
         graph = sample_scene(seed * _SCENES_A_SEED + number, split, style, pairs=pairs)
         image = f"images/{number:06d}.png"
@@ -137,10 +107,10 @@ def make_empty(out: Path) -> None:
         raise UsageError(f"The folder {out} cannot be made: {problem.strerror}; name another.") from problem
 
 
-def read_labels(folder: Path) -> Iterator[tuple[Label, Image.Image]]:
+def read_labels(folder: Path) -> Iterator[tuple[Sample, Image.Image]]:
     """Yield each label of a folder with its image."""
     with (folder / LABELS_FILE).open(encoding="utf-8") as lines:
         for line in lines:
-            read = Label.model_validate_json(line)
+            read = Sample.model_validate_json(line)
             with Image.open(folder / read.image) as image:
                 yield read, image.convert("RGB")

@@ -8,16 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
 
-
-class Severity(StrEnum):
-    """How bad a scene is for a human labeller under the default policy; the two upper levels are unsafe."""
-
-    HIGHLY_UNSAFE = "highly_unsafe"
-    MODERATELY_UNSAFE = "moderately_unsafe"
-    BARELY_SAFE = "barely_safe"
-    GENERALLY_SAFE = "generally_safe"
+from eyeward.data.sample import Severity
 
 
 @dataclass(frozen=True)

@@ -9,23 +9,15 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Sequence
-from enum import StrEnum
 from functools import cache
 
+from eyeward.data.sample import Split
 from eyeward.scenes.facts import Context
 from eyeward.scenes.motifs import MOTIFS
 
 RESERVED_SHARE = 0.1
 MOST_RESERVED_CONTEXTS = 2
 """A motif keeps at least four of its six contexts for training."""
-
-
-class Split(StrEnum):
-    """The side that a scene or a varied policy stands on."""
-
-    TRAIN = "train"
-    VALIDATION = "validation"
-    TEST = "test"
 
 
 def share(*parts: str) -> float:

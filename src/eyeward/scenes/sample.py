@@ -12,11 +12,12 @@ from collections.abc import Iterator, Sequence
 from enum import StrEnum
 from typing import TypeVar
 
+from eyeward.data.sample import Split
 from eyeward.errors import UsageError
 from eyeward.scenes.facts import CATEGORY_NAMES, FACT_BY_KEY, FACTS, Context, Side
 from eyeward.scenes.graph import BACKGROUNDS, DISTRACTORS, Distractor, SceneGraph, SecondMotif, Style
 from eyeward.scenes.motifs import MOTIF_BY_KEY, MOTIFS, Motif
-from eyeward.scenes.reserve import Split, pair_is_reserved, reserved_pairs, seed_in
+from eyeward.scenes.reserve import pair_is_reserved, reserved_pairs, seed_in
 
 Item = TypeVar("Item")
 

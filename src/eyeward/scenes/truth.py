@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
 
+from eyeward.data.sample import Severity
 from eyeward.errors import PolicyError
 from eyeward.policy.schema import Category, Policy, Stance
 from eyeward.scenes.facts import FACT_BY_KEY, FACT_BY_WORDING, FACTS, Context, Fact, Side
 from eyeward.scenes.graph import SceneGraph
-from eyeward.scenes.motifs import MOTIF_BY_KEY, Motif, Severity
+from eyeward.scenes.motifs import MOTIF_BY_KEY, Motif
 from eyeward.scenes.reserve import id_order
 from eyeward.verdict import NA, Rating
 

@@ -9,15 +9,19 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TypeVar
 
+from pydantic import TypeAdapter
+
+from eyeward.data import changes as recorded
+from eyeward.data.sample import Split
 from eyeward.policy.schema import Category, Policy, Stance
 from eyeward.policy.wording import EYEWARD, PromptWording
 from eyeward.scenes import wordings
 from eyeward.scenes.facts import CATEGORY_NAMES, FACT_BY_WORDING, FACTS, Side
-from eyeward.scenes.reserve import Split, combination_is_reserved, id_order, order_is_reserved
+from eyeward.scenes.reserve import combination_is_reserved, id_order, order_is_reserved
 
 Drawn = TypeVar("Drawn")
 
@@ -26,6 +30,7 @@ PLAIN_SHARE = 0.15
 UNTOUCHED_RULES_SHARE = 0.2
 MOST_DROPPED = 4
 _TRIES = 2000
+_RECORDED: TypeAdapter[recorded.Change] = TypeAdapter(recorded.Change)
 
 
 class ChangeKind(StrEnum):
@@ -55,9 +60,33 @@ class Change:
     field: str | None = None
     """The changed field of the wording."""
 
-    def to_record(self) -> dict[str, str]:
-        """Return the fields that are set, as JSON values."""
-        return {key: str(value) for key, value in asdict(self).items() if value is not None}
+    def recorded(self) -> recorded.Change:
+        """Return the record that stands in `labels.jsonl`."""
+        return _RECORDED.validate_python(self._fields())
+
+    def _fields(self) -> dict[str, object]:
+        match self.kind:
+            case ChangeKind.REORDERED if self.category is None:
+                return {"kind": "categories_reordered", "order": str(self.to).split()}
+            case ChangeKind.REORDERED:
+                return {"kind": "rules_reordered", "category": self.category}
+            case ChangeKind.WORDING:
+                several = isinstance(getattr(EYEWARD, str(self.field)), tuple)
+                return {
+                    "kind": "wording_changed",
+                    "field": self.field,
+                    "to": tuple(str(self.to).split("\n")) if several else self.to,
+                }
+            case ChangeKind.DROPPED | ChangeKind.RENAMED:
+                kind = f"category_{'removed' if self.kind is ChangeKind.DROPPED else 'renamed'}"
+            case ChangeKind.STANCE:
+                kind = "stance_changed"
+            case _:
+                kind = self.kind.value
+        fields = {"kind": kind, "category": self.category, "rule": self.rule, "to": self.to}
+        if self.kind is ChangeKind.RULE_REWORDED:
+            del fields["to"]
+        return {key: str(value) for key, value in fields.items() if value is not None}
 
 
 @dataclass(frozen=True)

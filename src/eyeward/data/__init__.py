@@ -1,0 +1,1 @@
+"""Labelled samples: import, cleaning, splits."""
