@@ -82,6 +82,22 @@ def copy_renamed(source: Path, target: Path, rename: Callable[[str], str]) -> No
         os.fsync(new.fileno())
 
 
+def publish_names(folder: Path, settings: Mapping[str, Any]) -> None:
+    """Give the tensors of a checkpoint that was just written their published names.
+
+    Raises:
+        CheckpointError: when nobody knows the names of this type of model, or a file cannot be read.
+    """
+    rename = published_name(settings)
+    for file in sorted(folder.glob("model*.safetensors")):
+        renamed = file.with_suffix(".renamed")
+        copy_renamed(file, renamed, rename)
+        renamed.replace(file)
+    index = folder / "model.safetensors.index.json"
+    if index.is_file():
+        copy_renamed_index(index, index, rename)
+
+
 def copy_renamed_index(source: Path, target: Path, rename: Callable[[str], str]) -> None:
     """Copy the index of sharded weights under other tensor names.
 

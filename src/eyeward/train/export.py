@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from eyeward.guard.tensor_names import publish_names
 from eyeward.train.tokenizer import save_tokenizer
 
 if TYPE_CHECKING:
@@ -18,7 +19,10 @@ if TYPE_CHECKING:
 def write_checkpoint(
     model: LlavaOnevisionForConditionalGeneration, tokenizer: Tokenizer, folder: Path, context_length: int
 ) -> None:
-    """Write weights in bfloat16 with configuration, tokenizer and image settings; the model itself stays as it is."""
+    """Write weights in bfloat16 with configuration, tokenizer and image settings; the model itself stays as it is.
+
+    The tensors have the names of published checkpoints, which transformers and vLLM both read.
+    """
     from transformers import GenerationConfig, LlavaOnevisionForConditionalGeneration
 
     folder.mkdir(parents=True, exist_ok=True)
@@ -31,6 +35,7 @@ def write_checkpoint(
         do_sample=False, eos_token_id=text.eos_token_id, pad_token_id=text.pad_token_id, max_new_tokens=200
     )
     copy.to(torch.bfloat16).save_pretrained(folder)
+    publish_names(folder, config.to_dict())
     save_tokenizer(tokenizer, folder, context_length)
     side = config.vision_config.image_size
     settings = {
