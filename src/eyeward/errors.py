@@ -66,6 +66,15 @@ class PolicyError(EyewardError):
         super().__init__(f"{place}: {message}" if place else message)
 
 
+class DataError(EyewardError):
+    """Labelled data that cannot be used; `str()` starts with `file:line:` where they are known."""
+
+    def __init__(self, message: str, file: str | PathLike[str] | None = None, line: int | None = None) -> None:
+        self.message = message
+        place = ":".join(str(part) for part in (file, line) if part is not None)
+        super().__init__(f"{place}: {message}" if place else message)
+
+
 class MissingExtra(EyewardError):
     """A part of Eyeward whose packages are not installed."""
 

@@ -7,7 +7,7 @@ import re
 from enum import StrEnum
 from typing import Annotated, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, field_validator, model_validator
 
 from eyeward.data.changes import Change
 from eyeward.errors import PolicyError
@@ -116,6 +116,13 @@ class Sample(BaseModel):
     """None for the default policy, else the policy itself or the hash of one in `policies.jsonl`."""
     changes: tuple[Change, ...] = ()
     """How the policy differs from the one that the labeller read; empty for a sample that is not augmented."""
+
+    @field_validator("image")
+    @classmethod
+    def _stays_in_the_folder(cls, image: str) -> str:
+        if image.startswith("/") or ".." in image.split("/"):
+            raise ValueError("leads out of the folder of the labels; put the image inside")
+        return image
 
     @model_validator(mode="after")
     def _is_consistent(self) -> Self:

@@ -9,8 +9,8 @@ from pathlib import Path
 from PIL import Image
 from pydantic import JsonValue, TypeAdapter
 
+from eyeward.data.folder import SampleFolder, SampleWriter, make_empty
 from eyeward.data.sample import Sample, Split
-from eyeward.errors import UsageError
 from eyeward.policy.schema import Policy
 from eyeward.scenes.graph import SceneGraph, Style
 from eyeward.scenes.paint import paint
@@ -19,7 +19,6 @@ from eyeward.scenes.sample import Pairs, check_pairs, sample_scene
 from eyeward.scenes.truth import Decision, DecisionKind, decide
 from eyeward.scenes.variation import VariedPolicy
 
-LABELS_FILE = "labels.jsonl"
 _SCENES_A_SEED = 2**32
 _SCENE_RECORD = TypeAdapter(dict[str, JsonValue])
 
@@ -89,28 +88,16 @@ def write_scenes(
         paint(graph, size).save(out / image)
         labels.append(label(graph, image, split, policy))
         progress()
-    unfinished = out / f".{LABELS_FILE}"
-    unfinished.write_text("".join(f"{item.to_json()}\n" for item in labels), encoding="utf-8", newline="\n")
-    unfinished.replace(out / LABELS_FILE)
+    writer = SampleWriter(out)
+    for item in labels:
+        writer.write(item)
+    writer.finish()
     return tuple(labels)
-
-
-def make_empty(out: Path) -> None:
-    """Make the folder `out`, or accept it when it is empty."""
-    if out.is_file():
-        raise UsageError(f"{out} is a file; name a folder to write the scenes to.")
-    if out.exists() and any(out.iterdir()):
-        raise UsageError(f"{out} is not empty, and nothing in it is overwritten; name a new folder or empty this one.")
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as problem:
-        raise UsageError(f"The folder {out} cannot be made: {problem.strerror}; name another.") from problem
 
 
 def read_labels(folder: Path) -> Iterator[tuple[Sample, Image.Image]]:
     """Yield each label of a folder with its image."""
-    with (folder / LABELS_FILE).open(encoding="utf-8") as lines:
-        for line in lines:
-            read = Sample.model_validate_json(line)
-            with Image.open(folder / read.image) as image:
-                yield read, image.convert("RGB")
+    scenes = SampleFolder(folder)
+    for read in scenes:
+        with Image.open(scenes.image_of(read)) as image:
+            yield read, image.convert("RGB")
