@@ -14,7 +14,8 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file, save_file
 
-from eyeward.engine.local.checkpoint import find_folder, load_checkpoint
+from eyeward.engine.local import checkpoint as checkpoint_module
+from eyeward.engine.local.checkpoint import choose_dtype, find_folder, load_checkpoint
 from eyeward.engine.local.image_features import encode_images, encode_images_and_layers
 from eyeward.engine.local.preparation import image_token_count, prepare_image
 from eyeward.errors import CheckpointError
@@ -333,3 +334,25 @@ def change_weights(folder: Path, change: Callable[[dict[str, torch.Tensor]], dic
 def change_json(file: Path, change: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
     """Rewrite a JSON file."""
     write_json(file, change(json.loads(file.read_text(encoding="utf-8"))))
+
+
+@pytest.mark.parametrize(
+    ("stored", "device", "fast", "chosen"),
+    [
+        ("bfloat16", "cpu", True, torch.bfloat16),
+        ("float16", "cpu", True, torch.bfloat16),
+        ("bfloat16", "cpu", False, torch.float32),
+        ("float32", "cpu", True, torch.float32),
+        (None, "cpu", True, torch.float32),
+        ("float16", "cuda", False, torch.float16),
+        (None, "cuda", False, torch.bfloat16),
+    ],
+)
+def test_precision_is_the_checkpoints_own_where_the_processor_has_it(
+    stored: str | None, device: str, fast: bool, chosen: torch.dtype, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checkpoint_module, "has_bfloat16", lambda: fast)
+    for key in ("dtype", "torch_dtype"):
+        settings = {} if stored is None else {key: stored}
+        assert choose_dtype("auto", torch.device(device), settings) is chosen
+        assert choose_dtype("float32", torch.device(device), settings) is torch.float32

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import platform
 import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -70,8 +71,8 @@ def load_checkpoint(
 ) -> LoadedCheckpoint:
     """Load a folder, or a Hub id (`owner/name`, `owner/name@revision`).
 
-    `auto` is a GPU when there is one; float32 on the CPU, the checkpoint's own half precision on a GPU. `spread` is for
-    models larger than one GPU: layers go to all of them in turn.
+    `auto` is a GPU when there is one, and the checkpoint's own precision; on a CPU half precision is bfloat16 where the
+    processor has it, else float32. `spread` is for models larger than one GPU: layers go to all of them in turn.
 
     Raises:
         CheckpointError: when weights and configuration do not fit each other completely, with the names of the tensors,
@@ -174,7 +175,8 @@ def choose_device(device: torch.device | str) -> torch.device:
         UsageError: when there is no such device here.
     """
     if device == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        here = "mps" if torch.backends.mps.is_available() else "cpu"
+        return torch.device("cuda" if torch.cuda.is_available() else here)
     try:
         chosen = torch.device(device)
         torch.zeros(1, device=chosen).item()
@@ -189,13 +191,21 @@ def choose_dtype(dtype: torch.dtype | str, device: torch.device, settings: dict[
     if isinstance(dtype, torch.dtype):
         return dtype
     if dtype == "auto":
+        dtype = settings.get("dtype") or settings.get("torch_dtype")
         if device.type == "cpu":
-            return torch.float32
-        dtype = settings.get("dtype") or settings.get("torch_dtype") or "bfloat16"
+            return torch.bfloat16 if dtype in ("float16", "bfloat16") and has_bfloat16() else torch.float32
+        dtype = dtype or "bfloat16"
     chosen = getattr(torch, dtype, None)
     if not isinstance(chosen, torch.dtype) or not chosen.is_floating_point:
         raise CheckpointError(f"dtype {dtype!r} is not one of auto, float32, bfloat16, float16.")
     return chosen
+
+
+def has_bfloat16() -> bool:
+    """Whether this processor multiplies bfloat16 itself; one that does not is slower with it than with float32."""
+    if platform.machine().lower() in ("x86_64", "amd64"):
+        return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
 
 
 def read_chat_template(folder: Path) -> str | None:

@@ -175,5 +175,5 @@ def _joined(tree: AnswerTree, columns: Sequence[Tensor]) -> list[list[float]]:
         [*(starts[branch] + option for branch, option in leaf.choices), *[starts[-1]] * (most - len(leaf.choices))]
         for leaf in tree.leaves
     ]
-    scores: list[list[float]] = table[:, torch.tensor(paths, device=table.device)].double().sum(-1).tolist()
+    scores: list[list[float]] = table.cpu().double()[:, torch.tensor(paths)].sum(-1).tolist()
     return scores
