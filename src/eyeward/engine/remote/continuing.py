@@ -6,13 +6,14 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from eyeward.engine.branches import Named
 from eyeward.engine.protocol import ImageSegment, Prompt, TextSegment
 from eyeward.engine.remote.chat import continued, user_message
 from eyeward.engine.remote.completions import Completion, read_chat, read_generation
 from eyeward.engine.remote.connection import Connection, Json, RequestFailed, Unreadable
 from eyeward.engine.remote.servers import Server
 from eyeward.engine.remote.settings import RemoteSettings
-from eyeward.engine.remote.stepwise import Named, Tokens
+from eyeward.engine.remote.stepwise import Tokens
 
 _QUESTION: Json = {"role": "user", "content": [{"type": "text", "text": "Is it safe?"}]}
 

@@ -6,16 +6,13 @@ The same tree of answers as the local engine's: exact probabilities of all label
 from __future__ import annotations
 
 import asyncio
-import json
-import math
-import re
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from eyeward.engine.local.choosing import choose, slot_scores
+from eyeward.engine.branches import FreeText, Named, NoSense, explained, judged, tail_of, wanted_text
 from eyeward.engine.local.trie import ROOT, AnswerTree, Leaf, build_tree
-from eyeward.engine.protocol import AnswerForm, Forced, Prompt, RawAnswer, TextSlot, TokenCounts
+from eyeward.engine.protocol import AnswerForm, Prompt, RawAnswer, TextSlot
 from eyeward.engine.recent import Recent
 from eyeward.engine.remote.completions import Completion
 from eyeward.engine.remote.connection import Unreadable
@@ -23,17 +20,6 @@ from eyeward.engine.remote.constraints import text_regex
 from eyeward.engine.remote.repeating import twice
 
 _REMEMBERED_FORMS = 64
-_WHOLE = re.compile(r'(?:[^"\\\x00-\x1f]|\\["\\/bfnrt]|\\u[0-9a-fA-F]{4})*')
-
-
-@dataclass(frozen=True)
-class Named:
-    """Log-probabilities of the tokens that were asked for; those that the server did not name are missing."""
-
-    log_probabilities: Mapping[int, float]
-    unseen: float
-    """Mass of the tokens that the server did not name, where some were missing."""
-    tokens: TokenCounts
 
 
 class Tokens(Protocol):
@@ -123,25 +109,19 @@ class StepwiseAnswers:
         finally:
             for other in others:
                 other.close()
-        options = [_relative(named, branch.options) for named, branch in zip(asked, tree.branches, strict=True)]
-        scores = [sum(options[branch][option] for branch, option in leaf.choices) for leaf in tree.leaves]
-        leaf = choose(prompt, tree, scores)
-        answer = RawAnswer(
-            scores=slot_scores(tree, scores),
-            written=dict(leaf.labels),
-            text=leaf.text,
-            unseen=asked[0].unseen,
-            tokens=_sum([named.tokens for named in asked]),
-        )
-        slot = next((part for part in prompt.form.parts if isinstance(part, TextSlot)), None)
-        if not prompt.explain or slot is None:
+        try:
+            leaf, answer = judged(prompt, tree, asked)
+        except NoSense as error:
+            raise Unreadable(str(error)) from None
+        slot = wanted_text(prompt)
+        if slot is None:
             return answer
         return await twice(lambda times: self._explained(prompt, images, leaf, slot, answer))
 
     async def _branch(self, prompt: Prompt, images: Sequence[str], so_far: str, options: tuple[int, ...]) -> Named:
         async def ask(times: int) -> Named:
             named = await self._continuation.named(prompt, images, so_far, options)
-            if not any(math.isfinite(log) for log in named.log_probabilities.values()):
+            if not named.says_something:
                 raise Unreadable("The server names no probability of any label.")
             return named
 
@@ -150,28 +130,12 @@ class StepwiseAnswers:
     async def _explained(
         self, prompt: Prompt, images: Sequence[str], leaf: Leaf, slot: TextSlot, answer: RawAnswer
     ) -> RawAnswer:
-        tail = "".join(part.text for part in prompt.form.parts[-1:] if isinstance(part, Forced))
+        tail = tail_of(prompt.form)
         completion = await self._continuation.text(prompt, images, leaf.text, text_regex(slot, tail), slot.max_tokens)
-        whole = _WHOLE.match(completion.text)
-        raw = whole[0] if whole else ""
-        rest = completion.text[len(raw) :]
-        if rest.rstrip() != tail.rstrip() and not (completion.cut and (not rest or rest[0] in '\\"')):
-            raise Unreadable(f"The free text does not end as it should: {completion.text[-200:]!r}.")
         try:
-            text = str(json.loads(f'"{raw}"'))
-            text.encode()
-        except ValueError:
-            raise Unreadable("The free text holds half a character.") from None
-        if not text.strip():
-            raise Unreadable("The free text is empty.")
-        return RawAnswer(
-            scores=answer.scores,
-            written={**answer.written, slot.name: text},
-            text=leaf.text + raw + tail,
-            unseen=answer.unseen,
-            tokens=_sum([answer.tokens, completion.tokens]),
-            cut=completion.cut,
-        )
+            return explained(answer, slot, tail, FreeText(completion.text, completion.cut, completion.tokens))
+        except NoSense as error:
+            raise Unreadable(str(error)) from None
 
     async def _make_plan(self, form: AnswerForm) -> Plan:
         slots = [place for place, part in enumerate(form.parts) if isinstance(part, TextSlot)]
@@ -207,15 +171,3 @@ async def _together(coroutines: Sequence[Awaitable[Named]]) -> list[Named]:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-
-
-def _relative(named: Named, options: Sequence[int]) -> list[float]:
-    """Return the log-probabilities of the options among themselves."""
-    logs = [named.log_probabilities.get(option, -math.inf) for option in options]
-    most = max(logs)
-    total = most + math.log(math.fsum(math.exp(log - most) for log in logs))
-    return [log - total for log in logs]
-
-
-def _sum(counts: Sequence[TokenCounts]) -> TokenCounts:
-    return TokenCounts(sum(c.computed for c in counts), sum(c.cached for c in counts), sum(c.written for c in counts))

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from eyeward.engine.branches import sum_of
 from eyeward.engine.protocol import LabelSlot, Prompt, RawAnswer, SlotScores, TextSlot, TokenCounts
 from eyeward.engine.remote.alternatives import Seen, label_scores, place_of
 from eyeward.engine.remote.answer_text import Value, read_answer
@@ -72,7 +73,7 @@ class WholeAnswers:
             written=chosen.values,
             text=chosen.text,
             unseen=ratings.unseen,
-            tokens=_sum([answer.tokens for answer in asked]),
+            tokens=sum_of([answer.tokens for answer in asked]),
             cut=chosen.cut,
         )
 
@@ -90,7 +91,7 @@ class WholeAnswers:
                 written = replace(
                     written,
                     seen={**written.seen, slot: divided},
-                    tokens=_sum([written.tokens, among.tokens]),
+                    tokens=sum_of([written.tokens, among.tokens]),
                 )
         return written
 
@@ -183,7 +184,3 @@ def _later_scores(prompt: Prompt, answer: _Written, first: str) -> list[SlotScor
             scores.append(SlotScores(slot.name, tuple(given), logs))
         given.append((slot.name, answer.values[slot.name]))
     return scores
-
-
-def _sum(counts: Sequence[TokenCounts]) -> TokenCounts:
-    return TokenCounts(sum(c.computed for c in counts), sum(c.cached for c in counts), sum(c.written for c in counts))
