@@ -11,12 +11,11 @@ import pytest
 from PIL import Image
 
 import eyeward
-from eyeward.engine.local.checkpoint import load_checkpoint
 from eyeward.engine.local.engine import LocalEngine
 from eyeward.engine.protocol import Forced, ImageSegment, Prompt, RawAnswer, TextSegment
 from eyeward.errors import SelfCheckFailed
-from eyeward.guard.card import EyewardCard
 from eyeward.guard.guard import Guard
+from eyeward.guard.loading import load_subject
 from eyeward.guard.self_check import faults
 from eyeward.verdict import Status
 from tests.engine.local.families.checkpoints import QWEN_TEMPLATE, make_llava, make_llava_next, make_qwen
@@ -25,6 +24,11 @@ from tests.engine.local.tiny import make_checkpoint, write_json
 
 PICTURE = noise(3, 130, 90)
 FIRST, SECOND = ["decision", "image-category", "assessment"], ["rating", "category", "rationale"]
+
+
+def load(folder: Path) -> Guard:
+    """Load random weights: their heads are not those of a guard, and the self check would say so."""
+    return eyeward.load_guard(folder, self_check="off")
 
 
 def asked(guard: Guard) -> Prompt:
@@ -66,7 +70,7 @@ def test_the_form_of_the_answer_follows_from_the_model_type(
     opening: str,
 ) -> None:
     make(tmp_path / name)
-    guard = eyeward.load_guard(tmp_path / name)
+    guard = load(tmp_path / name)
     prompt = asked(guard)
     assert [type(segment) for segment in prompt.segments] == [TextSegment, ImageSegment, TextSegment]
     assert prompt.shared_prefix == 2, "the image stands first, so its prefix is shared by policies"
@@ -82,12 +86,12 @@ def test_the_form_of_the_answer_follows_from_the_model_type(
 def test_the_prompts_are_those_of_the_chat_templates(tmp_path: Path) -> None:
     make_llava(tmp_path / "llava")
     make_qwen(tmp_path / "qwen")
-    before, _, after = asked(eyeward.load_guard(tmp_path / "llava")).segments
+    before, _, after = asked(load(tmp_path / "llava")).segments
     assert before == TextSegment("USER: ")
     assert isinstance(after, TextSegment)
     assert after.text.startswith("\nCheck if there is unsafe content")
     assert after.text.endswith(" ASSISTANT:")
-    before, _, after = asked(eyeward.load_guard(tmp_path / "qwen")).segments
+    before, _, after = asked(load(tmp_path / "qwen")).segments
     assert before == TextSegment(
         "<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n<|im_start|>user\n<|vision_start|>"
     )
@@ -114,14 +118,14 @@ def test_the_blank_before_an_answer_is_that_of_the_template(
     for word, text in words.items():
         template = template.replace(word, text)
     write_json(tmp_path / "chat_template.json", {"chat_template": template})
-    assert asked(eyeward.load_guard(tmp_path)).form.parts[0] == Forced(blank + '{\n    "decision": "')
+    assert asked(load(tmp_path)).form.parts[0] == Forced(blank + '{\n    "decision": "')
 
 
 def test_a_template_that_fails_at_an_answer_leaves_no_blank(tmp_path: Path) -> None:
     make_qwen(tmp_path)
     refusing = "{% if messages|length > 1 %}{{ raise_exception('one turn only') }}{% endif %}" + QWEN_TEMPLATE
     write_json(tmp_path / "chat_template.json", {"chat_template": refusing})
-    assert asked(eyeward.load_guard(tmp_path)).form.parts[0] == Forced('{\n    "rating": "')
+    assert asked(load(tmp_path)).form.parts[0] == Forced('{\n    "rating": "')
 
 
 @pytest.mark.parametrize("make", [make_llava, make_llava_next, make_qwen])
@@ -129,18 +133,16 @@ def test_the_self_check_counts_image_tokens_of_every_family(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, make: Callable[..., Any]
 ) -> None:
     make(tmp_path)
-    checkpoint = load_checkpoint(tmp_path)
-    guard = eyeward.load_guard(tmp_path)
-    assert faults(guard, EyewardCard(name="x"), checkpoint) == ()
-    monkeypatch.setattr(type(checkpoint.family), "token_count", lambda *_: 7)
-    assert any("but 7 tokens are counted" in fault for fault in faults(guard, EyewardCard(name="x"), checkpoint))
+    subject = load_subject(tmp_path)
+    assert subject.checkpoint is not None
+    assert not any("tokens are counted" in fault for fault in faults(subject))
+    monkeypatch.setattr(type(subject.checkpoint.family), "token_count", lambda *_: 7)
+    assert any("but 7 tokens are counted" in fault for fault in faults(subject))
 
 
 def test_an_image_that_is_too_long_for_the_family_is_an_error(tmp_path: Path) -> None:
     make_qwen(tmp_path)
-    verdicts = list(
-        eyeward.load_guard(tmp_path).assess_many([PICTURE, Image.new("RGB", (1000, 4)), PICTURE], "default")
-    )
+    verdicts = list(load(tmp_path).assess_many([PICTURE, Image.new("RGB", (1000, 4)), PICTURE], "default"))
     assert [verdict.status for verdict in verdicts] == [Status.ok, Status.error, Status.ok]
     assert verdicts[1].error is not None
     assert "too long for Qwen2.5-VL" in verdicts[1].error.message

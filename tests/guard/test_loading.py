@@ -30,9 +30,14 @@ def folder(tmp_path: Path) -> Path:
     return place
 
 
+def load(folder: Path | str) -> eyeward.Guard:
+    """Load random weights: their heads are not those of a guard, and the self check would say so."""
+    return eyeward.load_guard(folder, self_check="off")
+
+
 def probe(folder: Path, **changes: Any) -> Probe:
     PICTURE.save(folder / "probe.png")
-    verdict = eyeward.load_guard(folder).assess(PICTURE, "default")
+    verdict = load(folder).assess(PICTURE, "default")
     assert verdict.rating is not None
     assert verdict.category is not None
     assert verdict.p_unsafe_raw is not None
@@ -41,7 +46,7 @@ def probe(folder: Path, **changes: Any) -> Probe:
 
 
 def test_a_folder_becomes_a_guard_that_judges(folder: Path) -> None:
-    guard = eyeward.load_guard(folder)
+    guard = load(folder)
     verdict = guard.assess(PICTURE, "default", explain=True)
     assert verdict.status is Status.ok
     assert (verdict.model.name, verdict.model.engine, len(verdict.model.revision or "")) == ("tiny", "local", 64)
@@ -52,14 +57,14 @@ def test_a_folder_becomes_a_guard_that_judges(folder: Path) -> None:
 
 def test_a_checkpoint_without_a_card_is_asked_as_a_published_one(folder: Path) -> None:
     (folder / "eyeward.json").unlink()
-    verdict = eyeward.load_guard(folder).assess(PICTURE, "default")
+    verdict = load(folder).assess(PICTURE, "default")
     assert (verdict.status, verdict.model.name) == (Status.ok, "tiny")
 
 
 def test_a_guard_that_ships_inside_is_found_by_its_name(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loading, "WEIGHTS", folder.parent)
     assert list(loading.packaged_guards()) == ["tiny"]
-    assert eyeward.load_guard("tiny").model.name == "tiny"
+    assert load("tiny").model.name == "tiny"
     with pytest.raises(CheckpointError, match="ship inside: tiny"):
         eyeward.load_guard("maxi")
 
@@ -68,7 +73,7 @@ def test_a_checkpoint_in_the_cache_of_the_hub_is_known_by_its_name_and_not_by_it
     (folder / "eyeward.json").unlink()
     snapshots = folder.parent / "models--AIML-TUDA--LlavaGuard-v1.1-7B-hf" / "snapshots"
     snapshots.mkdir(parents=True)
-    guard = eyeward.load_guard(folder.rename(snapshots / ("a1" * 20)))
+    guard = load(folder.rename(snapshots / ("a1" * 20)))
     assert (guard.model.name, guard.model.revision) == ("AIML-TUDA/LlavaGuard-v1.1-7B-hf", "a1" * 20)
     question = guard.profile.question(Policy.load("default"))
     assert '"decision": "' in str(question.form)
@@ -121,9 +126,9 @@ def test_a_device_that_is_not_here_is_refused_with_those_that_are(folder: Path, 
 
 
 def test_a_guard_says_whether_it_has_learned_from_verdicts(folder: Path) -> None:
-    assert eyeward.load_guard(folder).trained_to_judge
+    assert load(folder).trained_to_judge
     EyewardCard(name="tiny", trained_to_judge=False).write(folder)
-    assert not eyeward.load_guard(folder).trained_to_judge
+    assert not load(folder).trained_to_judge
 
 
 def test_probes_with_the_stored_answers_pass(folder: Path) -> None:
@@ -151,7 +156,7 @@ def test_a_probe_with_another_answer_is_refused_or_warned_about(folder: Path, ch
 
 def test_a_probe_is_asked_under_its_own_policy(folder: Path) -> None:
     policy = Policy.load("default").only("O1", "O6")
-    verdict = eyeward.load_guard(folder).assess(PICTURE, policy)
+    verdict = load(folder).assess(PICTURE, policy)
     assert verdict.p_unsafe_raw is not None
     own = probe(
         folder,
@@ -187,14 +192,14 @@ def test_image_tokens_that_are_miscounted_are_refused(folder: Path) -> None:
     (folder / "config.json").write_text(json.dumps(config))
     processor = {"vision_aspect_ratio": "anyres_max_1"}
     (folder / "processor_config.json").write_text(json.dumps(processor))
-    eyeward.load_guard(folder)
-    from eyeward.engine.local.checkpoint import load_checkpoint
+    from eyeward.guard.loading import load_subject
     from eyeward.guard.self_check import faults
 
-    checkpoint = load_checkpoint(folder)
-    checkpoint.model.config.vision_aspect_ratio = "anyres_max_9"
-    guard = eyeward.load_guard(folder)
-    assert any("tokens are counted" in fault for fault in faults(guard, EyewardCard(name="x"), checkpoint))
+    subject = load_subject(folder)
+    assert subject.checkpoint is not None
+    assert not any("tokens are counted" in fault for fault in faults(subject))
+    subject.checkpoint.model.config.vision_aspect_ratio = "anyres_max_9"
+    assert any("tokens are counted" in fault for fault in faults(subject))
 
 
 def test_a_scope_check_is_read_from_the_folder(folder: Path) -> None:
@@ -202,11 +207,11 @@ def test_a_scope_check_is_read_from_the_folder(folder: Path) -> None:
     fit_scope(*features).save(folder / "scope" / "check.safetensors")
     settings = ScopeSettings(layers=(2,), threshold=1e-6)
     EyewardCard(name="tiny", scope=settings).write(folder)
-    verdict = eyeward.load_guard(folder).assess(PICTURE, "default")
+    verdict = load(folder).assess(PICTURE, "default")
     assert verdict.review is not None
     assert (verdict.rating, verdict.review.reason) == (Rating.Review, "out_of_scope")
     EyewardCard(name="tiny", scope=settings.model_copy(update={"threshold": 1e9})).write(folder)
-    assert eyeward.load_guard(folder).assess(PICTURE, "default").review is None
+    assert load(folder).assess(PICTURE, "default").review is None
     EyewardCard(name="tiny", scope=settings.model_copy(update={"file": "lost.safetensors"})).write(folder)
     with pytest.raises(CheckpointError, match=r"lost\.safetensors"):
         eyeward.load_guard(folder)
@@ -214,7 +219,7 @@ def test_a_scope_check_is_read_from_the_folder(folder: Path) -> None:
 
 def test_a_tokenizer_that_spells_words_in_bytes_says_so(folder: Path) -> None:
     EyewardCard(name="tiny", vocabulary=Vocabulary.met_in_training).write(folder)
-    guard = eyeward.load_guard(folder)
+    guard = load(folder)
     assert set(guard.coverage("default").not_covered) <= set(Policy.load("default").ids)
     strange = Policy.load("default").add_rule("O6", "ӿӿӿӿ", "should_not")
     assert "O6" in guard.coverage(strange).not_covered

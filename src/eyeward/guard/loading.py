@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import warnings
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING
 
 from eyeward.engine.rating import RatingRule
 from eyeward.engine.remote.address import is_address
-from eyeward.errors import CheckpointError, SelfCheckFailed, UsageError
+from eyeward.errors import CheckpointError, UsageError
 from eyeward.guard.card import EyewardCard
+from eyeward.guard.chat_template import answer_lead, render_chat
 from eyeward.guard.forms import CATEGORY, RATING
 from eyeward.guard.guard import Guard
-from eyeward.guard.llavaguard import Message, ModelText
+from eyeward.guard.llavaguard import ModelText
 from eyeward.guard.profile import find_profile
 from eyeward.guard.scope import ScopeCheck
 from eyeward.verdict import ModelRef, Rating
@@ -24,10 +24,7 @@ if TYPE_CHECKING:
     from eyeward.engine.local.checkpoint import LoadedCheckpoint
     from eyeward.engine.local.engine import LocalEngine
     from eyeward.engine.remote.settings import RemoteSettings
-
-SelfCheck = Literal["refuse", "warn", "off"]
-
-_ANSWER_MARK = "{answer}"
+    from eyeward.guard.self_check import SelfCheck, Subject
 
 WEIGHTS = Path(__file__).parent / "weights"
 """Guards that ship inside, one folder each."""
@@ -64,20 +61,36 @@ def load_guard(
     """
     if self_check not in ("refuse", "warn", "off"):
         raise UsageError(f"self_check is 'refuse', 'warn' or 'off', not {self_check!r}.")
+    subject = load_subject(name, engine, device, dtype)
+    from eyeward.guard.self_check import settle
+
+    try:
+        settle(subject, self_check)
+    except BaseException:
+        subject.close()
+        raise
+    return subject.guard
+
+
+def load_subject(
+    name: str | PathLike[str],
+    engine: str | RemoteSettings = "auto",
+    device: str | torch.device = "auto",
+    dtype: str | torch.dtype = "auto",
+) -> Subject:
+    """Load a guard with all that a check may look into; it is not checked yet."""
     by_name = is_address(str(name))
     if by_name or not isinstance(engine, str) or is_address(engine):
         if (device, dtype) != ("auto", "auto"):
             raise UsageError("Device and type of the weights are chosen where the server is started.")
         from eyeward.guard.remote_loading import load_remote
 
-        return load_remote(
-            None if by_name else str(name), str(name) if by_name else engine, packaged_guards(), self_check
-        )
+        return load_remote(None if by_name else str(name), str(name) if by_name else engine, packaged_guards())
     if engine not in ("auto", "local"):
         raise UsageError(f"There is no engine {engine!r}; use 'auto', 'local', or the address of a server.")
     from eyeward.engine.local.checkpoint import load_checkpoint
     from eyeward.engine.local.engine import LocalEngine
-    from eyeward.guard.self_check import faults
+    from eyeward.guard.self_check import Subject
 
     inside = packaged_guards().get(str(name))
     try:
@@ -92,24 +105,17 @@ def load_guard(
         ) from error
     card = EyewardCard.read(checkpoint.folder, None if Path(name).expanduser().is_dir() else str(name))
     local = LocalEngine(checkpoint)
-    guard = assemble(card, checkpoint, local)
-    if self_check != "off":
-        found = faults(guard, card, checkpoint)
-        if found and self_check == "refuse":
-            raise SelfCheckFailed(f"The guard {card.name!r} does not pass its self check: {' '.join(found)}")
-        for fault in found:
-            warnings.warn(f"The guard {card.name!r} does not pass its self check: {fault}", stacklevel=2)
-    return guard
+    return Subject(assemble(card, checkpoint, local), card, checkpoint.folder, checkpoint, local)
 
 
 def assemble(card: EyewardCard, checkpoint: LoadedCheckpoint, engine: LocalEngine) -> Guard:
     """Put the parts of a guard together."""
     text = ModelText(
-        chat=lambda messages: _render_chat(checkpoint, messages),
+        chat=lambda messages: render_chat(checkpoint, messages),
         image_token=checkpoint.image_token,
         special_tokens=engine.tokens.special_tokens,
         unknown_words=engine.tokens.unknown_words,
-        answer_lead=_answer_lead(checkpoint),
+        answer_lead=answer_lead(checkpoint),
     )
     return Guard(
         engine=engine,
@@ -133,32 +139,3 @@ def rule_of(card: EyewardCard) -> RatingRule:
         category_slot=CATEGORY,
         calibration=card.calibration,
     )
-
-
-def _answer_lead(checkpoint: LoadedCheckpoint) -> str:
-    """Return the blank space between where the chat template hands over to the model and where its answer stands.
-
-    Vicuna's hands over behind `ASSISTANT:`, and answers begin with a blank. A template without answers has none.
-    """
-    question: Message = {"role": "user", "content": [{"type": "image"}, {"type": "text", "text": "?"}]}
-    answer: Message = {"role": "assistant", "content": [{"type": "text", "text": _ANSWER_MARK}]}
-    try:
-        asked = _render_chat(checkpoint, [question])
-        answered = _render_chat(checkpoint, [question, answer], hand_over=False)
-    except Exception:  # a template is foreign code: it may fail in any way at a turn that it does not know
-        return ""
-    before, mark, _ = answered.removeprefix(asked).partition(_ANSWER_MARK)
-    return before if mark and answered.startswith(asked) and not before.strip() else ""
-
-
-def _render_chat(checkpoint: LoadedCheckpoint, messages: list[Message], hand_over: bool = True) -> str:
-    if checkpoint.chat_template is None:
-        raise CheckpointError(
-            f"{checkpoint.folder} has no chat template, and a wrong one gives wrong verdicts; copy chat_template.jinja "
-            "or chat_template.json from the page of the checkpoint."
-        )
-    tokenizer: Any = checkpoint.tokenizer
-    rendered = tokenizer.apply_chat_template(
-        messages, chat_template=checkpoint.chat_template, tokenize=False, add_generation_prompt=hand_over
-    )
-    return str(rendered)

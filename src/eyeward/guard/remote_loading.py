@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -13,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 from eyeward.engine.remote.engine import RemoteEngine
 from eyeward.engine.remote.settings import RemoteSettings
-from eyeward.errors import CheckpointError, MissingExtra, SelfCheckFailed, UsageError
+from eyeward.errors import CheckpointError, MissingExtra, UsageError
 from eyeward.guard.card import FILE_NAME, EyewardCard, Vocabulary, published_card
 from eyeward.guard.guard import Guard
 from eyeward.guard.llavaguard import Message, ModelText
 from eyeward.guard.loading import rule_of
 from eyeward.guard.profile import find_profile
-from eyeward.guard.self_check import answer_faults
+from eyeward.guard.self_check import Subject
 from eyeward.verdict import ModelRef
 
 if TYPE_CHECKING:
@@ -84,8 +83,8 @@ class _Folder:
         return max(max(point) for point in config.grid_pinpoints)
 
 
-def load_remote(name: str | None, server: str | RemoteSettings, folders: dict[str, Path], self_check: str) -> Guard:
-    """Load a guard that runs behind a server.
+def load_remote(name: str | None, server: str | RemoteSettings, folders: dict[str, Path]) -> Subject:
+    """Load a guard that runs behind a server, with what a check needs; it is not checked yet.
 
     `name` says what is asked: a guard that ships inside, a folder, or a published checkpoint. Without it, the server's
     name of the model does.
@@ -94,7 +93,6 @@ def load_remote(name: str | None, server: str | RemoteSettings, folders: dict[st
         UsageError: when the address is none, no server answers there, or it serves several models and none is named.
         CheckpointError: when the folder's card cannot be read.
         MissingExtra: when the guard's vocabulary cannot be checked without a package that is not installed.
-        SelfCheckFailed: when it answers otherwise than it should.
     """
     settings = RemoteSettings.parse(server) if isinstance(server, str) else server
     folder = _folder(name or settings.model, folders)
@@ -109,18 +107,10 @@ def load_remote(name: str | None, server: str | RemoteSettings, folders: dict[st
     try:
         card = _card(name or engine.server.model, folder)
         guard = _assemble(card, folder, engine)
-        if self_check != "off":
-            found = [*_scope_faults(card), *answer_faults(guard, card, folder.path if folder else Path())]
-            if found and self_check == "refuse":
-                raise SelfCheckFailed(
-                    f"The guard {card.name!r} at {settings.address} does not pass its self check: {found[0]}"
-                )
-            for fault in found:
-                warnings.warn(f"The guard {card.name!r} does not pass its self check: {fault}", stacklevel=3)
     except BaseException:
         engine.close()
         raise
-    return guard
+    return Subject(guard, card, folder.path if folder else None, address=settings.address)
 
 
 def _folder(name: str, folders: dict[str, Path]) -> _Folder | None:
@@ -154,15 +144,6 @@ def _assemble(card: EyewardCard, folder: _Folder | None, engine: RemoteEngine) -
         rule=rule_of(card),
         trained_to_judge=card.trained_to_judge,
     )
-
-
-def _scope_faults(card: EyewardCard) -> list[str]:
-    if card.scope is None:
-        return []
-    return [
-        "it has a scope check, which needs features that servers do not give, so images unlike its training would be "
-        "judged and not rated Review. Load it locally; or accept that in Python with self_check='warn'."
-    ]
 
 
 def _one_turn(messages: list[Message]) -> str:
