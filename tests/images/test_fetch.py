@@ -364,16 +364,13 @@ def test_tls_is_checked_against_the_name_and_not_against_the_address() -> None:
 
     def respond(request: httpx2.Request) -> httpx2.Response:
         sent.append(request)
-        return httpx2.Response(200, content=PICTURE)
+        return httpx2.Response(404)
 
     class Recorded(Fetcher):
         def _client(self) -> httpx2.AsyncClient:
             return httpx2.AsyncClient(transport=httpx2.MockTransport(respond))
 
-    got = Recorded(FetchRules(frozenset("*")), resolve=lambda h, p: ["2606:4700::1111"]).fetch_now(
-        "https://a.org/x?y=1"
-    )
-    assert isinstance(got, Fetched)
+    Recorded(FetchRules(frozenset("*")), resolve=lambda h, p: ["2606:4700::1111"]).fetch_now("https://a.org/x?y=1")
     (request,) = sent
     assert request.url.host == "2606:4700::1111"
     assert request.headers["Host"] == "a.org"
