@@ -35,8 +35,9 @@ class Verb:
 VERBS: dict[str, Verb] = {
     "assess": Verb("assess", "assess", "Judge images against a policy."),
     "policy": Verb("policy", "app", "Show, check, compare, render and import policies."),
-    "models": Verb("models", "app", "List and show the guards that can be loaded by name."),
+    "models": Verb("models", "app", "List, show, check and export guards."),
     "scenes": Verb("scenes", "app", "Draw labelled scenes of the harmless world that mini knows."),
+    "evaluate": Verb("evaluate", "app", "Measure guards on labelled images, compare and calibrate them."),
     "train": Verb("train", "train", "Train a guard by a recipe."),
 }
 

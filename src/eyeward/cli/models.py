@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from eyeward.cli.models_check import check
 from eyeward.cli.models_export import export
 from eyeward.cli.policy_options import POLICY_HELP
 from eyeward.cli.screen import counted, one_line
@@ -17,7 +18,8 @@ from eyeward.guard import Coverage, EyewardCard, packaged_guards
 from eyeward.guard.forms import AnswerWording
 from eyeward.policy import Policy
 
-app = typer.Typer(help="List and show the guards that can be loaded by name.", no_args_is_help=True)
+app = typer.Typer(help="List, show, check and export guards.", no_args_is_help=True)
+app.command()(check)
 app.command()(export)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Write JSON.")]

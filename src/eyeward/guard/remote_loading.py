@@ -83,11 +83,13 @@ class _Folder:
         return max(max(point) for point in config.grid_pinpoints)
 
 
-def load_remote(name: str | None, server: str | RemoteSettings, folders: dict[str, Path]) -> Subject:
+def load_remote(
+    name: str | None, server: str | RemoteSettings, folders: dict[str, Path], card: EyewardCard | None = None
+) -> Subject:
     """Load a guard that runs behind a server, with what a check needs; it is not checked yet.
 
     `name` says what is asked: a guard that ships inside, a folder, or a published checkpoint. Without it, the server's
-    name of the model does.
+    name of the model does. `card` says it where it is known already.
 
     Raises:
         UsageError: when the address is none, no server answers there, or it serves several models and none is named.
@@ -96,7 +98,7 @@ def load_remote(name: str | None, server: str | RemoteSettings, folders: dict[st
     """
     settings = RemoteSettings.parse(server) if isinstance(server, str) else server
     folder = _folder(name or settings.model, folders)
-    if name is not None and folder is None and not _PUBLISHED.search(name):
+    if card is None and name is not None and folder is None and not _PUBLISHED.search(name):
         raise UsageError(
             f"There is no guard {name!r} on this machine that could say how to ask {settings.address}. Name one that "
             f"ships ({', '.join(folders) or 'none'}), a folder, or a published LlavaGuard; or give the address alone."
@@ -105,7 +107,7 @@ def load_remote(name: str | None, server: str | RemoteSettings, folders: dict[st
         settings = settings.model_copy(update={"largest_side": folder.largest_side})
     engine = RemoteEngine(settings, None if folder is None else _local_text(folder))
     try:
-        card = _card(name or engine.server.model, folder)
+        card = card or _card(name or engine.server.model, folder)
         guard = _assemble(card, folder, engine)
     except BaseException:
         engine.close()
