@@ -3,15 +3,32 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any, Protocol
 
 from eyeward.errors import CheckpointError
 from eyeward.guard.llavaguard import Message
 
-if TYPE_CHECKING:
-    from eyeward.engine.local.checkpoint import LoadedCheckpoint
-
 _ANSWER_MARK = "{answer}"
+
+
+class Templated(Protocol):
+    """The parts of a checkpoint that say how text is put to it."""
+
+    @property
+    def folder(self) -> Path:
+        """Where they lie."""
+        ...
+
+    @property
+    def tokenizer(self) -> Any:
+        """Transformers' tokenizer."""
+        ...
+
+    @property
+    def chat_template(self) -> str | None:
+        """A Jinja template, where there is one."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -24,7 +41,7 @@ class Turns:
     """What stands before an answer that was given; None where the template shows none."""
 
 
-def render_turns(checkpoint: LoadedCheckpoint) -> Turns:
+def render_turns(checkpoint: Templated) -> Turns:
     """Ask something about an image, and answer it. A template is foreign code: it may raise anything."""
     question: Message = {"role": "user", "content": [{"type": "image"}, {"type": "text", "text": "?"}]}
     answer: Message = {"role": "assistant", "content": [{"type": "text", "text": _ANSWER_MARK}]}
@@ -37,7 +54,7 @@ def render_turns(checkpoint: LoadedCheckpoint) -> Turns:
     return Turns(asked, before if mark else None)
 
 
-def answer_lead(checkpoint: LoadedCheckpoint) -> str:
+def answer_lead(checkpoint: Templated) -> str:
     """Return the blank space between where the chat template hands over to the model and where its answer stands.
 
     Vicuna's hands over behind `ASSISTANT:`, and answers begin with a blank. A template without answers has none.
@@ -52,7 +69,7 @@ def answer_lead(checkpoint: LoadedCheckpoint) -> str:
     return "" if lead.strip() else lead
 
 
-def render_chat(checkpoint: LoadedCheckpoint, messages: list[Message], hand_over: bool = True) -> str:
+def render_chat(checkpoint: Templated, messages: list[Message], hand_over: bool = True) -> str:
     """Render a conversation, by default up to where the model begins to answer.
 
     Raises:
@@ -63,8 +80,7 @@ def render_chat(checkpoint: LoadedCheckpoint, messages: list[Message], hand_over
             f"{checkpoint.folder} has no chat template, and a wrong one gives wrong verdicts; copy chat_template.jinja "
             "or chat_template.json from the page of the checkpoint."
         )
-    tokenizer: Any = checkpoint.tokenizer
-    rendered = tokenizer.apply_chat_template(
+    rendered = checkpoint.tokenizer.apply_chat_template(
         messages, chat_template=checkpoint.chat_template, tokenize=False, add_generation_prompt=hand_over
     )
     return str(rendered)

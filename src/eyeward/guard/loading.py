@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from eyeward.engine.local.checkpoint import LoadedCheckpoint
     from eyeward.engine.local.engine import LocalEngine
     from eyeward.engine.remote.settings import RemoteSettings
+    from eyeward.engine.vllm.settings import VllmSettings
     from eyeward.guard.self_check import SelfCheck, Subject
 
 WEIGHTS = Path(__file__).parent / "weights"
@@ -39,7 +40,7 @@ def packaged_guards() -> dict[str, Path]:
 
 def load_guard(
     name: str | PathLike[str],
-    engine: str | RemoteSettings = "auto",
+    engine: str | RemoteSettings | VllmSettings = "auto",
     device: str | torch.device = "auto",
     dtype: str | torch.dtype = "auto",
     self_check: SelfCheck = "refuse",
@@ -49,6 +50,8 @@ def load_guard(
     A server is named by its address and what it calls the model: `http://host:8000/v1#model`. With the address as
     `engine`, `name` says how to ask it: `load_guard("runs/mine/mine", engine="http://host:8000/v1#served-name")`. A
     `RemoteSettings` in its place says more about how the server is to be used.
+
+    With `vllm` as `engine`, vLLM runs the weights in this process, for many images at once; `VllmSettings` says how.
 
     It is checked at once that it answers as it did when it was made; `warn` only says what is wrong, `off` is for
     random weights.
@@ -74,12 +77,21 @@ def load_guard(
 
 def load_subject(
     name: str | PathLike[str],
-    engine: str | RemoteSettings = "auto",
+    engine: str | RemoteSettings | VllmSettings = "auto",
     device: str | torch.device = "auto",
     dtype: str | torch.dtype = "auto",
 ) -> Subject:
     """Load a guard with all that a check may look into; it is not checked yet."""
+    from eyeward.engine.vllm.settings import VllmSettings
+
     by_name = is_address(str(name))
+    if not by_name and (engine == "vllm" or isinstance(engine, VllmSettings)):
+        from eyeward.guard.vllm_loading import load_vllm
+
+        settings = engine if isinstance(engine, VllmSettings) else VllmSettings()
+        return load_vllm(name, settings, packaged_guards(), device, dtype)
+    if isinstance(engine, VllmSettings):
+        raise UsageError(f"The weights of {name} run behind a server; leave the settings of vLLM out.")
     if by_name or not isinstance(engine, str) or is_address(engine):
         if (device, dtype) != ("auto", "auto"):
             raise UsageError("Device and type of the weights are chosen where the server is started.")
@@ -87,7 +99,7 @@ def load_subject(
 
         return load_remote(None if by_name else str(name), str(name) if by_name else engine, packaged_guards())
     if engine not in ("auto", "local"):
-        raise UsageError(f"There is no engine {engine!r}; use 'auto', 'local', or the address of a server.")
+        raise UsageError(f"There is no engine {engine!r}; use 'auto', 'local', 'vllm', or the address of a server.")
     from eyeward.engine.local.checkpoint import load_checkpoint
     from eyeward.engine.local.engine import LocalEngine
     from eyeward.guard.self_check import Subject
