@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from hypothesis import strategies as st
 from PIL import Image
+from pydantic import JsonValue
 
 from eyeward.data import changes
 from eyeward.data.sample import Sample, Severity, Split
@@ -16,8 +17,9 @@ from eyeward.verdict import NA
 
 DEFAULT = Policy.load("default")
 LABELS = DEFAULT.labels
+SCENES: tuple[dict[str, JsonValue] | None, ...] = (None, {"seed": 1, "slots": {"a": "b"}})
 
-_words = st.text(st.characters(exclude_categories=("C",)), min_size=1, max_size=12)
+_words = st.text(st.characters(exclude_categories=["C"]), min_size=1, max_size=12)
 _ids = st.sampled_from(DEFAULT.ids)
 _changes = st.one_of(
     st.builds(changes.StanceChanged, category=_ids, to=st.sampled_from(list(Stance))),
@@ -43,7 +45,7 @@ def samples(draw: st.DrawFn) -> Sample:
         rating=severity.rating,
         severity=draw(st.sampled_from((severity, None))),
         rationale=draw(st.none() | _words),
-        scene=draw(st.none() | st.just({"seed": 1, "slots": {"a": "b"}})),
+        scene=draw(st.sampled_from(SCENES)),
         split=draw(st.none() | st.sampled_from(list(Split))),
         annotator=draw(st.none() | _words),
         group=draw(_words),
