@@ -1,5 +1,6 @@
 # make demo    install, then judge the example images under two policies
 # make test    the tests, without network or GPU, on two cores
+# make test-vllm   the tests that ask a real vLLM; sets one up in .venv-vllm unless EYEWARD_VLLM names one
 # make check   style, formatting and types
 # make bench   every script in benchmarks/; hours, see docs/results.md
 
@@ -10,7 +11,7 @@ PY := $(VENV)/bin/python
 # make_preparation_golden is not here: it wants another pair of torch and torchvision, see its docstring.
 BENCHMARKS := reserved_intersection mini_speed verdict_speed mini_answers mini_scope mini_bars remote_misbehaving
 
-.PHONY: demo test check bench
+.PHONY: demo test test-vllm check bench
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/.demo-installed
@@ -21,6 +22,10 @@ demo: $(VENV)/.demo-installed
 
 test: $(VENV)/.dev-installed
 	$(PY) -m pytest
+
+# An environment with vLLM that is there already is used as it is.
+test-vllm: $(VENV)/.dev-installed $(if $(EYEWARD_VLLM),,.venv-vllm/.ready)
+	EYEWARD_VLLM=$(or $(EYEWARD_VLLM),.venv-vllm) $(PY) -m pytest -m vllm
 
 check: $(VENV)/.dev-installed
 	$(PY) -m ruff check .
@@ -38,6 +43,9 @@ $(VENV)/.demo-installed: pyproject.toml constraints.txt | $(PY)
 $(VENV)/.dev-installed: pyproject.toml constraints.txt | $(PY)
 	$(PY) -m pip install --quiet -c constraints.txt -e '.[local,train,dev]'
 	@touch $@ $(VENV)/.demo-installed
+
+.venv-vllm/.ready: tests/vllm/setup
+	tests/vllm/setup .venv-vllm
 
 $(PY):
 	$(PYTHON) -m venv $(VENV)
