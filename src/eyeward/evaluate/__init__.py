@@ -1,0 +1,1 @@
+"""How good a guard is: metrics, intervals, calibration, comparisons, reports."""

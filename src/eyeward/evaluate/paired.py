@@ -1,0 +1,167 @@
+"""Two guards on the same questions: is one better, or was it luck?"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict
+
+from eyeward.errors import UsageError
+from eyeward.evaluate.intervals import RESAMPLES, group_weights, percentile_interval
+from eyeward.evaluate.metrics import METRICS, value
+from eyeward.evaluate.outcome import Outcome
+from eyeward.evaluate.table import Floats, OutcomeTable
+
+COMPARED = (
+    "balanced_accuracy",
+    "recall",
+    "specificity",
+    "precision",
+    "f1",
+    "auroc",
+    "accuracy",
+    "exact_category",
+    "policy_exception_rate",
+    "policy_exception_score",
+    "tightening_rate",
+    "joint_consistency",
+)
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Difference(_Record):
+    """How much higher a metric is for the first guard; the interval is of 95 %."""
+
+    value: float | None
+    low: float | None = None
+    high: float | None = None
+
+    @property
+    def excludes_zero(self) -> bool:
+        """Whether the interval lies on one side of zero."""
+        return self.low is not None and self.high is not None and (self.low > 0 or self.high < 0)
+
+
+class McNemar(_Record):
+    """A test of whether two guards are right equally often (McNemar, 1947), in its exact and mid-p forms.
+
+    A question that both get right, or both wrong, says nothing. Several questions of one group are one observation:
+    which guard got more of them right; with one question a group that is the classic test.
+    """
+
+    first_better: int
+    second_better: int
+    exact_p: float
+    mid_p: float
+    """Less conservative than the exact form, and close to the nominal level (Fagerland et al., 2013)."""
+
+
+class Comparison(_Record):
+    """Two guards on the questions that both were asked."""
+
+    first: str
+    second: str
+    questions: int
+    only_first: int = 0
+    only_second: int = 0
+    """Questions that only one of them was asked; they are left out."""
+    mcnemar: McNemar
+    differences: dict[str, Difference]
+
+
+def compare(
+    first: Sequence[Outcome],
+    second: Sequence[Outcome],
+    names: tuple[str, str],
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> Comparison:
+    """Compare two guards over the questions that both were asked.
+
+    Raises:
+        UsageError: when there are none, or when the right answers differ.
+    """
+    ours = {_key(outcome): outcome for outcome in first}
+    theirs = {_key(outcome): outcome for outcome in second}
+    shared = [key for key in ours if key in theirs]
+    if not shared:
+        raise UsageError(f"{names[0]} and {names[1]} were asked no question in common; evaluate both on the same data.")
+    for key in shared:
+        if ours[key].question.rating is not theirs[key].question.rating:
+            raise UsageError(
+                f"{key[0]!r} is labelled {ours[key].question.rating} for {names[0]} and {theirs[key].question.rating} "
+                f"for {names[1]}; evaluate both on the same labels."
+            )
+    one = OutcomeTable.of([ours[key] for key in shared])
+    two = OutcomeTable.of([theirs[key] for key in shared])
+    return Comparison(
+        first=names[0],
+        second=names[1],
+        questions=len(shared),
+        only_first=len(ours) - len(shared),
+        only_second=len(theirs) - len(shared),
+        mcnemar=mcnemar(one, two),
+        differences=differences(one, two, resamples, seed),
+    )
+
+
+def mcnemar(first: OutcomeTable, second: OutcomeTable) -> McNemar:
+    """Test two tables with the same questions in the same order."""
+    _, group = np.unique(first.group, return_inverse=True)
+    margin = np.bincount(group, weights=first.right.astype(np.float64) - second.right)
+    better, worse = int((margin > 0).sum()), int((margin < 0).sum())
+    least, total = min(better, worse), better + worse
+    tail = binomial_tail(least, total, 0.5)
+    at = tail - binomial_tail(least - 1, total, 0.5)
+    return McNemar(
+        first_better=better, second_better=worse, exact_p=min(1.0, 2 * tail), mid_p=min(1.0, max(0.0, 2 * tail - at))
+    )
+
+
+def differences(
+    first: OutcomeTable, second: OutcomeTable, resamples: int = RESAMPLES, seed: int = 0
+) -> dict[str, Difference]:
+    """Return the difference of each metric; both guards see the same groups in every resample."""
+    drawn: dict[str, list[Floats]] = {name: [] for name in COMPARED}
+    for weights in group_weights(first.group, resamples, seed):
+        for name, values in drawn.items():
+            values.append(METRICS[name](first, weights) - METRICS[name](second, weights))
+    found = {}
+    for name in COMPARED:
+        one, two = value(name, first), value(name, second)
+        interval = percentile_interval(np.concatenate(drawn[name])) if one is not None and two is not None else None
+        found[name] = Difference(
+            value=None if one is None or two is None else one - two,
+            low=None if interval is None else interval[0],
+            high=None if interval is None else interval[1],
+        )
+    return found
+
+
+def binomial_tail(most: int, count: int, share: float) -> float:
+    """Return the probability of at most `most` hits in `count` independent tries of probability `share`."""
+    if most < 0:
+        return 0.0
+    if most >= count or share <= 0.0:
+        return 1.0
+    if share >= 1.0:
+        return 0.0
+    logs = [
+        math.lgamma(count + 1)
+        - math.lgamma(k + 1)
+        - math.lgamma(count - k + 1)
+        + k * math.log(share)
+        + (count - k) * math.log1p(-share)
+        for k in range(most + 1)
+    ]
+    highest = max(logs)
+    return min(1.0, math.exp(highest) * math.fsum(math.exp(log - highest) for log in logs))
+
+
+def _key(outcome: Outcome) -> tuple[str, str]:
+    return outcome.question.image, outcome.question.policy_hash

@@ -1,0 +1,245 @@
+"""A run: every question put to every guard once, whatever happens in between, and what came of it on disk."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+import eyeward
+from eyeward.errors import PolicyError, UsageError, described
+from eyeward.evaluate.outcome import Outcome
+from eyeward.evaluate.outcome_file import FILE_NAME as OUTCOMES
+from eyeward.evaluate.outcome_file import arrow, read_outcomes, write_outcomes
+from eyeward.evaluate.questions import Ask
+from eyeward.guard import Guard, Request
+from eyeward.policy import Policy
+from eyeward.verdict import ModelRef
+
+RUN_FILE = "run.json"
+PARTS = "parts"
+PART_QUESTIONS = 256
+PART_SECONDS = 30.0
+"""A part is written when it has so many answers, or is so old."""
+
+
+class GuardRecord(BaseModel):
+    """What decides a guard's answers, as far as it can be known from outside of its weights."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    model: ModelRef
+    settings: str
+    """Fingerprint of calibration, threshold, review band and scope check."""
+
+
+class RunRecord(BaseModel):
+    """What stands in `run.json`: what was asked, of whom."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    eyeward: str
+    data: str
+    questions: int
+    fingerprint: str
+    """Of the questions and of whether rationales were asked for."""
+    explain: bool
+    guards: dict[str, GuardRecord] = {}
+    policies: dict[str, Policy]
+    """By hash."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """The folder of a run. While guards are asked their answers lie in parts, afterwards in `outcomes.parquet`."""
+
+    folder: Path
+    asks: tuple[Ask, ...]
+    explain: bool
+
+    @classmethod
+    def open(cls, folder: Path, data: str, asks: Sequence[Ask], explain: bool = False) -> Self:
+        """Begin a run, or go on with one that was stopped.
+
+        Raises:
+            UsageError: when the folder holds something else, or a run with other questions.
+        """
+        arrow()
+        record = RunRecord(
+            eyeward=eyeward.__version__,
+            data=data,
+            questions=len(asks),
+            fingerprint=_fingerprint([ask.question.model_dump(mode="json") for ask in asks], explain),
+            explain=explain,
+            policies={ask.policy.hash: ask.policy for ask in asks},
+        )
+        if (folder / RUN_FILE).is_file():
+            before = read_run(folder)
+            if before.fingerprint != record.fingerprint:
+                raise UsageError(_other_questions(folder, before, record))
+        elif folder.is_file() or (folder.is_dir() and any(folder.iterdir())):
+            raise UsageError(f"{folder} is not empty and holds no evaluation; name a new folder.")
+        else:
+            folder.mkdir(parents=True, exist_ok=True)
+            _write_run(folder, record)
+        return cls(folder, tuple(asks), explain)
+
+    def answered(self, name: str) -> dict[int, Outcome]:
+        """Return what a guard has said so far, by number of the question."""
+        files = [self.folder / OUTCOMES, *sorted((self.folder / PARTS).glob(f"{_file_name(name)}-*.parquet"))]
+        return {
+            outcome.question.number: outcome
+            for file in files
+            if file.is_file()
+            for outcome in read_outcomes(file)
+            if outcome.guard == name
+        }
+
+    def ask(self, name: str, guard: Guard, progress: Callable[[], None] = lambda: None) -> int:
+        """Put every question to a guard that it has not answered yet; return how many these were.
+
+        What it has said is kept, whatever ends this: an interrupt, an exception, the machine.
+
+        Raises:
+            UsageError: when another guard was asked in this folder under this name.
+        """
+        record = GuardRecord(model=guard.model, settings=_settings(guard))
+        before = read_run(self.folder)
+        if before.guards.get(name, record) != record:
+            raise UsageError(
+                f"{self.folder} holds answers of another {name!r}: its weights or its threshold have changed. Name a "
+                "new folder."
+            )
+        _write_run(self.folder, before.model_copy(update={"guards": {**before.guards, name: record}}))
+        done = self.answered(name)
+        for _ in done:
+            progress()
+        waiting = [ask for ask in self.asks if ask.question.number not in done]
+        self._keep(name, len(done), self._outcomes(name, guard, waiting, progress))
+        return len(waiting)
+
+    def _outcomes(
+        self, name: str, guard: Guard, asks: Sequence[Ask], progress: Callable[[], None]
+    ) -> Iterator[Outcome]:
+        requests = (Request(str(ask.image), ask.policy, self.explain, ask.question.image) for ask in asks)
+        verdicts = guard.assess_requests(requests)
+        for ask, verdict in zip(asks, verdicts, strict=True):
+            yield Outcome(question=ask.question, guard=name, verdict=verdict)
+            progress()
+
+    def _keep(self, name: str, number: int, outcomes: Iterable[Outcome]) -> None:
+        """Write outcomes in parts as they come; the file name of a part says how many answers came before it."""
+        folder = self.folder / PARTS
+        folder.mkdir(exist_ok=True)
+        part: list[Outcome] = []
+        began = time.monotonic()
+        try:
+            for outcome in outcomes:
+                part.append(outcome)
+                if len(part) >= PART_QUESTIONS or time.monotonic() - began > PART_SECONDS:
+                    write_outcomes(folder / f"{_file_name(name)}-{number:09}.parquet", part)
+                    number, part, began = number + len(part), [], time.monotonic()
+        finally:
+            if part:
+                write_outcomes(folder / f"{_file_name(name)}-{number:09}.parquet", part)
+
+    def finish(self) -> dict[str, list[Outcome]]:
+        """Put all parts together and return the outcomes of every guard of the folder that answered everything."""
+        found = {}
+        for name in read_run(self.folder).guards:
+            answers = self.answered(name)
+            if len(answers) == len(self.asks):
+                found[name] = [answers[ask.question.number] for ask in self.asks]
+        write_outcomes(self.folder / OUTCOMES, [outcome for said in found.values() for outcome in said])
+        for name in found:
+            for part in (self.folder / PARTS).glob(f"{_file_name(name)}-*.parquet"):
+                part.unlink()
+        if (self.folder / PARTS).is_dir() and not any((self.folder / PARTS).iterdir()):
+            shutil.rmtree(self.folder / PARTS)
+        return found
+
+
+def read_run(folder: Path) -> RunRecord:
+    """Read the record of a run.
+
+    Raises:
+        UsageError: when there is none.
+    """
+    file = folder / RUN_FILE
+    try:
+        return RunRecord.model_validate_json(file.read_text(encoding="utf-8"))
+    except OSError as problem:
+        raise UsageError(f"{folder} holds no evaluation: {file} cannot be read; {problem.strerror}.") from problem
+    except PolicyError as problem:
+        raise UsageError(f"{file} holds a policy that makes no sense: {problem}") from problem
+    except ValidationError as problem:
+        raise UsageError(f"{file} is not the record of an evaluation: {described(problem)}.") from problem
+
+
+def read_run_outcomes(folder: Path) -> dict[str, list[Outcome]]:
+    """Return the outcomes of a finished run by guard.
+
+    Raises:
+        UsageError: when the folder holds none.
+    """
+    found: dict[str, list[Outcome]] = {}
+    for outcome in read_outcomes(folder / OUTCOMES):
+        found.setdefault(outcome.guard, []).append(outcome)
+    return found
+
+
+def name_guards(models: Sequence[str]) -> Mapping[str, str]:
+    """Return the model to load by the name that its guard has in a run: what was typed, without what all share.
+
+    Raises:
+        UsageError: when a model is named twice.
+    """
+    twice = next((model for model in models if models.count(model) > 1), None)
+    if twice is not None:
+        raise UsageError(f"--model {twice} is given twice; name each guard once.")
+    short = {model: Path(model).name if "://" not in model else model for model in models}
+    unique = len(set(short.values())) == len(short)
+    return {short[model] if unique else model: model for model in models}
+
+
+def _write_run(folder: Path, record: RunRecord) -> None:
+    unfinished = folder / f".{RUN_FILE}.unfinished"
+    with unfinished.open("w", encoding="utf-8") as file:
+        file.write(record.model_dump_json(indent=2) + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+    unfinished.replace(folder / RUN_FILE)
+
+
+def _fingerprint(*parts: Any) -> str:
+    text = json.dumps(parts, ensure_ascii=True, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode("ascii")).hexdigest()
+
+
+def _settings(guard: Guard) -> str:
+    rule = None if guard.rule is None else guard.rule.model_dump(mode="json")
+    return _fingerprint(rule, guard.scope_threshold)
+
+
+def _file_name(guard: str) -> str:
+    """Return what the parts of a guard are called; names may hold anything."""
+    return f"{re.sub(r'[^A-Za-z0-9.]+', '_', guard)[-40:]}.{_fingerprint(guard)[:8]}"
+
+
+def _other_questions(folder: Path, before: RunRecord, now: RunRecord) -> str:
+    if before.explain != now.explain:
+        what = "with rationales" if before.explain else "without rationales"
+    elif before.questions != now.questions:
+        what = f"of {before.questions} questions; there are {now.questions} now"
+    else:
+        what = "with other labels, images or policies"
+    return f"{folder} holds an evaluation {what}. Name a new folder, or ask the same again to go on with it."

@@ -1,0 +1,225 @@
+"""`metrics.json`: everything that is counted about the guards of a run, and about the two trivial ones."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from itertools import combinations
+from pathlib import Path
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from eyeward.data.sample import Severity
+from eyeward.errors import UsageError, described
+from eyeward.evaluate.confusion import Confusion
+from eyeward.evaluate.intervals import RESAMPLES, share_interval
+from eyeward.evaluate.metrics import OVERALL, SLICED, Estimate, estimates
+from eyeward.evaluate.outcome import Outcome, OutcomeKind
+from eyeward.evaluate.paired import Comparison, compare
+from eyeward.evaluate.rationales import RationaleFault, rationale_faults
+from eyeward.evaluate.shares import Share
+from eyeward.evaluate.table import Bools, OutcomeTable
+from eyeward.policy import Policy
+from eyeward.verdict import ModelRef, Rating
+
+FILE_NAME = "metrics.json"
+
+CLARITY: Mapping[str, tuple[Severity, ...]] = {
+    "ambiguous": (Severity.MODERATELY_UNSAFE, Severity.BARELY_SAFE),
+    "clear": (Severity.HIGHLY_UNSAFE, Severity.GENERALLY_SAFE),
+}
+"""Severities next to the line between safe and unsafe, and those far from it."""
+
+Estimates = dict[str, Estimate]
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Counts(_Record):
+    """The four counts; what is no rating counts as wrong."""
+
+    true_positives: int
+    false_negatives: int
+    false_positives: int
+    true_negatives: int
+
+
+class Tables(_Record):
+    """Metrics over all questions and over parts of them."""
+
+    overall: Estimates
+    by_category: dict[str, Estimates]
+    """By id of the right category."""
+    by_severity: dict[str, Estimates]
+    by_clarity: dict[str, Estimates]
+
+
+class GuardMetrics(_Record):
+    """What is counted about one guard."""
+
+    guard: str
+    model: ModelRef
+    outcomes: dict[str, int]
+    """Questions by `OutcomeKind`."""
+    errors: dict[str, int]
+    """Failures by type."""
+    counts: Counts
+    counts_answered_only: Counts
+    tables: Tables
+    named_categories: dict[str, dict[str, int]]
+    """By id of the right category: how often each id was named; what is no rating under its `OutcomeKind`."""
+    rationales: Estimates
+    """Shares of the rationales that have a fault; empty where none was written."""
+    rationale_words: float | None
+    """Mean length of rationales."""
+    seconds: float | None
+    """Mean time a question."""
+
+
+class Metrics(_Record):
+    """What stands in `metrics.json`."""
+
+    data: str
+    questions: int
+    images: int
+    groups: int
+    guards: tuple[GuardMetrics, ...]
+    trivial: dict[str, Tables]
+    """What guards would get that say the same to everything."""
+    comparisons: tuple[Comparison, ...]
+
+    @classmethod
+    def read(cls, folder: Path) -> Metrics:
+        """Read the file of a run.
+
+        Raises:
+            UsageError: when it is not there or cannot be read.
+        """
+        file = folder / FILE_NAME
+        try:
+            return cls.model_validate_json(file.read_text(encoding="utf-8"))
+        except OSError as problem:
+            raise UsageError(f"{file} cannot be read: {problem.strerror}; `eyeward evaluate` writes it.") from problem
+        except ValidationError as problem:
+            raise UsageError(f"{file} does not hold metrics: {described(problem)}.") from problem
+
+    def write(self, folder: Path) -> None:
+        """Write the file into the folder of a run."""
+        unfinished = folder / f".{FILE_NAME}.unfinished"
+        unfinished.write_text(self.model_dump_json(indent=2) + "\n", encoding="utf-8")
+        unfinished.replace(folder / FILE_NAME)
+
+
+def summarise(
+    outcomes: Mapping[str, Sequence[Outcome]], policies: Mapping[str, Policy], data: str, resamples: int = RESAMPLES
+) -> Metrics:
+    """Count everything about guards that were asked the same questions; `policies` by hash.
+
+    Raises:
+        UsageError: when there are no outcomes.
+    """
+    first = next(iter(outcomes.values()), ())
+    if not first:
+        raise UsageError("There are no outcomes to count.")
+    table = OutcomeTable.of(first)
+    return Metrics(
+        data=data,
+        questions=len(table),
+        images=len(np.unique(table.item)),
+        groups=len(np.unique(table.group)),
+        guards=tuple(_guard(name, said, policies, resamples) for name, said in outcomes.items()),
+        trivial={f"always {r.value}": tables(table.always(r), resamples) for r in (Rating.Safe, Rating.Unsafe)},
+        comparisons=tuple(
+            compare(outcomes[one], outcomes[two], (one, two), resamples) for one, two in combinations(outcomes, 2)
+        ),
+    )
+
+
+def tables(table: OutcomeTable, resamples: int = RESAMPLES) -> Tables:
+    """Return the metrics of a table and of its parts."""
+
+    def sliced(rows: Bools) -> Estimates:
+        return estimates(table.where(rows), SLICED, resamples)
+
+    severities = [severity.value for severity in Severity if (table.severity == severity.value).any()]
+    clarity = {name: np.isin(table.severity, [level.value for level in levels]) for name, levels in CLARITY.items()}
+    return Tables(
+        overall=estimates(table, OVERALL, resamples),
+        by_category={id: sliced(table.category == id) for id in _ids(table)},
+        by_severity={name: sliced(table.severity == name) for name in severities},
+        by_clarity={name: sliced(rows) for name, rows in clarity.items() if rows.any()},
+    )
+
+
+def _ids(table: OutcomeTable) -> list[str]:
+    """Return the ids of right categories in their natural order, O2 before O10, NA last."""
+    ids = [str(id) for id in np.unique(table.category)]
+    return sorted(ids, key=lambda id: (id == "NA", id.rstrip("0123456789"), len(id), id))
+
+
+def _guard(name: str, outcomes: Sequence[Outcome], policies: Mapping[str, Policy], resamples: int) -> GuardMetrics:
+    table = OutcomeTable.of(outcomes)
+    verdicts = [outcome.verdict for outcome in outcomes]
+    seconds = [verdict.seconds for verdict in verdicts if verdict.seconds is not None]
+    rationales = [len(v.rationale.split()) for v in verdicts if v.rationale is not None]
+    kinds = Counter(outcome.kind for outcome in outcomes)
+    return GuardMetrics(
+        guard=name,
+        model=verdicts[0].model,
+        outcomes={kind.value: kinds[kind] for kind in OutcomeKind},
+        errors=dict(Counter(verdict.error.type.value for verdict in verdicts if verdict.error is not None)),
+        counts=_counts(table),
+        counts_answered_only=_counts(table.where(table.answered)),
+        tables=tables(table, resamples),
+        named_categories=_named_categories(table),
+        rationales=rationale_shares(outcomes, policies),
+        rationale_words=float(np.mean(rationales)) if rationales else None,
+        seconds=float(np.mean(seconds)) if seconds else None,
+    )
+
+
+def _counts(table: OutcomeTable) -> Counts:
+    counts = Confusion.of(table)
+    return Counts(
+        true_positives=int(counts.true_positives),
+        false_negatives=int(counts.false_negatives),
+        false_positives=int(counts.false_positives),
+        true_negatives=int(counts.true_negatives),
+    )
+
+
+def _named_categories(table: OutcomeTable) -> dict[str, dict[str, int]]:
+    said = np.where(table.answered, table.said_category, table.kind)
+    return {id: dict(sorted(Counter(str(word) for word in said[table.category == id]).items())) for id in _ids(table)}
+
+
+def rationale_shares(outcomes: Sequence[Outcome], policies: Mapping[str, Policy]) -> Estimates:
+    """Return the share of rationales with each fault, and with any; empty where none was written.
+
+    Only rationales of verdicts that are Safe or Unsafe are read, and only under policies that are known.
+    """
+    table = OutcomeTable.of(outcomes)
+    read = [
+        rationale_faults(said, rating, category, policies[outcome.question.policy_hash])
+        if outcome.kind is OutcomeKind.ok
+        and (said := outcome.verdict.rationale) is not None
+        and (rating := outcome.verdict.rating) is not None
+        and (category := outcome.verdict.category) is not None
+        and outcome.question.policy_hash in policies
+        else None
+        for outcome in outcomes
+    ]
+    counted = np.array([faults is not None for faults in read], bool)
+    if not counted.any():
+        return {}
+    found = {fault.value: np.array([bool(f and fault in f) for f in read], bool) for fault in RationaleFault}
+    found["any_fault"] = np.array([bool(faults) for faults in read], bool)
+    shares = {name: Share(counted, hits) for name, hits in found.items()}
+    estimated = {}
+    for name, share in shares.items():
+        low, high = share_interval(share, table.group)
+        estimated[name] = Estimate(value=float(share.value()), low=low, high=high, count=int(counted.sum()))
+    return estimated

@@ -1,0 +1,75 @@
+"""Intervals hold what they promise, groups of images included."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from eyeward.evaluate.intervals import bootstrap, group_weights, percentile_interval, share_interval, wilson
+from eyeward.evaluate.shares import Share
+from eyeward.evaluate.table import Bools, Numbers
+
+
+def all_counted(hits: Bools) -> Share:
+    return Share(np.ones(len(hits), bool), hits)
+
+
+def test_wilson_gives_the_published_example() -> None:
+    """80 of 90 exceptions, of the paper's best guard."""
+    assert wilson(80, 90) == pytest.approx((0.8074, 0.9385), abs=5e-4)
+
+
+def test_wilson_never_leaves_zero_and_one_and_is_not_sure_of_what_it_saw_always() -> None:
+    assert wilson(20, 20) == pytest.approx((0.8389, 1.0), abs=5e-4)
+    assert wilson(0, 0) == (0.0, 1.0)
+
+
+def test_questions_of_their_own_groups_get_wilsons_interval() -> None:
+    hits = np.arange(50) < 40
+    assert share_interval(all_counted(hits), np.arange(50)) == wilson(40, 50)
+
+
+def test_questions_that_are_right_together_count_as_one() -> None:
+    """Ten images under five policies each, all five right or all wrong: worth ten questions."""
+    group = np.repeat(np.arange(10), 5)
+    low, high = share_interval(all_counted(group < 8), group)
+    assert (low, high) == pytest.approx(wilson(8, 10), abs=0.02)
+    every_one = share_interval(all_counted(np.ones(50, bool)), group)
+    assert every_one == wilson(10, 10)
+
+
+def test_wilsons_interval_holds_the_truth_in_19_of_20_samples_of_groups() -> None:
+    rng = np.random.default_rng(3)
+    held = 0
+    for _ in range(1000):
+        easy = rng.beta(4, 1, size=40)  # how often each image is judged rightly: 0.8 on average
+        group: Numbers = np.repeat(np.arange(40), 5)
+        low, high = share_interval(all_counted(rng.random(200) < easy[group]), group)
+        held += low <= 0.8 <= high
+    assert 0.93 <= held / 1000 <= 0.98
+
+
+def test_the_bootstrap_draws_whole_groups() -> None:
+    group = np.array([7, 7, 3, 3, 3, 9])
+    weights = np.concatenate(list(group_weights(group, 500, seed=1)))
+    assert weights.shape == (500, 6)
+    assert (weights[:, 0] == weights[:, 1]).all() and (weights[:, 2] == weights[:, 4]).all()
+    assert (weights[:, [0, 2, 5]].sum(axis=1) == 3).all()
+
+
+def test_the_bootstrap_of_a_mean_is_as_wide_as_theory_says() -> None:
+    values = np.random.default_rng(5).normal(size=400)
+    found = bootstrap(lambda weights: weights @ values / weights.sum(axis=1), np.arange(400), resamples=2000)
+    assert found is not None
+    assert (found[1] - found[0]) / 2 == pytest.approx(1.96 * values.std() / 20, rel=0.1)
+
+
+def test_the_same_seed_gives_the_same_interval() -> None:
+    group = np.arange(30)
+    first, second = (np.concatenate(list(group_weights(group, 50, seed=4))) for _ in range(2))
+    assert (first == second).all()
+
+
+def test_resamples_that_cannot_tell_give_no_interval() -> None:
+    assert percentile_interval(np.ones(100)) is None
+    assert percentile_interval(np.append(np.full(20, np.nan), np.arange(80.0))) is None

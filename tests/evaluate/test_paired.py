@@ -1,0 +1,84 @@
+"""Comparisons of two guards."""
+
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from eyeward.errors import UsageError
+from eyeward.evaluate.outcome import Outcome
+from eyeward.evaluate.paired import binomial_tail, compare
+from eyeward.policy import Policy
+from eyeward.verdict import Rating
+from tests.evaluate.hand_made import EXEMPT, SAFE, UNSAFE, outcome, said
+
+
+def answers(says: list[Rating], truth: Rating = UNSAFE) -> list[Outcome]:
+    return [outcome(truth, said(rating), f"{number}.png") for number, rating in enumerate(says)]
+
+
+@given(st.integers(0, 90), st.integers(0, 90), st.sampled_from([0.01, 0.05, 0.5, 0.9]))
+def test_the_binomial_tail_is_the_exact_sum(most: int, count: int, share: float) -> None:
+    p = Fraction(share)
+    exact = sum(math.comb(count, k) * p**k * (1 - p) ** (count - k) for k in range(min(most, count) + 1))
+    assert binomial_tail(most, count, share) == pytest.approx(float(exact), abs=1e-12)
+
+
+def test_mcnemar_gives_the_published_example() -> None:
+    """Fagerland, Lydersen and Laake (2013), table 2: 1 and 7 discordant pairs."""
+    first = answers([UNSAFE] * 7 + [SAFE] + [UNSAFE] * 13)
+    second = answers([SAFE] * 7 + [UNSAFE] + [UNSAFE] * 13)
+    test = compare(first, second, ("a", "b"), resamples=50).mcnemar
+    assert (test.first_better, test.second_better) == (7, 1)
+    assert (test.exact_p, test.mid_p) == pytest.approx((0.0703, 0.0391), abs=5e-5)
+
+
+def test_equal_guards_do_not_differ() -> None:
+    found = compare(answers([UNSAFE, SAFE]), answers([UNSAFE, SAFE]), ("a", "b"), resamples=50)
+    assert (found.mcnemar.exact_p, found.mcnemar.mid_p) == (1.0, 1.0)
+    assert found.differences["recall"].value == 0.0
+    assert not found.differences["recall"].excludes_zero
+
+
+def test_an_image_under_many_policies_is_one_observation() -> None:
+    def under_five(rating: Rating) -> list[Outcome]:
+        return [outcome(UNSAFE, said(rating, policy=_policy(n)), "a.png", changes=EXEMPT) for n in range(5)]
+
+    test = compare(under_five(UNSAFE), under_five(SAFE), ("a", "b"), resamples=50).mcnemar
+    assert (test.first_better, test.second_better, test.exact_p) == (1, 0, 1.0)
+
+
+def test_a_difference_is_sure_where_the_same_images_show_it_again_and_again() -> None:
+    """Both guards vary from image to image; paired, the second is always a little worse."""
+    rng = np.random.default_rng(2)
+    good = [UNSAFE if right else SAFE for right in rng.random(200) < 0.7]
+    worse = [SAFE if number % 10 == 0 else rating for number, rating in enumerate(good)]
+    found = compare(answers(good), answers(worse), ("a", "b"), resamples=500).differences["recall"]
+    assert found.value is not None and 0.03 < found.value < 0.1
+    assert found.excludes_zero
+
+
+def test_questions_that_only_one_was_asked_are_counted_and_left_out() -> None:
+    found = compare(answers([UNSAFE] * 5), answers([SAFE] * 3), ("a", "b"), resamples=50)
+    assert (found.questions, found.only_first, found.only_second) == (3, 2, 0)
+
+
+def test_guards_without_common_questions_cannot_be_compared() -> None:
+    other = [outcome(UNSAFE, said(UNSAFE), "z.png")]
+    with pytest.raises(UsageError, match="a and b were asked no question in common"):
+        compare(answers([UNSAFE]), other, ("a", "b"))
+
+
+def test_guards_that_were_asked_with_other_labels_cannot_be_compared() -> None:
+    with pytest.raises(UsageError, match=r"'0\.png' is labelled Unsafe for a and Safe for b"):
+        compare(answers([UNSAFE]), answers([UNSAFE], truth=SAFE), ("a", "b"))
+
+
+def _policy(number: int) -> Policy:
+
+    return Policy.load("default").add_rule("O6", f"Rule {number}.", "can")
