@@ -23,7 +23,6 @@ from eyeward.guard.self_check.sizes import (
     MORE_SIZES,
     check_context,
     check_image_tokens,
-    check_truncation,
 )
 from eyeward.policy import Policy
 from eyeward.policy.loading import pack_names
@@ -44,7 +43,6 @@ def short_form(subject: Subject) -> Iterator[Finding]:
         [
             lambda: check_labels(subject, default),
             lambda: check_image_tokens(subject, FEW_SIZES),
-            lambda: check_truncation(subject),
             lambda: check_scope(subject),
             lambda: check_grey_image(subject),
             lambda: check_known_answers(subject),
