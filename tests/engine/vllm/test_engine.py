@@ -218,3 +218,20 @@ def test_vllm_is_told_to_share_prefixes_and_to_score_without_settings_of_its_own
 def test_settings_that_make_no_sense_are_refused() -> None:
     with pytest.raises(ValueError, match="memory_share"):
         VllmSettings(memory_share=1.5)
+
+
+def test_a_token_that_free_text_may_change_is_spelled_and_not_fed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_llava(tmp_path)
+    checkpoint = load_checkpoint(tmp_path, dtype="float32")
+    made: list[LLM] = []
+    one = engine(checkpoint, replica(tmp_path, monkeypatch, made))
+    asked = ask_llava(checkpoint, picture(0), explain=True)
+    (leaf, *_) = one.tokens.layout(asked).tree.leaves
+    assert leaf.unsettled, "this tokenizer should join the quote with what follows"
+    (answer,) = one.judge([asked])
+    assert answer.error is None, answer.error
+    assert answer.written["rationale"] == RATIONALE
+    assert json.loads(answer.text) == dict(answer.written)
+    assert made[0].calls[-1][0]["prompt_token_ids"][-len(leaf.unsettled) :] != list(leaf.unsettled)
