@@ -54,6 +54,18 @@ def judged(*arguments: str, stdin: bytes | None = None) -> list[dict[str, Any]]:
     return [json.loads(line) for line in run(*arguments, "--format", "jsonl", stdin=stdin).stdout.splitlines()]
 
 
+def test_a_cap_on_tiles_reaches_the_guard(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    caps: list[int] = []
+
+    def load_guard(name: str, device: str, max_tiles: int) -> FakeGuard:
+        caps.append(max_tiles)
+        return FakeGuard()
+
+    monkeypatch.setattr(eyeward, "load_guard", load_guard)
+    assert run("photos", "--max-tiles", "3").exit_code == 0
+    assert caps == [3]
+
+
 def test_a_table_shows_every_image_and_counts_them(guard: FakeGuard, folder: Path) -> None:
     result = run("photos")
     assert (result.exit_code, result.stderr) == (0, "")

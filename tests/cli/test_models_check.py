@@ -26,11 +26,11 @@ def run(*arguments: str) -> Result:
     return CliRunner().invoke(app, ["models", "check", *arguments])
 
 
-def found(monkeypatch: pytest.MonkeyPatch, *findings: Finding) -> list[tuple[str, str, str | None]]:
-    asked: list[tuple[str, str, str | None]] = []
+def found(monkeypatch: pytest.MonkeyPatch, *findings: Finding) -> list[tuple[str, str, int | None, str | None]]:
+    asked: list[tuple[str, str, int | None, str | None]] = []
 
-    def check_guard(name: str, device: str, against: str | None) -> Report:
-        asked.append((name, device, against))
+    def check_guard(name: str, device: str, max_tiles: int | None, against: str | None) -> Report:
+        asked.append((name, device, max_tiles, against))
         return Report(ModelRef(name="little", revision="f" * 64, engine="local"), findings, 1.25, 0.5)
 
     monkeypatch.setattr(checking, "check_guard", check_guard)
@@ -39,8 +39,8 @@ def found(monkeypatch: pytest.MonkeyPatch, *findings: Finding) -> list[tuple[str
 
 def test_each_check_has_a_line_with_its_outcome_and_its_cause(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = found(monkeypatch, SOUND, BROKEN, ABSENT)
-    result = run("little", "--device", "cpu", "--against", "http://there/v1")
-    assert asked == [("little", "cpu", "http://there/v1")]
+    result = run("little", "--device", "cpu", "--max-tiles", "2", "--against", "http://there/v1")
+    assert asked == [("little", "cpu", 2, "http://there/v1")]
     assert result.exit_code == 1
     assert result.stdout.splitlines() == [
         "labels              passed          all told apart",

@@ -104,6 +104,10 @@ def assess(
         bool, typer.Option("--fail-on-unsafe", help="Exit with 1 when an image is Unsafe or for Review.")
     ] = False,
     device: Annotated[str, typer.Option(help="Where the weights run: auto, cpu, cuda, cuda:1, …")] = "auto",
+    max_tiles: Annotated[
+        int | None,
+        typer.Option(metavar="N", help="Cut large images into at most N tiles: quicker, and blind to small things."),
+    ] = None,
     null_separated: Annotated[
         bool, typer.Option("-0", "--null", help="Paths on standard input end with NUL, as `find -print0` writes them.")
     ] = False,
@@ -122,7 +126,7 @@ def assess(
 
     screen = Screen()
     with screen.bar(f"Loading {one_line(model)}"):
-        guard = _load(model, device, threshold, review_band)
+        guard = _load(model, device, max_tiles, threshold, review_band)
         coverage = guard.coverage(chosen)
     if not guard.trained_to_judge:
         screen.say(_only_guesses(guard))
@@ -161,10 +165,15 @@ def _check_probabilities(threshold: float | None, band: tuple[float, float] | No
         )
 
 
-def _load(model: str, device: str, threshold: float | None, band: tuple[float, float] | None) -> Guard:
+def _load(
+    model: str, device: str, max_tiles: int | None, threshold: float | None, band: tuple[float, float] | None
+) -> Guard:
     import eyeward
 
-    guard = eyeward.load_guard(model, device=device)
+    if max_tiles is None:
+        guard = eyeward.load_guard(model, device=device)
+    else:
+        guard = eyeward.load_guard(model, device=device, max_tiles=max_tiles)
     if threshold is not None:
         guard = guard.with_threshold(threshold)
     return guard if band is None else guard.with_review_band(*band)

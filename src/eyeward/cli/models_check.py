@@ -29,6 +29,9 @@ def check(
         ),
     ] = None,
     device: Annotated[str, typer.Option(help="Where the weights run: auto, cpu, cuda, cuda:1, …")] = "auto",
+    max_tiles: Annotated[
+        int | None, typer.Option(metavar="N", help="Check it with images cut into at most N tiles.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Write JSON.")] = False,
 ) -> None:
     """Check a guard: chat template, labels, image tokens, context, head, known answers, another engine.
@@ -38,7 +41,7 @@ def check(
     from eyeward.guard.checking import check_guard
 
     with Screen().bar(f"Checking {one_line(name)}"):
-        report = check_guard(name, device=device, against=against)
+        report = check_guard(name, device=device, max_tiles=max_tiles, against=against)
     if as_json:
         typer.echo(json.dumps(_as_json(report), indent=2))
     else:

@@ -37,6 +37,7 @@ def check_guard(
     name: str | PathLike[str],
     device: str | torch.device = "auto",
     dtype: str | torch.dtype = "auto",
+    max_tiles: int | None = None,
     against: str | None = None,
 ) -> Report:
     """Load a guard, run every check, and ask the same of a server at `against` where one is given.
@@ -45,7 +46,7 @@ def check_guard(
         CheckpointError: when there is no such checkpoint or its parts do not fit together.
         UsageError: when `against` is no address, or no server answers there.
     """
-    subject = load_subject(name, device=device, dtype=dtype)
+    subject = load_subject(name, device=device, dtype=dtype, max_tiles=max_tiles)
     other: Subject | None = None
     try:
         if against is not None:

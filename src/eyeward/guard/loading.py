@@ -44,6 +44,7 @@ def load_guard(
     device: str | torch.device = "auto",
     dtype: str | torch.dtype = "auto",
     self_check: SelfCheck = "refuse",
+    max_tiles: int | None = None,
 ) -> Guard:
     """Load a guard: one that ships inside (`mini`), a folder, a Hub id (`owner/name`, `owner/name@revision`), a server.
 
@@ -52,6 +53,9 @@ def load_guard(
     `RemoteSettings` in its place says more about how the server is to be used.
 
     With `vllm` as `engine`, vLLM runs the weights in this process, for many images at once; `VllmSettings` says how.
+
+    `max_tiles` caps the tiles that large images are cut into, the base view not counted: quicker, and blind to small
+    things. Where it takes tiles away, verdicts say `local(max_tiles=N)` for their engine.
 
     It is checked at once that it answers as it did when it was made; `warn` only says what is wrong, `off` is for
     random weights.
@@ -64,7 +68,7 @@ def load_guard(
     """
     if self_check not in ("refuse", "warn", "off"):
         raise UsageError(f"self_check is 'refuse', 'warn' or 'off', not {self_check!r}.")
-    subject = load_subject(name, engine, device, dtype)
+    subject = load_subject(name, engine, device, dtype, max_tiles)
     from eyeward.guard.self_check import settle
 
     try:
@@ -80,11 +84,14 @@ def load_subject(
     engine: str | RemoteSettings | VllmSettings = "auto",
     device: str | torch.device = "auto",
     dtype: str | torch.dtype = "auto",
+    max_tiles: int | None = None,
 ) -> Subject:
     """Load a guard with all that a check may look into; it is not checked yet."""
     from eyeward.engine.vllm.settings import VllmSettings
 
     by_name = is_address(str(name))
+    if max_tiles is not None and (by_name or engine not in ("auto", "local")):
+        raise UsageError("max_tiles is for weights that run in this process; a server cuts images as it was started.")
     if not by_name and (engine == "vllm" or isinstance(engine, VllmSettings)):
         from eyeward.guard.vllm_loading import load_vllm
 
@@ -102,6 +109,7 @@ def load_subject(
         raise UsageError(f"There is no engine {engine!r}; use 'auto', 'local', 'vllm', or the address of a server.")
     from eyeward.engine.local.checkpoint import load_checkpoint
     from eyeward.engine.local.engine import LocalEngine
+    from eyeward.engine.local.tile_cap import cap_tiles
     from eyeward.guard.self_check import Subject
 
     inside = packaged_guards().get(str(name))
@@ -116,12 +124,15 @@ def load_subject(
             "by their id on the Hub (owner/name)."
         ) from error
     card = EyewardCard.read(checkpoint.folder, None if Path(name).expanduser().is_dir() else str(name))
-    local = LocalEngine(checkpoint)
-    return Subject(assemble(card, checkpoint, local), card, checkpoint.folder, checkpoint, local)
+    read = checkpoint if max_tiles is None else cap_tiles(checkpoint, max_tiles)
+    capped = read.family != checkpoint.family
+    local = LocalEngine(read)
+    where = f"local(max_tiles={max_tiles})" if capped else "local"
+    return Subject(assemble(card, read, local, where), card, read.folder, read, local, capped=capped)
 
 
-def assemble(card: EyewardCard, checkpoint: LoadedCheckpoint, engine: LocalEngine) -> Guard:
-    """Put the parts of a guard together."""
+def assemble(card: EyewardCard, checkpoint: LoadedCheckpoint, engine: LocalEngine, where: str = "local") -> Guard:
+    """Put the parts of a guard together; `where` is what verdicts call the engine."""
     text = ModelText(
         chat=lambda messages: render_chat(checkpoint, messages),
         image_token=checkpoint.image_token,
@@ -132,7 +143,7 @@ def assemble(card: EyewardCard, checkpoint: LoadedCheckpoint, engine: LocalEngin
     return Guard(
         engine=engine,
         profile=find_profile(card.profile)(card, text),
-        model=ModelRef(name=card.name, revision=checkpoint.revision, engine="local"),
+        model=ModelRef(name=card.name, revision=checkpoint.revision, engine=where),
         rule=rule_of(card),
         scope=ScopeCheck.load(checkpoint.folder / card.scope.file) if card.scope else None,
         scope_threshold=card.scope.threshold if card.scope else None,

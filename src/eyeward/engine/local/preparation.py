@@ -18,7 +18,7 @@ from pydantic import PositiveInt, ValidationError, model_validator
 from eyeward.engine.local.normalising import PixelSettings, normalise, pixel_settings
 from eyeward.engine.local.resizing import TORCH_MODES, Resizing, resize
 from eyeward.engine.local.tiling import Tiling, plan_tiles
-from eyeward.errors import CheckpointError
+from eyeward.errors import CheckpointError, UsageError
 
 Tiles = NDArray[np.float32]
 """[tiles, 3, tile_size, tile_size], normalised"""
@@ -57,6 +57,22 @@ class PreparationConfig(PixelSettings):
     def tiling(self, height: int, width: int) -> Tiling:
         """Plan an image of this many pixels."""
         return plan_tiles((height, width), self.grid_pinpoints, self.tile_size, self.patches, self.max_tiles)
+
+    def capped(self, most: int) -> Self:
+        """Return the same with only those grids that have at most so many tiles; the base view is not counted.
+
+        Raises:
+            UsageError: when there is none.
+        """
+        tiles = [height * width // self.tile_size**2 for height, width in self.grid_pinpoints]
+        kept = tuple(grid for grid, count in zip(self.grid_pinpoints, tiles, strict=True) if count <= most)
+        if not kept:
+            least = min(tiles)
+            raise UsageError(
+                f"max_tiles is {most}, but this model reads a base view and a grid of at least {least} "
+                f"{'tile' if least == 1 else 'tiles'} of each image; use {least} or more."
+            )
+        return self.model_copy(update={"grid_pinpoints": kept})
 
     @classmethod
     def read(cls, folder: Path, resizing: Resizing = Resizing.pillow) -> PreparationConfig:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 import torch
 from PIL import Image
@@ -60,6 +60,14 @@ class Family(Protocol):
     @property
     def settings(self) -> Any:
         """How the checkpoint wants its images; a record of the family's own."""
+        ...
+
+    def capped(self, most: int) -> Self:
+        """Return the same family with at most so many tiles for an image, the base view not counted.
+
+        Raises:
+            UsageError: when it cuts no tiles, or has no grid that is as small.
+        """
         ...
 
     def model_class(self) -> Any:

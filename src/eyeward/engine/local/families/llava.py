@@ -19,6 +19,7 @@ from eyeward.engine.local.image_features import encode_tiles
 from eyeward.engine.local.normalising import PixelSettings, normalise, pixel_settings
 from eyeward.engine.local.preparation import read_settings, understood
 from eyeward.engine.local.resizing import Pixels, Resizing, pillow_only, resize
+from eyeward.errors import UsageError
 
 Picture = NDArray[np.float32]
 """[3, side, side], normalised"""
@@ -61,6 +62,10 @@ class Llava:
         model, _, images = read_settings(folder)
         with understood(folder):
             return cls(LlavaSettings.model_validate(_settings(model, images)))
+
+    def capped(self, most: int) -> Self:
+        """Refuse: there is one picture of a fixed size."""
+        raise UsageError("max_tiles has no meaning for LLaVA-1.5: every image is one picture of a fixed size.")
 
     def model_class(self) -> Any:
         """Return transformers' class."""

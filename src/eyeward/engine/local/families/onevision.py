@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import torch
 from PIL import Image
@@ -28,6 +28,10 @@ class OneVision:
     def read(cls, folder: Path, resizing: Resizing) -> OneVision:
         """Read the three files of a checkpoint that speak of images."""
         return cls(PreparationConfig.read(folder, resizing))
+
+    def capped(self, most: int) -> Self:
+        """Keep the grids of at most so many tiles."""
+        return replace(self, settings=self.settings.capped(most))
 
     def model_class(self) -> Any:
         """Return transformers' class."""

@@ -20,6 +20,7 @@ from eyeward.engine.local.image_features import pooled
 from eyeward.engine.local.normalising import PixelSettings, normalise, pixel_settings
 from eyeward.engine.local.preparation import read_settings, understood
 from eyeward.engine.local.resizing import Resizing, pillow_only, resize
+from eyeward.errors import UsageError
 
 PATCHES_AT_ONCE = 8192
 """Patches that go through the vision tower together; bounds memory, changes no result. An image is never divided."""
@@ -80,6 +81,13 @@ class Qwen25VL:
         model, _, images = read_settings(folder)
         with understood(folder):
             return cls(QwenSettings.model_validate(_settings(model, images)))
+
+    def capped(self, most: int) -> Self:
+        """Refuse: there are no tiles, and a limit on pixels that is as easily set."""
+        raise UsageError(
+            "Qwen2.5-VL cuts no tiles: max_pixels in preprocessor_config.json caps its image tokens, one for "
+            f"{self.settings.token_side} x {self.settings.token_side} pixels (now {self.settings.max_pixels:,} pixels)."
+        )
 
     def model_class(self) -> Any:
         """Return transformers' class."""
