@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +12,7 @@ from eyeward.data.sample import Sample, Split
 from eyeward.errors import DataError, UsageError
 from eyeward.evaluate.outcome import Question, category_id
 from eyeward.policy import EYEWARD, Policy, render
-from eyeward.scenes.graph import SceneGraph
+from eyeward.scenes.labels import graph_of
 from eyeward.scenes.truth import decide
 from eyeward.verdict import NA, Rating
 
@@ -111,7 +110,7 @@ def _under(policies: Sequence[Policy], labelled: Sequence[_Labelled], folder: Pa
 
 
 def _decided(item: _Labelled, policy: Policy) -> _Labelled:
-    truth = decide(_scene(item.sample), policy)
+    truth = decide(graph_of(item.sample), policy)
     base = default_policy() if item.changes else item.policy
     changes = differences(base, policy)
     return _Labelled(item.sample, policy, changes, truth.rating, truth.category, truth.severity.value)
@@ -131,12 +130,8 @@ def differences(base: Policy, policy: Policy) -> tuple[Change, ...]:
     return (PolicyChosen(name=policy.name),)
 
 
-def _scene(sample: Sample) -> SceneGraph:
-    return SceneGraph.from_json(json.dumps(sample.scene))
-
-
 def _scene_rating(sample: Sample) -> Rating | None:
-    return None if sample.scene is None else decide(_scene(sample), default_policy()).rating
+    return None if sample.scene is None else decide(graph_of(sample), default_policy()).rating
 
 
 def _with_wording(policy: Policy, changes: tuple[Change, ...]) -> Policy:

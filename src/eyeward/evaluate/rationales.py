@@ -31,7 +31,7 @@ class RationaleFault(StrEnum):
 
 
 _AGAINST = re.compile(
-    r"\b(?:not|n't|never|no longer|neither|nor|without)\b[^.;]{0,30}?"
+    r"\b(?:not|n't|never|no longer|neither|nor|without|nothing|none|no rule)\b[^.;]{0,30}?"
     r"\b(?:violat\w*|break\w*|prohibited|forbidden|unsafe|harmful)",
     re.IGNORECASE,
 )
@@ -47,7 +47,7 @@ _NOT_ALLOWED = re.compile(
     re.IGNORECASE,
 )
 _FOR_UNSAFE = re.compile(
-    r"\b(?:violat(?:es|ing|ion)|breaks (?:the|a) rule|(?:is|are) (?:\w+ ){0,2}(?:unsafe|prohibited|forbidden))\b",
+    r"\b(?:violat(?:es?|ing|ions?)|breaks (?:the|a) rule|(?:is|are) (?:\w+ ){0,2}(?:unsafe|prohibited|forbidden))\b",
     re.IGNORECASE,
 )
 _NON_VIOLATING = re.compile(r"\bnon-violating\b", re.IGNORECASE)

@@ -1,0 +1,129 @@
+"""`eyeward evaluate`: measure guards on labelled images, compare runs, calibrate a guard."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from eyeward.cli.evaluate_tables import print_comparisons, print_metrics
+from eyeward.cli.policy_options import POLICY_HELP
+from eyeward.cli.screen import Screen, counted, one_line
+from eyeward.data.sample import Split
+from eyeward.errors import UsageError
+
+_JUDGE = "run"
+"""The command that is meant where none is named: `eyeward evaluate DATA …`."""
+
+
+class _JudgesByDefault(TyperGroup):
+    """`eyeward evaluate DATA …` is short for `eyeward evaluate run DATA …`."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Put the command in where none is named."""
+        named = args and (args[0] in self.commands or args[0] in ("-h", "--help"))
+        return super().parse_args(ctx, args if named or not args else [_JUDGE, *args])
+
+
+app = typer.Typer(
+    cls=_JudgesByDefault,
+    help="Measure guards on labelled images, compare and calibrate them. `eyeward evaluate DATA …` is `run DATA …`.",
+    no_args_is_help=True,
+)
+
+Models = Annotated[list[str], typer.Option("--model", help="A guard, as for `eyeward assess`; may be given again.")]
+Data = Annotated[
+    Path,
+    typer.Argument(
+        metavar="DATA", show_default=False, help="A folder with labels.jsonl; a name like a command: ./run."
+    ),
+]
+Policies = Annotated[
+    list[str] | None,
+    typer.Option("--policy", help=f"{POLICY_HELP} May be given again. Default: the policies of the labels."),
+]
+Resamples = Annotated[int, typer.Option(min=100, help="Resamples of the bootstrap.")]
+SplitOption = Annotated[Split | None, typer.Option(help="Only samples of this split.")]
+Device = Annotated[str, typer.Option(help="Where the weights run: auto, cpu, cuda, cuda:1, …")]
+
+
+@app.callback()
+def evaluate() -> None:
+    """Measure guards on labelled images, compare and calibrate them. `eyeward evaluate DATA …` is `run DATA …`."""
+
+
+@app.command(_JUDGE)
+def run(
+    data: Data,
+    model: Models,
+    out: Annotated[Path, typer.Option(help="Folder of the run; one that was stopped goes on.")],
+    policy: Policies = None,
+    split: SplitOption = None,
+    explain: Annotated[bool, typer.Option("--explain", help="Have rationales written, and check them.")] = False,
+    resamples: Resamples = 1000,
+    device: Device = "auto",
+) -> None:
+    """Judge every image under every policy; write outcomes.parquet and metrics.json.
+
+    Review, answers that cannot be read and failures count as wrong. A run that was stopped goes on where it was, and
+    nothing is judged twice.
+    """
+    import eyeward
+    from eyeward.evaluate.questions import read_questions
+    from eyeward.evaluate.run import Run, name_guards
+    from eyeward.evaluate.summary import summarise
+    from eyeward.policy import Policy
+
+    guards = name_guards(model)
+    asks = read_questions(data, [Policy.load(name) for name in policy or ()], split)
+    started = Run.open(out, str(data), asks, explain)
+    screen = Screen()
+    for name, source in guards.items():
+        with screen.bar(f"Loading {one_line(source)}"):
+            guard = eyeward.load_guard(source, device=device)
+        with screen.bar(f"Judging with {one_line(name)}", len(asks)) as advance:
+            asked = started.ask(name, guard, advance)
+        screen.say(f"{one_line(name)}: {counted(asked, 'question')} judged, {len(asks) - asked:,} were judged before.")
+    outcomes = started.finish()
+    with screen.bar("Counting"):
+        metrics = summarise(outcomes, {ask.policy.hash: ask.policy for ask in asks}, str(data), resamples)
+        metrics.write(out)
+    print_metrics(screen.out, metrics)
+    print_comparisons(screen.out, metrics.comparisons)
+    screen.say(f"Written to {out}: outcomes.parquet, metrics.json.")
+
+
+@app.command()
+def compare(
+    folders: Annotated[list[Path], typer.Argument(metavar="DIR…", show_default=False, help="Folders of runs.")],
+    json: Annotated[Path | None, typer.Option(help="Write the comparison as JSON, too.")] = None,
+    resamples: Resamples = 1000,
+) -> None:
+    """Compare all guards of some runs over the questions that they share."""
+    from itertools import combinations
+
+    from eyeward.evaluate.paired import compare as compared
+    from eyeward.evaluate.run import read_run_outcomes
+
+    runs = {folder: read_run_outcomes(folder) for folder in dict.fromkeys(folders)}
+    several = len(runs) > 1
+    guards = {
+        (f"{folder}: {name}" if several else name): outcomes
+        for folder, by_guard in runs.items()
+        for name, outcomes in by_guard.items()
+    }
+    if len(guards) < 2:
+        raise UsageError("There is one guard only; name folders of other runs, or one with several guards.")
+    screen = Screen()
+    with screen.bar("Comparing"):
+        found = [compared(guards[a], guards[b], (a, b), resamples) for a, b in combinations(guards, 2)]
+    print_comparisons(screen.out, found)
+    if json is not None:
+        from pydantic import RootModel
+
+        from eyeward.evaluate.paired import Comparison
+
+        json.parent.mkdir(parents=True, exist_ok=True)
+        json.write_text(RootModel[list[Comparison]](found).model_dump_json(indent=2) + "\n", encoding="utf-8")
