@@ -1,0 +1,105 @@
+"""What a source is, told by what lies there, and its rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from eyeward.data.folder import LABELS_FILE
+from eyeward.data.importing.columns import Columns
+from eyeward.data.importing.hub import HUB_MARK, download
+from eyeward.data.importing.label_studio import looks_like_task, rows_of_task
+from eyeward.data.importing.llava import Conversations, looks_like_conversations
+from eyeward.data.importing.own import read_own
+from eyeward.data.importing.parquet import read_arrow, read_parquet
+from eyeward.data.importing.row import Records, Rows, Unread, with_defaults
+from eyeward.data.importing.tables import TABLE_SUFFIXES, read_table
+from eyeward.errors import DataError
+
+_NOT_DATA = frozenset(("dataset_info.json", "dataset_infos.json", "dataset_dict.json", "state.json", "import.json"))
+
+
+@dataclass(frozen=True)
+class Source:
+    """Labelled data of somebody: a file, a folder, or `hub:ORGANISATION/NAME`."""
+
+    name: str
+    images: Path | None = None
+    """Where paths of images start from; None is the folder of the file that names them."""
+    columns: Columns | None = None
+    """How to read tables; None recognises conversations and tasks, and guesses the columns of everything else."""
+    verbatim: bool = False
+    """Keep the exact prompts of conversations in their policies."""
+    source: str | None = None
+    """What stands under `source` where a row says nothing."""
+    licence: str | None = None
+    revision: str | None = None
+    """Of a dataset on the Hub."""
+
+    def rows(self) -> Rows:
+        """Yield the rows.
+
+        Raises:
+            DataError: when there is nothing to read.
+        """
+        path = download(self.name.removeprefix(HUB_MARK), self.revision) if self._on_hub else Path(self.name)
+        default = self.source or (self.name if self._on_hub else None)
+        for row in self._rows(path):
+            yield row if isinstance(row, Unread) else with_defaults(row, default, self.licence)
+
+    @property
+    def _on_hub(self) -> bool:
+        return self.name.startswith(HUB_MARK)
+
+    def _rows(self, path: Path) -> Rows:
+        if path.is_dir() and (path / LABELS_FILE).is_file() and self.columns is None:
+            yield from read_own(path, self.images or path)
+            return
+        if path.name == LABELS_FILE and path.is_file() and self.columns is None:
+            yield from read_own(path.parent, self.images or path.parent)
+            return
+        for file in files_of(path):
+            yield from self._rows_of(_read(file), self.images or file.parent)
+
+    def _rows_of(self, records: Records, images: Path) -> Rows:
+        columns, conversations = self.columns or Columns(), Conversations(self.verbatim)
+        for record in records:
+            if isinstance(record, Unread):
+                yield record
+            elif self.columns is None and looks_like_conversations(record.values):
+                yield conversations.row(record, images)
+            elif self.columns is None and looks_like_task(record.values):
+                yield from rows_of_task(record, images)
+            else:
+                yield columns.row(record, images)
+
+
+def files_of(path: Path) -> Iterator[Path]:
+    """Yield the files with rows of a source in the order of their names: Parquet before Arrow before tables.
+
+    Raises:
+        DataError: when there are none.
+    """
+    if path.is_file():
+        if path.suffix.lower() not in (".parquet", ".arrow", *TABLE_SUFFIXES):
+            raise DataError(f"It is none of .parquet, .arrow, {', '.join(TABLE_SUFFIXES)}.", path)
+        yield path
+        return
+    if not path.is_dir():
+        raise DataError("There is no such file or folder; a dataset of the Hub is hub:ORGANISATION/NAME.", path)
+    for suffixes in ((".parquet",), (".arrow",), TABLE_SUFFIXES):
+        found = [file for file in sorted(path.rglob("*")) if file.suffix.lower() in suffixes and _is_data(file)]
+        if found:
+            yield from found
+            return
+    raise DataError(f"There is neither Parquet nor a table in it ({', '.join(TABLE_SUFFIXES)}).", path)
+
+
+def _is_data(file: Path) -> bool:
+    return file.name not in _NOT_DATA and not file.name.startswith((".", "cache-"))
+
+
+def _read(file: Path) -> Records:
+    suffix = file.suffix.lower()
+    return read_parquet(file) if suffix == ".parquet" else read_arrow(file) if suffix == ".arrow" else read_table(file)
