@@ -79,8 +79,8 @@ class LLM:
 
     def _text(self, regex: str) -> str:
         """Write the free text behind whatever of the forced text the regular expression still wants."""
-        before = '", "rationale": "'
-        ways = [before[place:] + self.written + '"}' for place in range(len(before) + 1)]
+        before = ': "'
+        ways = [before[place:] + self.written + end for place in range(len(before) + 1) for end in ('"}', '"\n}')]
         return next((way for way in ways if re.fullmatch(regex, way)), self.written)
 
     def _logits(self, prompt: dict[str, Any]) -> torch.Tensor:
