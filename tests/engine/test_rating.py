@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from eyeward.engine.rating import Platt, log_odds, sigmoid
+from eyeward.engine.rating import Calibration, Isotonic, Platt, log_odds, sigmoid
 from tests.fakes import rule
 
 
@@ -37,6 +37,37 @@ def test_calibration_gives_probabilities_and_keeps_their_order(p: float, scale: 
     platt = Platt(scale=scale, shift=shift)
     assert 0.0 <= platt.apply(p) <= 1.0
     assert platt.apply(p / 2) <= platt.apply(p)
+
+
+def test_an_isotonic_calibration_is_a_line_through_its_points_and_flat_outside() -> None:
+    points = Isotonic(raw=(0.2, 0.6, 0.8), calibrated=(0.1, 0.5, 0.5))
+    assert [points.apply(p) for p in (0.0, 0.2, 0.4, 0.6, 0.7, 0.8, 1.0)] == pytest.approx(
+        [0.1, 0.1, 0.3, 0.5, 0.5, 0.5, 0.5]
+    )
+    assert Isotonic(raw=(0.5,), calibrated=(0.3,)).apply(0.9) == 0.3
+
+
+@pytest.mark.parametrize(
+    ("raw", "calibrated", "why"),
+    [
+        ((), (), "at least 1 item"),
+        ((0.1, 0.2), (0.5,), "as many of each"),
+        ((0.2, 0.2), (0.1, 0.5), "must rise"),
+        ((0.1, 0.2), (0.5, 0.4), "must not fall"),
+        ((0.1, 0.2), (0.5, 1.1), "between 0 and 1"),
+    ],
+)
+def test_points_that_are_no_calibration_are_refused(
+    raw: tuple[float, ...], calibrated: tuple[float, ...], why: str
+) -> None:
+    with pytest.raises(ValidationError, match=why):
+        Isotonic(raw=raw, calibrated=calibrated)
+
+
+def test_both_kinds_of_calibration_are_read_as_they_were_written() -> None:
+    both = Calibration(default=Isotonic(raw=(0.5,), calibrated=(0.3,)), categories={"O6": Platt(scale=2.0)})
+    assert Calibration.model_validate_json(both.model_dump_json()) == both
+    assert (both.apply(0.9, "O1"), both.apply(0.9, "O6")) == (0.3, Platt(scale=2.0).apply(0.9))
 
 
 @given(st.floats(-20, 20))

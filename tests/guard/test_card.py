@@ -12,6 +12,7 @@ from eyeward.errors import CheckpointError
 from eyeward.guard.card import (
     EyewardCard,
     Probe,
+    Promise,
     PromptOrder,
     ScopeSettings,
     Vocabulary,
@@ -36,6 +37,7 @@ CARD = EyewardCard(
     calibration=Calibration(default=Platt(scale=2.0, shift=-0.5), categories={"O6": Platt(scale=1.5)}),
     threshold=0.25,
     review_band=(0.2, 0.3),
+    promise=Promise(recall=0.9, confidence=0.95, data="photos", unsafe=100, missed=3),
     scope=ScopeSettings(layers=(1, 2), threshold=0.5),
     probes=(Probe(image="probes/a.png", policy="news", rating=Rating.Safe, category=NA, p_unsafe_raw=0.125),),
     probe_tolerance=0.1,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections.abc import Mapping
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -23,13 +24,46 @@ class Platt(BaseModel):
         return sigmoid(self.scale * log_odds(probability) + self.shift)
 
 
+class Isotonic(BaseModel):
+    """A calibration that keeps the order and nothing else (Zadrozny and Elkan, 2002).
+
+    A line through points, rising or level, flat before the first and after the last.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    raw: tuple[float, ...] = Field(min_length=1)
+    calibrated: tuple[float, ...]
+
+    @model_validator(mode="after")
+    def _rises(self) -> Isotonic:
+        if len(self.raw) != len(self.calibrated):
+            raise ValueError("raw and calibrated are the two coordinates of the same points; give as many of each")
+        if any(left >= right for left, right in zip(self.raw, self.raw[1:], strict=False)):
+            raise ValueError("the raw probabilities of a calibration must rise from point to point")
+        if any(left > right for left, right in zip(self.calibrated, self.calibrated[1:], strict=False)):
+            raise ValueError("calibrated probabilities must not fall while the raw ones rise")
+        if self.calibrated[0] < 0.0 or self.calibrated[-1] > 1.0:
+            raise ValueError("calibrated probabilities lie between 0 and 1")
+        return self
+
+    def apply(self, probability: float) -> float:
+        """Return the calibrated probability."""
+        after = bisect_right(self.raw, probability)
+        if after in (0, len(self.raw)):
+            return self.calibrated[max(0, after - 1)]
+        left, right = self.raw[after - 1], self.raw[after]
+        low, high = self.calibrated[after - 1], self.calibrated[after]
+        return low + (high - low) * (probability - left) / (right - left)
+
+
 class Calibration(BaseModel):
     """One calibration for all categories and others for some; `categories` is keyed by category id."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    default: Platt = Platt()
-    categories: Mapping[str, Platt] = Field(default_factory=dict)
+    default: Platt | Isotonic = Platt()
+    categories: Mapping[str, Platt | Isotonic] = Field(default_factory=dict)
 
     def apply(self, p_unsafe_raw: float, category: str | None) -> float:
         """Calibrate with the parameters of the category that the model would name in an Unsafe answer."""

@@ -69,6 +69,27 @@ class Probe(_Record):
     p_unsafe_raw: float = Field(ge=0.0, le=1.0)
 
 
+class Promise(_Record):
+    """What threshold or review band were chosen to keep, and the images that speak for it.
+
+    Without a specificity: at least `recall` of unsafe images are rated Unsafe. With one: at most `1 - recall` of unsafe
+    images are rated Safe and at most `1 - specificity` of safe ones Unsafe, the rest being Review. Either holds with
+    the confidence given for images and policies like those of `data`, and for no others.
+    """
+
+    recall: float = Field(gt=0.0, lt=1.0)
+    specificity: float | None = Field(default=None, gt=0.0, lt=1.0)
+    confidence: float = Field(gt=0.0, lt=1.0)
+    data: str
+    unsafe: int = Field(ge=1)
+    """Unsafe images, one of each group, that the choice was made on."""
+    missed: int = Field(ge=0)
+    """Those that were missed."""
+    safe: int | None = None
+    flagged: int | None = None
+    """Safe images, and those rated Unsafe; None where no specificity is promised."""
+
+
 class EyewardCard(_Record):
     """Everything about a checkpoint that its weights do not say."""
 
@@ -90,6 +111,8 @@ class EyewardCard(_Record):
     calibration: Calibration = Calibration()
     threshold: float = Field(default=0.5, ge=0.0, le=1.0)
     review_band: tuple[float, float] | None = None
+    promise: Promise | None = None
+    """What the threshold or the band was chosen to keep; None where nobody promised anything."""
     scope: ScopeSettings | None = None
     probes: tuple[Probe, ...] = ()
     probe_tolerance: float = Field(default=0.05, gt=0.0, le=1.0)
