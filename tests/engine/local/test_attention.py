@@ -27,7 +27,7 @@ def mask_of(rows: int) -> Tensor:
 
 @pytest.mark.parametrize("key_heads", [1, 2, 4])
 @pytest.mark.parametrize("masks", [1, ROWS])
-@pytest.mark.parametrize(("dtype", "gap"), [(torch.float32, 1e-5), (torch.bfloat16, 2e-2)])
+@pytest.mark.parametrize(("dtype", "gap"), [(torch.float32, 1e-5), (torch.bfloat16, 8e-2)])
 def test_parts_weighed_by_their_share_equal_one_softmax_over_copies(
     key_heads: int, masks: int, dtype: torch.dtype, gap: float
 ) -> None:

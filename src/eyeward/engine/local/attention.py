@@ -14,6 +14,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 from transformers import AttentionInterface
 
+from eyeward.engine.local import matmul_attention
+
 NAME = "eyeward_shared_prefix"
 _flash = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu
 """The kernel below `scaled_dot_product_attention` on a CPU; it also gives the log of the summed weights."""
@@ -91,12 +93,15 @@ def shared_prefix_attention(
     assert isinstance(layer, int)
     if memory is not None:
         key, value = memory.append(layer, key, value)
-    if memory is None or memory.prefix is None:
+    before = None if memory is None or memory.prefix is None else memory.prefix.layers[layer]
+    if matmul_attention.pays(query):
+        return matmul_attention.attend(query, key, value, mask, before, scaling, causal=mask is None), None
+    if before is None:
         out = _attend_to_own(query, key, value, mask, scaling, want_mass=False)[0]
     elif query.device.type == "cpu":
-        out = _attend_in_parts(query, key, value, mask, *memory.prefix.layers[layer], scaling)
+        out = _attend_in_parts(query, key, value, mask, *before, scaling)
     else:
-        out = _attend_to_copies(query, key, value, mask, *memory.prefix.layers[layer], scaling)
+        out = _attend_to_copies(query, key, value, mask, *before, scaling)
     return out.transpose(1, 2), None
 
 

@@ -175,8 +175,8 @@ def choose_device(device: torch.device | str) -> torch.device:
         UsageError: when there is no such device here.
     """
     if device == "auto":
-        here = "mps" if torch.backends.mps.is_available() else "cpu"
-        return torch.device("cuda" if torch.cuda.is_available() else here)
+        without = "mps" if torch.backends.mps.is_available() else "cpu"
+        return torch.device("cuda" if torch.cuda.is_available() else without)
     try:
         chosen = torch.device(device)
         torch.zeros(1, device=chosen).item()
@@ -191,10 +191,10 @@ def choose_dtype(dtype: torch.dtype | str, device: torch.device, settings: dict[
     if isinstance(dtype, torch.dtype):
         return dtype
     if dtype == "auto":
-        dtype = settings.get("dtype") or settings.get("torch_dtype")
+        stored = settings.get("dtype") or settings.get("torch_dtype")
         if device.type == "cpu":
-            return torch.bfloat16 if dtype in ("float16", "bfloat16") and has_bfloat16() else torch.float32
-        dtype = dtype or "bfloat16"
+            return torch.bfloat16 if stored in ("float16", "bfloat16") and has_bfloat16() else torch.float32
+        dtype = stored or "bfloat16"
     chosen = getattr(torch, dtype, None)
     if not isinstance(chosen, torch.dtype) or not chosen.is_floating_point:
         raise CheckpointError(f"dtype {dtype!r} is not one of auto, float32, bfloat16, float16.")

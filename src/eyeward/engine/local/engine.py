@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from eyeward.engine.local import matmul_attention
 from eyeward.engine.local.attention import Prefix
 from eyeward.engine.local.checkpoint import LoadedCheckpoint
 from eyeward.engine.local.decoding import Decoder
@@ -52,6 +53,9 @@ class LocalEngine:
         self.tokens = PromptTokens(checkpoint.tokenizer, checkpoint.image_token_id)
         self._decoder = Decoder(checkpoint.model, self.tokens, checkpoint.family.axes)
         self._prefixes: Recent[tuple[tuple[int, ...] | ImageSegment, ...], Prefix] = Recent(REMEMBERED_PREFIXES)
+        vision = getattr(checkpoint.model.model, "vision_tower", None)
+        if vision is not None and matmul_attention.pays(checkpoint.model.get_input_embeddings().weight):
+            vision.config._attn_implementation = matmul_attention.NAME
         text: Any = checkpoint.model.config.text_config
         self._tokens_at_once = max(1, memory_bytes // _bytes_per_token(text, checkpoint.model.dtype))
         length = int(text.max_position_embeddings)
