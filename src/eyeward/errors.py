@@ -88,7 +88,7 @@ class CheckpointError(EyewardError):
 
 
 class SelfCheckFailed(CheckpointError):
-    """A guard whose answers on its own probe images are not those stored beside its weights."""
+    """A guard that does not pass its self check: what it says could not be relied on."""
 
 
 class ImageError(EyewardError):
