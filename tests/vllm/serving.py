@@ -49,8 +49,10 @@ def free_port() -> int:
 
 
 @contextmanager
-def served(command: str, log: Path) -> Iterator[str]:
+def served(command: str, log: Path, **changes: str) -> Iterator[str]:
     """Run the line that an export printed, on a free port; give its address once it answers, and end it by its number.
+
+    `changes` are variables of its environment.
 
     Raises:
         RuntimeError: when it ends or does not answer, with the end of what it wrote.
@@ -59,8 +61,9 @@ def served(command: str, log: Path) -> Iterator[str]:
     environment, port = vllm_environment(), free_port()
     words[0] = str(environment / "bin" / words[0])
     words[words.index("--port") + 1] = str(port)
+    surroundings = {**variables(environment), **changes}
     with log.open("wb") as output:
-        server = subprocess.Popen(words, stdout=output, stderr=subprocess.STDOUT, env=variables(environment))
+        server = subprocess.Popen(words, stdout=output, stderr=subprocess.STDOUT, env=surroundings)
     try:
         _wait(server, f"http://127.0.0.1:{port}/v1/models", log)
         yield f"http://127.0.0.1:{port}/v1"

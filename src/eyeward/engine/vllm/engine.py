@@ -56,7 +56,8 @@ class VllmEngine:
         self._replicas = list(replicas)
         self.tokens = tokens
         self._image_token = image_token
-        self._batch = batch * len(self._replicas)
+        self.batch = batch
+        """Prompts that each vLLM is handed at once."""
         self._pool = ThreadPoolExecutor(len(self._replicas), thread_name_prefix="eyeward-vllm")
         self._close = weakref.finalize(self, _close, self._replicas, self._pool)
         self.capabilities = Capabilities(
@@ -69,8 +70,9 @@ class VllmEngine:
 
     def judge(self, prompts: Sequence[Prompt]) -> Iterator[RawAnswer]:
         """Yield one answer per prompt, in order; what goes wrong is in the answer."""
-        for start in range(0, len(prompts), self._batch):
-            yield from self._judge(prompts[start : start + self._batch])
+        together = self.batch * len(self._replicas)
+        for start in range(0, len(prompts), together):
+            yield from self._judge(prompts[start : start + together])
 
     def close(self) -> None:
         """End vLLM; the engine cannot be used afterwards."""
