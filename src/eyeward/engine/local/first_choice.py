@@ -28,7 +28,7 @@ def first_choice(language: Language, tokens: PromptTokens, prefix: Prefix, row: 
     """Score every token after the prompt and the forced text before the first labels."""
     states = prefill(language, prefix, [row], language.memory(prefix)).states
     branch = row.layout.tree.branches[0]
-    logs = language.logits(states[:, 1 + branch.node])[0].double().log_softmax(-1).cpu()
+    logs = language.logits(states[:, 1 + branch.node])[0].cpu().double().log_softmax(-1)
     best, spelling = int(logs.argmax()), tokens.spelling()
     text = spelling[best] if best < len(spelling) else None
     return FirstChoice(
