@@ -13,8 +13,11 @@ import eyeward
 from eyeward.cli.main import app
 from eyeward.data.sample import Split
 from eyeward.evaluate.summary import Metrics
+from eyeward.guard.card import EyewardCard
 from eyeward.scenes.labels import write_scenes
-from tests.evaluate.worlds import guard, small
+from eyeward.verdict import Rating
+from tests.evaluate.worlds import data as data_folder
+from tests.evaluate.worlds import guard, row, small
 
 
 def run(*arguments: str | Path) -> Result:
@@ -109,6 +112,56 @@ def test_what_is_wrong_is_said_before_a_guard_is_loaded(guards: list[str], data:
     twice = ("--model", "bright", "--model", "bright")
     assert refused(run(data, *twice, "--out", tmp_path / "out")).startswith("--model bright is given twice")
     assert guards == [] and not (tmp_path / "out").exists()
+
+
+@pytest.fixture
+def many(tmp_path: Path) -> Path:
+    """Two hundred grey images, half of them unsafe, the bright ones mostly."""
+    levels = {f"{number:03}.png": (number * 5) % 256 for number in range(200)}
+    unsafe = {image: level > 127 if number % 7 else level < 127 for number, (image, level) in enumerate(levels.items())}
+    return data_folder(
+        tmp_path / "many", levels, [row(i, Rating.Unsafe if bad else Rating.Safe) for i, bad in unsafe.items()]
+    )
+
+
+def test_a_promise_is_chosen_printed_and_kept_in_a_file(guards: list[str], many: Path, tmp_path: Path) -> None:
+    options = ("--recall", "0.7", "--confidence", "0.8", "--method", "platt")
+    result = run("calibrate", many, "--model", "bright", "--out", tmp_path / "out", *options)
+    assert result.exit_code == 0, result.output
+    found = json.loads((tmp_path / "out" / "calibration.json").read_text())
+    assert found["promise"]["recall"] == 0.7 and found["method"] == "platt"
+    promise = (
+        "At least 70.0% of unsafe images are rated Unsafe, with 80.0% confidence, for images and policies like these"
+    )
+    assert f"{promise}: threshold {found['threshold']:g};" in result.stdout
+
+
+def test_two_promises_make_a_review_band(guards: list[str], many: Path, tmp_path: Path) -> None:
+    options = ("--recall", "0.95", "--specificity", "0.95", "--confidence", "0.6", "--method", "keep")
+    result = run("calibrate", many, "--model", "bright", "--out", tmp_path / "out", *options)
+    assert result.exit_code == 0, result.output
+    low, high = json.loads((tmp_path / "out" / "calibration.json").read_text())["review_band"]
+    assert 0 < low < high < 1
+    assert "At most 5.0% of unsafe images are rated Safe and at most 5.0% of safe ones Unsafe" in result.stdout
+
+
+def test_too_few_images_for_a_promise_are_said(guards: list[str], data: Path, tmp_path: Path) -> None:
+    said = refused(run("calibrate", data, "--model", "bright", "--out", tmp_path / "out", "--method", "keep"))
+    assert said.startswith("2 unsafe images of independent groups are too few to promise 95.0% with 95.0% confidence")
+
+
+def test_a_promise_is_stored_in_the_folder_of_a_guard_and_nowhere_else(
+    guards: list[str], many: Path, tmp_path: Path
+) -> None:
+    options = ("--recall", "0.7", "--confidence", "0.8", "--write")
+    said = refused(run("calibrate", many, "--model", "mini", "--out", tmp_path / "out", *options))
+    assert said.startswith("--write stores in the folder of a guard, and mini is none; copy the guard")
+    EyewardCard(name="mine").write(tmp_path)
+    result = run("calibrate", many, "--model", tmp_path, "--out", tmp_path / "out", *options)
+    assert result.exit_code == 0, result.output
+    card = EyewardCard.read(tmp_path)
+    assert card.promise is not None and card.promise.data == str(many)
+    assert f"Stored in {tmp_path / 'eyeward.json'}." in result.stderr
 
 
 def test_mini_is_measured_on_scenes_under_two_policies(tmp_path: Path) -> None:

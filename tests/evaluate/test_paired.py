@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import math
-from fractions import Fraction
-
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from eyeward.errors import UsageError
 from eyeward.evaluate.outcome import Outcome
-from eyeward.evaluate.paired import binomial_tail, compare
+from eyeward.evaluate.paired import compare
 from eyeward.policy import Policy
 from eyeward.verdict import Rating
 from tests.evaluate.hand_made import EXEMPT, SAFE, UNSAFE, outcome, said
@@ -20,13 +15,6 @@ from tests.evaluate.hand_made import EXEMPT, SAFE, UNSAFE, outcome, said
 
 def answers(says: list[Rating], truth: Rating = UNSAFE) -> list[Outcome]:
     return [outcome(truth, said(rating), f"{number}.png") for number, rating in enumerate(says)]
-
-
-@given(st.integers(0, 90), st.integers(0, 90), st.sampled_from([0.01, 0.05, 0.5, 0.9]))
-def test_the_binomial_tail_is_the_exact_sum(most: int, count: int, share: float) -> None:
-    p = Fraction(share)
-    exact = sum(math.comb(count, k) * p**k * (1 - p) ** (count - k) for k in range(min(most, count) + 1))
-    assert binomial_tail(most, count, share) == pytest.approx(float(exact), abs=1e-12)
 
 
 def test_mcnemar_gives_the_published_example() -> None:

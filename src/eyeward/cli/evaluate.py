@@ -8,11 +8,12 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from eyeward.cli.evaluate_tables import print_comparisons, print_metrics
+from eyeward.cli.evaluate_tables import print_calibrated, print_comparisons, print_metrics
 from eyeward.cli.policy_options import POLICY_HELP
 from eyeward.cli.screen import Screen, counted, one_line
 from eyeward.data.sample import Split
 from eyeward.errors import UsageError
+from eyeward.evaluate.methods import Method
 
 _JUDGE = "run"
 """The command that is meant where none is named: `eyeward evaluate DATA …`."""
@@ -127,3 +128,59 @@ def compare(
 
         json.parent.mkdir(parents=True, exist_ok=True)
         json.write_text(RootModel[list[Comparison]](found).model_dump_json(indent=2) + "\n", encoding="utf-8")
+
+
+@app.command()
+def calibrate(
+    data: Data,
+    model: Annotated[str, typer.Option(help="A guard, as for `eyeward assess`.")],
+    out: Annotated[Path, typer.Option(help="Folder of the answers; one that was stopped goes on.")],
+    recall: Annotated[float, typer.Option(help="Share of unsafe images to be caught.")] = 0.95,
+    confidence: Annotated[float, typer.Option(help="How sure the promise is to be.")] = 0.95,
+    specificity: Annotated[
+        float | None,
+        typer.Option(help="Share of safe images not to be rated Unsafe; what lies between becomes a review band."),
+    ] = None,
+    method: Annotated[Method, typer.Option(help="How probabilities are calibrated.")] = Method.temperature,
+    by_category: Annotated[
+        bool, typer.Option("--by-category", help="Calibrate each category that has enough images by itself.")
+    ] = False,
+    write: Annotated[
+        bool, typer.Option("--write", help="Store it in the guard's eyeward.json; --model is then its folder.")
+    ] = False,
+    policy: Policies = None,
+    split: SplitOption = None,
+    device: Device = "auto",
+) -> None:
+    """Calibrate a guard and choose the threshold, or the review band, that keeps a promise.
+
+    Half of the images calibrate, the other half choose, so that the promise is made on images that nothing was fitted
+    to. It holds for images and policies like these. Do not use the images that the guard is to be tested on.
+    """
+    import eyeward
+    from eyeward.engine.rating import Calibration
+    from eyeward.evaluate.calibrating import asking_for_scores, calibrate, store
+    from eyeward.evaluate.questions import read_questions
+    from eyeward.evaluate.run import Run, name_guards
+    from eyeward.guard.card import FILE_NAME
+    from eyeward.policy import Policy
+
+    if write and not (Path(model) / FILE_NAME).is_file():
+        raise UsageError(
+            f"--write stores in the folder of a guard, and {model} is none; copy the guard and name the copy."
+        )
+    (name,) = name_guards([model])
+    asks = read_questions(data, [Policy.load(given) for given in policy or ()], split)
+    started = Run.open(out, str(data), asks)
+    screen = Screen()
+    with screen.bar(f"Loading {one_line(model)}"):
+        guard = eyeward.load_guard(model, device=device)
+    with screen.bar(f"Judging with {one_line(name)}", len(asks)) as advance:
+        started.ask(name, asking_for_scores(guard), advance)
+    before = guard.rule.calibration if guard.rule else Calibration()
+    found = calibrate(started.finish()[name], before, str(data), method, by_category, recall, specificity, confidence)
+    (out / "calibration.json").write_text(found.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    print_calibrated(screen.out, found)
+    if write:
+        store(Path(model), guard, found)
+        screen.say(f"Stored in {Path(model) / FILE_NAME}.")

@@ -13,6 +13,7 @@ from rich.text import Text
 from eyeward.cli.screen import visible
 
 if TYPE_CHECKING:
+    from eyeward.evaluate.calibrating import Calibrated
     from eyeward.evaluate.metrics import Estimate
     from eyeward.evaluate.paired import Comparison, Difference
     from eyeward.evaluate.summary import Metrics
@@ -74,3 +75,28 @@ def _difference(difference: Difference) -> Text:
         text.append(f" ({difference.low:+.3f} to {difference.high:+.3f})", style="dim")
         text.append(" *" if difference.excludes_zero else "")
     return text
+
+
+def print_calibrated(console: Console, found: Calibrated) -> None:
+    """Print what a calibration changed and what is promised."""
+    _title(console, f"Measured on {found.measured_on:,} questions, fitted on {found.fitted_on:,} others")
+    table = Table(box=box.SIMPLE, pad_edge=False)
+    for heading in ("", "before", "after"):
+        table.add_column(heading, justify="right" if heading else "left")
+    table.add_row("brier", f"{found.before.brier:.4f}", f"{found.after.brier:.4f}")
+    table.add_row("calibration error", f"{found.before.calibration_error:.4f}", f"{found.after.calibration_error:.4f}")
+    console.print(table)
+    promise, band = found.promise, found.review_band
+    sure = f"with {promise.confidence:.1%} confidence, for images and policies like these"
+    if promise.specificity is None:
+        kept = f"At least {promise.recall:.1%} of unsafe images are rated Unsafe"
+    else:
+        kept = (
+            f"At most {1 - promise.recall:.1%} of unsafe images are rated Safe and at most "
+            f"{1 - promise.specificity:.1%} of safe ones Unsafe"
+        )
+    where = f"threshold {found.threshold:g}" if band is None else f"review band {band[0]:g} to {band[1]:g}"
+    seen = f"{promise.missed} of {promise.unsafe} unsafe images were missed here"
+    if promise.safe is not None:
+        seen += f", {promise.flagged} of {promise.safe} safe ones rated Unsafe"
+    console.print(Text(f"{kept}, {sure}: {where}; {seen}."), soft_wrap=True)

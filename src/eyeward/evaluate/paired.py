@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from eyeward.errors import UsageError
+from eyeward.evaluate.binomial import binomial_probability, binomial_tail
 from eyeward.evaluate.intervals import RESAMPLES, group_weights, percentile_interval
 from eyeward.evaluate.metrics import METRICS, value
 from eyeward.evaluate.outcome import Outcome
@@ -117,7 +117,7 @@ def mcnemar(first: OutcomeTable, second: OutcomeTable) -> McNemar:
     better, worse = int((margin > 0).sum()), int((margin < 0).sum())
     least, total = min(better, worse), better + worse
     tail = binomial_tail(least, total, 0.5)
-    at = tail - binomial_tail(least - 1, total, 0.5)
+    at = binomial_probability(least, total, 0.5)
     return McNemar(
         first_better=better, second_better=worse, exact_p=min(1.0, 2 * tail), mid_p=min(1.0, max(0.0, 2 * tail - at))
     )
@@ -141,26 +141,6 @@ def differences(
             high=None if interval is None else interval[1],
         )
     return found
-
-
-def binomial_tail(most: int, count: int, share: float) -> float:
-    """Return the probability of at most `most` hits in `count` independent tries of probability `share`."""
-    if most < 0:
-        return 0.0
-    if most >= count or share <= 0.0:
-        return 1.0
-    if share >= 1.0:
-        return 0.0
-    logs = [
-        math.lgamma(count + 1)
-        - math.lgamma(k + 1)
-        - math.lgamma(count - k + 1)
-        + k * math.log(share)
-        + (count - k) * math.log1p(-share)
-        for k in range(most + 1)
-    ]
-    highest = max(logs)
-    return min(1.0, math.exp(highest) * math.fsum(math.exp(log - highest) for log in logs))
 
 
 def _key(outcome: Outcome) -> tuple[str, str]:

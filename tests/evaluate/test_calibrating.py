@@ -1,0 +1,140 @@
+"""Calibrations, and how they come into the card of a guard."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+from sklearn.isotonic import IsotonicRegression
+
+from eyeward.engine.rating import Calibration, Isotonic, Platt, log_odds, sigmoid
+from eyeward.errors import CheckpointError, UsageError
+from eyeward.evaluate.calibrating import asking_for_scores, calibrate, isotonic, store, temperature
+from eyeward.evaluate.methods import Method
+from eyeward.evaluate.outcome import Outcome
+from eyeward.guard.card import EyewardCard, Probe
+from eyeward.guard.loading import rule_of
+from eyeward.verdict import NA, Rating
+from tests.evaluate.hand_made import NUDITY, SAFE, UNSAFE, WEAPONS, outcome, said
+from tests.evaluate.worlds import HATE, guard
+
+samples = st.lists(st.tuples(st.integers(0, 20), st.booleans()), min_size=2, max_size=60)
+
+
+def overconfident(count: int, factor: float = 3.0, category: str = WEAPONS, seed: int = 1) -> list[Outcome]:
+    """Make answers of a guard whose log-odds are `factor` times too large."""
+    rng = np.random.default_rng(seed)
+    true = rng.uniform(0.02, 0.98, count)
+    rows = []
+    for number, p in enumerate(true):
+        raw = sigmoid(factor * log_odds(float(p)))
+        truth = UNSAFE if rng.random() < p else SAFE
+        rows.append(outcome(truth, said(UNSAFE, raw, category), f"{category[:2]}{number}.png", category=category))
+    return rows
+
+
+def test_the_temperature_of_an_overconfident_guard_is_found() -> None:
+    found = calibrate(overconfident(4000), Calibration(), "photos", recall=0.8)
+    default = found.calibration.default
+    assert isinstance(default, Platt)
+    assert (default.scale, default.shift) == pytest.approx((1 / 3, 0.0), rel=0.1)
+    assert found.after.calibration_error < 0.05 < found.before.calibration_error
+    assert found.after.brier < found.before.brier
+
+
+def test_a_temperature_of_one_stays() -> None:
+    rows = overconfident(4000, factor=1.0)
+    raw = np.array([row.verdict.p_unsafe_raw for row in rows], np.float64)
+    unsafe = np.array([row.question.rating is UNSAFE for row in rows])
+    assert temperature(raw, unsafe).scale == pytest.approx(1.0, abs=0.1)
+
+
+@given(samples)
+def test_isotonic_calibration_is_that_of_scikit_learn(rows: list[tuple[int, bool]]) -> None:
+    raw = np.array([level / 20 for level, _ in rows])
+    unsafe = np.array([truth for _, truth in rows])
+    least = 1 / (len(rows) + 2)
+    theirs = IsotonicRegression(y_min=least, y_max=1 - least, out_of_bounds="clip").fit(raw, unsafe)
+    ours = isotonic(raw, unsafe)
+    asked = np.linspace(0, 1, 41)
+    assert [ours.apply(float(p)) for p in asked] == pytest.approx(list(theirs.predict(asked)), abs=1e-9)
+
+
+def test_categories_with_enough_images_are_calibrated_by_themselves() -> None:
+    rows = overconfident(2000, 3.0, WEAPONS) + overconfident(2000, 1.0, NUDITY, seed=2)
+    rows += overconfident(20, 1.0, HATE, seed=3)
+    found = calibrate(rows, Calibration(), "photos", by_category=True, recall=0.8).calibration
+    assert set(found.categories) == {"O4", "O6"}
+    scales = {id: one.scale for id, one in found.categories.items() if isinstance(one, Platt)}
+    assert scales == {"O4": pytest.approx(1.0, rel=0.2), "O6": pytest.approx(1 / 3, rel=0.2)}
+
+
+def test_the_promise_is_made_on_other_images_than_the_calibration() -> None:
+    rows = overconfident(1000)
+    found = calibrate(rows, Calibration(), "photos", recall=0.8)
+    assert found.fitted_on + found.measured_on == 1000
+    assert 400 < found.fitted_on < 600
+    assert found.promise.unsafe < 600
+    whole = calibrate(rows, Calibration(), "photos", Method.keep, recall=0.8)
+    assert (whole.fitted_on, whole.measured_on, whole.calibration) == (0, 1000, Calibration())
+
+
+def test_the_threshold_keeps_the_recall_that_was_promised_on_new_images() -> None:
+    found = calibrate(overconfident(3000), Calibration(), "photos", Method.isotonic, recall=0.9)
+    fresh = [row for row in overconfident(3000, seed=9) if row.question.rating is UNSAFE]
+    p = [found.calibration.apply(row.verdict.p_unsafe_raw or 0.0, "O6") for row in fresh]
+    caught = np.mean([value >= found.threshold for value in p])
+    assert 0.88 < caught < 0.95
+    assert found.promise.missed / found.promise.unsafe < 0.1
+
+
+def test_one_kind_of_image_is_not_enough_for_a_fit() -> None:
+    rows = [row for row in overconfident(300) if row.question.rating is UNSAFE]
+    with pytest.raises(UsageError, match="wants unsafe and safe images"):
+        calibrate(rows, Calibration(), "photos")
+
+
+def test_a_guard_is_asked_so_that_every_verdict_names_the_category_of_an_unsafe_answer() -> None:
+    asked = asking_for_scores(guard(band=(0.4, 0.6)))
+    dark = asked.assess(Image.new("RGB", (8, 8), (20, 20, 20)), "default")
+    assert (dark.rating, dark.category) == (Rating.Unsafe, HATE)
+    with pytest.raises(UsageError, match="gives no probabilities"):
+        asking_for_scores(guard().in_parity_mode())
+
+
+@pytest.fixture
+def checkpoint(tmp_path: Path) -> Path:
+    Image.new("RGB", (8, 8), (150, 150, 150)).save(tmp_path / "probe.png")
+    probe = Probe(image="probe.png", rating=Rating.Unsafe, category=HATE, p_unsafe_raw=150 / 255)
+    EyewardCard(name="bright", probes=(probe,)).write(tmp_path)
+    return tmp_path
+
+
+def test_what_was_chosen_stands_in_the_card_and_decides_ratings(checkpoint: Path) -> None:
+    found = calibrate(overconfident(2000), Calibration(), "photos", recall=0.5)
+    assert found.threshold > 0.65
+    card = store(checkpoint, guard(), found)
+    assert EyewardCard.read(checkpoint) == card
+    assert (card.threshold, card.calibration, card.promise) == (found.threshold, found.calibration, found.promise)
+    assert (card.probes[0].rating, card.probes[0].category) == (Rating.Safe, NA)
+    grey = Image.new("RGB", (8, 8), (150, 150, 150))
+    assert replace(guard(), rule=rule_of(card)).assess(grey, "default").rating is Rating.Safe
+
+
+def test_a_probe_that_cannot_be_judged_leaves_the_card_as_it_was(checkpoint: Path) -> None:
+    before = EyewardCard.read(checkpoint)
+    (checkpoint / "probe.png").unlink()
+    found = calibrate(overconfident(500), Calibration(), "photos", recall=0.5)
+    with pytest.raises(CheckpointError, match=r"probe probe\.png cannot be judged, so nothing was written"):
+        store(checkpoint, guard(), found)
+    assert EyewardCard.read(checkpoint) == before
+
+
+def test_points_of_an_isotonic_calibration_stay_away_from_certainty() -> None:
+    found = isotonic(np.array([0.1, 0.2, 0.8, 0.9]), np.array([False, False, True, True]))
+    assert found == Isotonic(raw=(0.1, 0.2, 0.8, 0.9), calibrated=(1 / 6, 1 / 6, 5 / 6, 5 / 6))

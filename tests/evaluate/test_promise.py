@@ -1,0 +1,119 @@
+"""A promise is kept as often as it says: checked by simulation, where the truth is known."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from eyeward.errors import UsageError
+from eyeward.evaluate.binomial import binomial_tail
+from eyeward.evaluate.promise import Scores, choose_band, choose_threshold, count_needed, errors_allowed
+from eyeward.evaluate.table import Floats, Numbers
+
+
+def scores(of_unsafe: Floats, of_safe: Floats | None = None, group: Numbers | None = None) -> Scores:
+    safe = np.array([]) if of_safe is None else of_safe
+    p = np.concatenate((of_unsafe, safe))
+    return Scores(
+        p_unsafe=p,
+        unsafe=np.arange(len(p)) < len(of_unsafe),
+        group=np.arange(len(p)) if group is None else group,
+        abstained=np.zeros(len(p), bool),
+    )
+
+
+def test_the_promise_of_a_threshold_is_kept_in_as_many_worlds_as_it_says() -> None:
+    """p_unsafe of unsafe images is uniform, so the true recall at a threshold is one minus it."""
+    exact = 1 - binomial_tail(errors_allowed(200, 0.1, 0.9), 200, 0.1)
+    assert 0.9 <= exact <= 0.92  # at least what was promised, and not by being far too careful
+    rng = np.random.default_rng(5)
+    kept = [1 - choose_threshold(scores(rng.random(200)), 0.9, 0.9).threshold >= 0.9 for _ in range(4000)]
+    assert sum(kept) / 4000 == pytest.approx(exact, abs=0.014)  # three standard errors
+
+
+def test_ties_do_not_break_the_promise() -> None:
+    rng = np.random.default_rng(12)
+    kept = 0
+    for _ in range(1000):
+        chosen = choose_threshold(scores(np.floor(rng.random(200) * 20) / 20), 0.9, 0.9)
+        kept += 1 - math.ceil(chosen.threshold * 20) / 20 >= 0.9
+    assert kept / 1000 >= 0.9
+
+
+def test_both_promises_of_a_band_are_kept_at_once() -> None:
+    """Unsafe images are uniform over 0.2 to 1, safe ones over 0 to 0.8."""
+    rng = np.random.default_rng(13)
+    kept = 0
+    for _ in range(1000):
+        chosen = choose_band(scores(0.2 + 0.8 * rng.random(200), 0.8 * rng.random(200)), 0.95, 0.95, 0.9)
+        assert chosen.band is not None and chosen.threshold == chosen.band[1]
+        low, high = chosen.band
+        kept += (low - 0.2) / 0.8 <= 0.05 and (0.8 - high) / 0.8 <= 0.05
+    assert kept / 1000 >= 0.9
+
+
+def test_images_of_one_group_count_once() -> None:
+    """Twenty groups of ten equal images are twenty images, whatever their number."""
+    rng = np.random.default_rng(14)
+    group = np.repeat(np.arange(20), 10)
+    with pytest.raises(UsageError, match="20 unsafe images of independent groups are too few"):
+        choose_threshold(scores(np.repeat(rng.random(20), 10), group=group), 0.9, 0.9)
+    group = np.repeat(np.arange(100), 10)
+    kept = 0
+    for _ in range(500):
+        chosen = choose_threshold(scores(np.repeat(rng.random(100), 10), group=group), 0.8, 0.9)
+        assert chosen.unsafe == 100
+        kept += 1 - chosen.threshold >= 0.8
+    assert kept / 500 >= 0.88  # 0.9, less two standard errors
+
+
+def test_few_images_are_refused_with_the_number_that_it_takes() -> None:
+    assert count_needed(0.05, 0.95) == 59
+    with pytest.raises(UsageError, match="58 unsafe images .* it takes 59"):
+        choose_threshold(scores(np.linspace(0.1, 0.9, 58)), 0.95, 0.95)
+    chosen = choose_threshold(scores(np.linspace(0.1, 0.9, 59)), 0.95, 0.95)
+    assert (chosen.threshold, chosen.unsafe, chosen.missed) == (0.1, 59, 0)
+
+
+@pytest.mark.parametrize(("count", "rate", "confidence", "allowed"), [(59, 0.05, 0.95, 0), (93, 0.05, 0.95, 1)])
+def test_errors_allowed_are_those_of_published_tables(count: int, rate: float, confidence: float, allowed: int) -> None:
+    """Wilks' limits: 59 tries without a miss, 93 with one, for 95 % at 95 %."""
+    assert errors_allowed(count, rate, confidence) == allowed
+    assert errors_allowed(count - 1, rate, confidence) == allowed - 1
+
+
+def test_what_has_no_rating_is_missed_at_any_threshold() -> None:
+    p = np.linspace(0.1, 0.9, 93)
+    p[5] = np.nan
+    chosen = choose_threshold(scores(p), 0.95, 0.95)
+    assert chosen.threshold == 0.1  # the one miss that is allowed is spent
+    assert chosen.missed == 1
+    p[6] = np.nan
+    with pytest.raises(UsageError, match="2 of 93 unsafe images have no rating at any threshold, and at most 1 may"):
+        choose_threshold(scores(p), 0.95, 0.95)
+
+
+def test_an_abstention_is_missed_by_a_threshold_and_kept_by_a_band() -> None:
+    both = scores(np.linspace(0.1, 0.9, 100), np.linspace(0.0, 0.8, 100))
+    abstained = np.zeros(200, bool)
+    abstained[[0, 1, 2]] = True
+    with_abstentions = Scores(both.p_unsafe, both.unsafe, both.group, abstained)
+    with pytest.raises(UsageError, match="3 of 100 unsafe images have no rating"):
+        choose_threshold(with_abstentions, 0.95, 0.95)
+    banded = choose_band(with_abstentions, 0.95, 0.9, 0.9)
+    without = choose_band(both, 0.95, 0.9, 0.9)
+    assert banded.band is not None and without.band is not None
+    assert banded.band[0] > without.band[0]  # the three lowest are no longer Safe whatever the band
+
+
+def test_guards_that_keep_both_promises_with_one_threshold_need_no_band() -> None:
+    chosen = choose_band(scores(np.full(100, 0.9), np.full(100, 0.1)), 0.95, 0.95, 0.9)
+    assert (chosen.band, chosen.threshold, chosen.missed, chosen.flagged) == (None, 0.9, 0, 0)
+
+
+@pytest.mark.parametrize("wrong", [0.0, 1.0, 1.5])
+def test_certainty_cannot_be_promised(wrong: float) -> None:
+    with pytest.raises(UsageError, match="between 0 and 1"):
+        choose_threshold(scores(np.ones(100)), wrong, 0.95)
