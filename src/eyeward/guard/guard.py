@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from os import PathLike
 from pathlib import Path
@@ -17,6 +15,7 @@ from eyeward.engine.protocol import Engine, Prompt, RawAnswer
 from eyeward.engine.rating import RatingRule
 from eyeward.engine.recent import Recent
 from eyeward.errors import ErrorType, EyewardError, UsageError
+from eyeward.guard.decoding import DecodedAhead, pixels_of
 from eyeward.guard.frames import Judgement, judge_frame, worst
 from eyeward.guard.profile import Coverage, Profile, Question
 from eyeward.guard.scope import ScopeCheck
@@ -29,7 +28,6 @@ BATCH_FRAMES = 32
 """Frames that are handed to the engine together."""
 BATCH_PIXELS = 50_000_000
 """Pixels above which a batch is handed over early, so that memory stays bounded."""
-_DECODED_AHEAD = 4
 _DEFAULT_LIMITS = Limits()
 
 
@@ -129,7 +127,7 @@ class Guard:
         for opened in self._opened(requests):
             batch.append(opened)
             frames += max(1, len(opened.frames))
-            pixels += sum(frame.width * frame.height for frame in opened.frames)
+            pixels += 0 if isinstance(opened.content, Failure) else pixels_of(opened.content[0])
             if frames >= BATCH_FRAMES or pixels >= BATCH_PIXELS:
                 yield from self._judge(batch, started)
                 batch, frames, pixels, started = [], 0, 0, time.perf_counter()
@@ -165,23 +163,15 @@ class Guard:
         return self._questions.get_or_make(policy.hash, lambda: self.profile.question(policy))
 
     def _opened(self, requests: Iterable[Request]) -> Iterator[_Opened]:
-        """Decode ahead of the engine, in order."""
-        waiting: deque[tuple[Request, Future[DecodedImage | Failure]]] = deque()
-        with ThreadPoolExecutor(2, thread_name_prefix="eyeward-decode") as pool:
-            for request in requests:
-                waiting.append((request, pool.submit(decode, request.image, self.limits)))
-                if len(waiting) > _DECODED_AHEAD:
-                    yield self._ready(*waiting.popleft())
-            while waiting:
-                yield self._ready(*waiting.popleft())
-
-    def _ready(self, request: Request, decoded: Future[DecodedImage | Failure]) -> _Opened:
-        image = decoded.result()
-        try:
-            question = self._question(request.policy)
-        except EyewardError as error:
-            return _Opened(request, Failure(type=ErrorType.internal, message=str(error)))
-        return _Opened(request, image if isinstance(image, Failure) else (image, question))
+        """Decode the next batch while the engine judges one."""
+        ahead = DecodedAhead(requests, lambda request: request.image, self.limits, BATCH_FRAMES, BATCH_PIXELS)
+        for request, image in ahead:
+            try:
+                question = self._question(request.policy)
+            except EyewardError as error:
+                yield _Opened(request, Failure(type=ErrorType.internal, message=str(error)))
+            else:
+                yield _Opened(request, image if isinstance(image, Failure) else (image, question))
 
     def _judge(self, batch: Sequence[_Opened], started: float) -> Iterator[Verdict]:
         prompts = [

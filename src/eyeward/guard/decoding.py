@@ -1,0 +1,78 @@
+"""Decodes images beside the engine, in order, with a bound on what waits."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from threading import Condition
+from typing import Generic, TypeVar
+
+from eyeward.images import DecodedImage, ImageSource, Limits, decode
+from eyeward.verdict import Failure
+
+WORKERS = 2
+
+Item = TypeVar("Item")
+
+
+def pixels_of(decoded: DecodedImage | Failure) -> int:
+    """Count the pixels that an image holds in memory."""
+    if isinstance(decoded, Failure):
+        return 0
+    return sum(frame.pixels.width * frame.pixels.height for frame in decoded.frames)
+
+
+class DecodedAhead(Generic[Item]):
+    """Items with their images decoded, as many ahead of the consumer as `count`, of about `pixels` pixels together.
+
+    The items are taken in the consumer's thread. Closing the iterator stops the decoding.
+    """
+
+    def __init__(
+        self, items: Iterable[Item], source: Callable[[Item], ImageSource], limits: Limits, count: int, pixels: int
+    ) -> None:
+        self._items = items
+        self._source = source
+        self._limits = limits
+        self._count = count
+        self._pixels = pixels
+        self._held = 0
+        """Pixels that are decoded and not taken."""
+        self._taken = 0
+        """Items that were taken: the number of the one that is wanted next."""
+        self._closed = False
+        self._changed = Condition()
+
+    def __iter__(self) -> Iterator[tuple[Item, DecodedImage | Failure]]:
+        """Yield every item with its image, in order."""
+        waiting: deque[tuple[Item, Future[DecodedImage | Failure]]] = deque()
+        pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="eyeward-decode")
+        try:
+            for number, item in enumerate(self._items):
+                waiting.append((item, pool.submit(self._decode, self._source(item), number)))
+                if len(waiting) > self._count:
+                    yield self._take(*waiting.popleft())
+            while waiting:
+                yield self._take(*waiting.popleft())
+        finally:
+            with self._changed:
+                self._closed = True
+                self._changed.notify_all()
+            pool.shutdown(cancel_futures=True)
+
+    def _decode(self, source: ImageSource, number: int) -> DecodedImage | Failure:
+        with self._changed:  # the one that is wanted next never waits, or nobody would make room
+            self._changed.wait_for(lambda: self._closed or self._held < self._pixels or number == self._taken)
+        decoded = decode(source, self._limits)
+        with self._changed:
+            self._held += pixels_of(decoded)
+        return decoded
+
+    def _take(self, item: Item, decoded: Future[DecodedImage | Failure]) -> tuple[Item, DecodedImage | Failure]:
+        image = decoded.result()
+        with self._changed:
+            self._held -= pixels_of(image)
+            self._taken += 1
+            self._changed.notify_all()
+        return item, image

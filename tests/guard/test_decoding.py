@@ -1,0 +1,80 @@
+"""Images are decoded ahead of the engine, in order, and not more of them than was said."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+from eyeward.guard import decoding
+from eyeward.guard.decoding import DecodedAhead, pixels_of
+from eyeward.images import DecodedImage, ImageSource, Limits, decode
+from eyeward.verdict import Failure
+
+
+def picture(number: int) -> np.ndarray:
+    return np.full((10, 10, 3), number % 256, dtype=np.uint8)
+
+
+def ahead(items: Iterator[int] | range, count: int = 4, pixels: int = 10**6) -> DecodedAhead[int]:
+    return DecodedAhead(items, picture, Limits(), count, pixels)
+
+
+def test_all_come_in_order_with_their_images() -> None:
+    found = [(item, np.asarray(image.frames[0].pixels)[0, 0, 0]) for item, image in ahead(range(50))]  # type: ignore[union-attr]
+    assert found == [(number, number) for number in range(50)]
+
+
+def test_what_cannot_be_decoded_is_a_failure_in_its_place() -> None:
+    broken = DecodedAhead(range(5), lambda item: b"no image" if item == 2 else picture(item), Limits(), 2, 10**6)
+    assert [isinstance(image, Failure) for _, image in broken] == [False, False, True, False, False]
+
+
+def test_items_are_taken_in_the_thread_of_the_consumer_and_a_few_at_a_time() -> None:
+    taken: list[int] = []
+
+    def items() -> Iterator[int]:
+        for number in range(20):
+            assert threading.current_thread() is threading.main_thread()
+            taken.append(number)
+            yield number
+
+    for item, _ in ahead(items(), count=3):
+        assert max(taken) <= item + 4
+    assert len(taken) == 20
+
+
+def test_no_more_pixels_wait_than_the_bound_and_one_image_for_each_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    decoded: list[int] = []
+
+    def counted(source: ImageSource, limits: Limits) -> DecodedImage | Failure:
+        decoded.append(1)
+        return decode(source, limits)
+
+    monkeypatch.setattr(decoding, "decode", counted)
+    for number, _ in enumerate(ahead(range(30), count=25, pixels=300)):
+        time.sleep(0.005)
+        assert len(decoded) <= number + 1 + 3 + decoding.WORKERS
+    assert len(decoded) == 30
+
+
+def test_an_image_larger_than_the_bound_does_not_stop_the_others() -> None:
+    assert len(list(ahead(range(10), count=5, pixels=1))) == 10
+
+
+def test_a_consumer_who_stops_early_is_not_kept_waiting() -> None:
+    started = time.monotonic()
+    for item, _ in ahead(range(10_000), count=500, pixels=100):
+        if item == 1:
+            break
+    assert time.monotonic() - started < 5
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("eyeward-decode")]
+
+
+def test_pixels_are_those_of_all_frames() -> None:
+    whole = decode(picture(1), Limits())
+    assert pixels_of(whole) == 100
+    assert pixels_of(decode(b"no image", Limits())) == 0
