@@ -20,7 +20,9 @@ import platform
 import statistics
 import tempfile
 import time
+from collections import defaultdict
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -58,9 +60,23 @@ def capped_guards(subject: Subject, caps: Sequence[int]) -> dict[str, Guard]:
     return guards
 
 
-def times(guard: Guard, checkpoint: Any, family: Any, size: tuple[int, int], rounds: int) -> Row:
-    """Time one image of a size: preparation, vision tower, language model; medians, in seconds."""
-    image = Image.radial_gradient("L").resize(size).convert("RGB")
+@dataclass
+class Timing:
+    """One image under one cap: what is run, and the seconds that each part took."""
+
+    cap: str
+    family: Any
+    runs: dict[str, Callable[[], object]]
+    seconds: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+
+    def median(self, part: str) -> float:
+        """Return the middle of the times of a part."""
+        return statistics.median(self.seconds[part])
+
+
+def timing(cap: str, guard: Guard, checkpoint: Any, image: Image.Image) -> Timing:
+    """Say how to prepare an image, to run the vision tower over it, and to judge it."""
+    family = checkpoint.family if cap == ALL else checkpoint.family.capped(int(cap))
     question = guard.profile.question(Policy.load("default"))
     prompt = guard.profile.prompt(question, image, False, guard.rule)
     prepared = family.prepare(image)
@@ -76,41 +92,47 @@ def times(guard: Guard, checkpoint: Any, family: Any, size: tuple[int, int], rou
         if answer.error is not None:
             raise SystemExit(answer.error.message)
 
-    preparing = _median(lambda: family.prepare(image), rounds)
-    vision, whole = _median(see, rounds), _median(judge, rounds)
+    return Timing(cap, family, {"preparing": lambda: family.prepare(image), "vision": see, "whole": judge})
+
+
+def speed(subject: Subject, guards: dict[str, Guard], sizes: Sequence[tuple[int, int]], rounds: int) -> list[Row]:
+    """Time every cap on every size, in turns, so that a machine that slows down slows all of them.
+
+    A cap that cuts an image as no cap does is not timed again.
+    """
+    rows = []
+    for width, height in sizes:
+        image = Image.radial_gradient("L").resize((width, height)).convert("RGB")
+        plans: dict[object, Timing] = {}
+        under: list[tuple[str, Timing]] = []
+        for cap, guard in guards.items():
+            made = timing(cap, guard, subject.checkpoint, image)
+            under.append((cap, plans.setdefault(made.family.settings.tiling(height, width), made)))
+        for number in range(rounds + 1):
+            for made in plans.values():
+                for part, run in made.runs.items():
+                    started = time.perf_counter()
+                    run()
+                    if number:  # the first is to get warm
+                        made.seconds[part].append(time.perf_counter() - started)
+        rows += [_row(cap, made, under[0][1], (width, height)) for cap, made in under]
+    return rows
+
+
+def _row(cap: str, made: Timing, uncapped: Timing, size: tuple[int, int]) -> Row:
+    preparing, vision, whole = (made.median(part) for part in ("preparing", "vision", "whole"))
     return {
         "size": f"{size[0]}x{size[1]}",
-        "tokens": family.token_count(size[1], size[0]),
+        "cap": cap,
+        "as": made.cap,
+        "ratio": uncapped.median("whole") / whole,
+        "tiles": made.family.settings.tiling(size[1], size[0]).tiles,
+        "tokens": made.family.token_count(size[1], size[0]),
         "preparing": preparing,
         "vision": vision,
         "language": whole - vision - preparing,
         "whole": whole,
     }
-
-
-def _median(run: Callable[[], object], rounds: int) -> float:
-    run()
-    seconds = []
-    for _ in range(rounds):
-        started = time.perf_counter()
-        run()
-        seconds.append(time.perf_counter() - started)
-    return statistics.median(seconds)
-
-
-def speed(subject: Subject, guards: dict[str, Guard], sizes: Sequence[tuple[int, int]], rounds: int) -> list[Row]:
-    """Time every cap on every size."""
-    checkpoint = subject.checkpoint
-    assert checkpoint is not None
-    families = {name: checkpoint.family if name == ALL else checkpoint.family.capped(int(name)) for name in guards}
-    rows = []
-    for size in sizes:
-        whole = None
-        for name, guard in guards.items():
-            row = {"cap": name, **times(guard, checkpoint, families[name], size, rounds)}
-            whole = whole or row
-            rows.append(row | {"ratio": whole["whole"] / row["whole"]})
-    return rows
 
 
 def agreement(guards: dict[str, Guard], images: Sequence[tuple[Path, str | None]]) -> list[Row]:
@@ -148,11 +170,15 @@ def labelled(labels: Path | None, folder: Path | None) -> list[tuple[Path, str |
 
 
 def _print_speed(rows: Sequence[Row]) -> None:
-    print("| image | max_tiles | times as quick | image tokens | s an image | preparing | vision | language |")
-    print("|---|---|---|---|---|---|---|---|")
+    print("| image | max_tiles | times as quick | views | image tokens | s an image | preparing | vision | language |")
+    print("|---|---|---|---|---|---|---|---|---|")
     for row in rows:
-        parts = " | ".join(f"{row[part]:.3f}" for part in ("whole", "preparing", "vision", "language"))
-        print(f"| {row['size']} | {row['cap']} | {row['ratio']:.2f} | {row['tokens']:,} | {parts} |")
+        cells = f"| {row['size']} | {row['cap']} | "
+        if row["as"] == row["cap"]:
+            parts = " | ".join(f"{row[part]:.3f}" for part in ("whole", "preparing", "vision", "language"))
+            print(f"{cells}{row['ratio']:.2f} | {row['tiles']} | {row['tokens']:,} | {parts} |")
+        else:
+            print(f"{cells}as {row['as']} | {row['tiles']} | {row['tokens']:,} | | | | |")
 
 
 def _print_agreement(rows: Sequence[Row]) -> None:
@@ -190,6 +216,8 @@ def main() -> None:
         subject = load_subject(name, device=arguments.device)
         assert subject.checkpoint is not None
         guards = capped_guards(subject, arguments.caps)
+        if len(guards) == 1:
+            raise SystemExit("There is no cap to time: this guard cuts no tiles, or no cap leaves it a grid.")
         rows = speed(subject, guards, sizes, arguments.rounds)
         judged = labelled(arguments.labels, arguments.images)
         agreed = agreement(guards, judged) if judged else []

@@ -27,6 +27,8 @@ def test_fewer_tiles_are_fewer_tokens_and_a_row_for_each_cap_and_size(tmp_path: 
     assert tokens["300x300", "1"] == tokens["300x300", "2"] < tokens["300x300", "all"], "two tiles are no square"
     assert tokens["300x90", "1"] < tokens["300x90", "2"] == tokens["300x90", "all"]
     assert rows[0]["ratio"] == 1.0
+    assert [row["as"] for row in rows] == ["all", "1", "1", "all", "1", "all"]
+    assert [row["tiles"] for row in rows] == [5, 2, 2, 3, 2, 3]
 
 
 def test_verdicts_are_compared_with_those_without_a_cap_and_with_the_truth(
