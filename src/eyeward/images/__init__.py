@@ -2,7 +2,7 @@
 
 from eyeward.images.decode import DecodedImage, Frame, ImageSource, decode
 from eyeward.images.formats import Format
-from eyeward.images.hashes import sha256_of_bytes, sha256_of_pixels
+from eyeward.images.hashes import grey_thumbnail, perceptual_hash, sha256_of_bytes, sha256_of_pixels
 from eyeward.images.limits import Limits
 
 __all__ = [
@@ -12,6 +12,8 @@ __all__ = [
     "ImageSource",
     "Limits",
     "decode",
+    "grey_thumbnail",
+    "perceptual_hash",
     "sha256_of_bytes",
     "sha256_of_pixels",
 ]
