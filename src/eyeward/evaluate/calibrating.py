@@ -169,12 +169,17 @@ def fit(answers: _Answers, method: Method, by_category: bool = False) -> Calibra
 
 
 def temperature(raw: Floats, unsafe: Bools) -> Platt:
-    """Fit one factor on the log-odds to outcomes: the one of the highest likelihood, found by golden section."""
+    """Fit one factor on the log-odds to outcomes: the one of the highest likelihood, found by golden section.
+
+    With Platt's smoothed targets, so that a guard which makes no mistake here is not taken for certain.
+    """
     clipped = np.clip(raw, 1e-6, 1 - 1e-6)
-    signed = np.where(unsafe, 1.0, -1.0) * (np.log(clipped) - np.log1p(-clipped))
+    log_odds = np.log(clipped) - np.log1p(-clipped)
+    targets = np.where(unsafe, 1 - 1 / (unsafe.sum() + 2), 1 / ((~unsafe).sum() + 2))
 
     def loss(log_scale: float) -> float:
-        return float(np.logaddexp(0.0, -np.exp(log_scale) * signed).mean())
+        scaled = np.exp(log_scale) * log_odds
+        return float((np.logaddexp(0.0, scaled) - targets * scaled).mean())
 
     low, high, golden = -4.0, 3.0, (5**0.5 - 1) / 2
     for _ in range(60):

@@ -65,9 +65,11 @@ def count_needed(rate: float, confidence: float) -> int:
 
 
 def choose_threshold(scores: Scores, recall: float, confidence: float, seed: int = 0) -> Choice:
-    """Return the highest threshold that promises: at least `recall` of unsafe images are rated Unsafe.
+    """Return a threshold that promises: at least `recall` of unsafe images are rated Unsafe.
 
-    Images without a probability, and those on which the guard abstains, are missed at any threshold.
+    Every threshold up to a highest one does. Taken is one that flags as few safe images as that, and lies well between
+    those that it flags and those that it passes: the highest itself would hang on a single image. Images without a
+    probability, and those on which the guard abstains, are missed at any threshold.
 
     Raises:
         UsageError: when there are too few unsafe images, or too many that are missed at any threshold.
@@ -75,7 +77,9 @@ def choose_threshold(scores: Scores, recall: float, confidence: float, seed: int
     _check(recall, confidence)
     rows = one_of_each_group(scores, scores.unsafe, seed)
     p = np.where(scores.abstained[rows], np.nan, scores.p_unsafe[rows])
-    threshold = _lower_end(p, recall, confidence, "unsafe")
+    highest = _lower_end(p, recall, confidence, "unsafe")
+    p_of_safe = scores.p_unsafe[~scores.unsafe & ~scores.abstained]
+    threshold = _between(float(np.max(p_of_safe, where=p_of_safe < highest, initial=0.0)), highest)
     return Choice(threshold, None, len(rows), int((~(p >= threshold)).sum()))
 
 
@@ -98,12 +102,13 @@ def choose_band(scores: Scores, recall: float, specificity: float, confidence: f
     low = _lower_end(p_of_unsafe, recall, each, "unsafe")
     high = 1.0 - _lower_end(1.0 - p_of_safe, specificity, each, "safe")
     band = (low, high) if low <= high else None
-    flagged = ~(p_of_safe <= high) if band else ~(p_of_safe < low)
+    threshold = high if band else _between(high, low)
+    flagged = ~(p_of_safe <= high) if band else ~(p_of_safe < threshold)
     return Choice(
-        threshold=low if band is None else high,
+        threshold=threshold,
         band=band,
         unsafe=len(unsafe),
-        missed=int((~(p_of_unsafe >= low)).sum()),
+        missed=int((~(p_of_unsafe >= (low if band else threshold))).sum()),
         safe=len(safe),
         flagged=int(flagged.sum()),
     )
@@ -133,8 +138,18 @@ def _lower_end(p: Floats, share: float, confidence: float, kind: str) -> float:
             f"{lost} of {len(p)} {kind} images have no rating at any threshold, and at most {allowed} may, to promise "
             f"{share:.1%} with {confidence:.1%} confidence. See why they fail, or promise less."
         )
+    return _rounded_down(at)
+
+
+def _between(above: float, up_to: float) -> float:
+    """Return a threshold above one value and up to another: 0.5 where it lies there, else the middle."""
+    middle = _rounded_down(0.5 if above < 0.5 <= up_to else (above + up_to) / 2)
+    return middle if above < middle else up_to
+
+
+def _rounded_down(threshold: float) -> float:
     step = 10.0**_DIGITS
-    return math.floor(at * step) / step
+    return math.floor(threshold * step) / step
 
 
 def _check(share: float, confidence: float) -> None:
