@@ -107,6 +107,7 @@ def test_show_of_a_checkpoint_without_a_card_shows_the_published_form() -> None:
     assert shown["prompt order"] == "image first"
     assert shown["answer"] == "JSON indented by 4: rating (Safe | Unsafe), category, rationale"
     assert (shown["reads"], shown["scope check"], shown["threshold"]) == ("any word", "none", "0.5, not calibrated")
+    assert shown["self check"].startswith("no probe images; `eyeward models check`")
 
 
 @pytest.mark.usefixtures("weights")

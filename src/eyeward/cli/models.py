@@ -156,7 +156,12 @@ def _lines(described: Described, policy: Policy | None) -> list[tuple[str, str]]
         ("threshold", f"{described.threshold:g}" + (", calibrated" if described.calibrated else ", not calibrated")),
         ("review band", "none" if band is None else f"{band[0]:g} to {band[1]:g}"),
         ("scope check", "images unlike its training are Review" if described.scope_check else "none"),
-        ("self check", counted(described.probe_images, "probe image") + " at every load"),
+        (
+            "self check",
+            f"{counted(described.probe_images, 'probe image')} at every load"
+            if described.probe_images
+            else "no probe images; `eyeward models check` asks what else can be asked",
+        ),
     ]
     if described.coverage is not None and policy is not None:
         lines += _coverage_lines(described.coverage, policy)

@@ -37,7 +37,7 @@ def check_label_mass(subject: Subject) -> Finding:
         return does_not_apply(MASS, "the weights run elsewhere")
     if not subject.card.trained_to_judge:
         return does_not_apply(MASS, "it is a base model, which has seen no verdict")
-    question = subject.question(Policy.load("default"))
+    question = subject.question(Policy.load("default").only("O1"))  # the form is the same, and the prompt is short
     if isinstance(question, str):
         return does_not_apply(MASS, f"there is no prompt to ask: {question}")
     image = Image.new("RGB", (64, 64), (128, 128, 128))
