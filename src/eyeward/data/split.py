@@ -62,12 +62,12 @@ class Amount(BaseModel):
         return self
 
     def quotas(self, sizes: Mapping[Stratum, int]) -> dict[Stratum, int]:
-        """Return the images that this amount takes of strata of these sizes."""
+        """Return the images that this amount asks of strata of these sizes, which may be more than they have."""
         if self.unsafe_each is None:
             share = self.share if self.share is not None else _ratio(self.images or 0, sum(sizes.values()))
             return _apportioned(sizes, share)
         safe = {stratum: size for stratum, size in sizes.items() if not stratum.unsafe}
-        each = {stratum: min(self.unsafe_each, size) for stratum, size in sizes.items() if stratum.unsafe}
+        each = {stratum: self.unsafe_each for stratum in sizes if stratum.unsafe}
         return each | _apportioned(safe, _ratio(self.images or 0, sum(safe.values())))
 
 
@@ -160,7 +160,7 @@ def _badness(stratum: Stratum) -> tuple[int, Stratum]:
 
 
 def _ratio(part: int, whole: int) -> float:
-    return min(part / whole, 1.0) if whole else 0.0
+    return part / whole if whole else 0.0
 
 
 def _apportioned(sizes: Mapping[Stratum, int], share: float) -> dict[Stratum, int]:

@@ -16,10 +16,14 @@ from eyeward.verdict import NA
 
 
 def read_own(folder: Path, images: Path) -> Rows:
-    """Yield the samples of a folder as rows, each with its policy."""
+    """Return the samples of a folder as rows, each with its policy.
+
+    Raises:
+        DataError: for a folder without labels.
+    """
     labelled = SampleFolder(folder)
-    for record in read_table(folder / LABELS_FILE):
-        yield record if isinstance(record, Unread) else _row(record, labelled, images)
+    records = read_table(folder / LABELS_FILE)
+    return (record if isinstance(record, Unread) else _row(record, labelled, images) for record in records)
 
 
 def _row(record: Record, folder: SampleFolder, images: Path) -> Row | Unread:

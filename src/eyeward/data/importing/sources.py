@@ -38,28 +38,25 @@ class Source:
     """Of a dataset on the Hub."""
 
     def rows(self) -> Rows:
-        """Yield the rows.
+        """Return the rows, read as they are asked for; what there is to read is looked up now.
 
         Raises:
             DataError: when there is nothing to read.
         """
-        path = download(self.name.removeprefix(HUB_MARK), self.revision) if self._on_hub else Path(self.name)
-        default = self.source or (self.name if self._on_hub else None)
-        for row in self._rows(path):
-            yield row if isinstance(row, Unread) else with_defaults(row, default, self.licence)
+        on_hub = self.name.startswith(HUB_MARK)
+        path = download(self.name.removeprefix(HUB_MARK), self.revision) if on_hub else Path(self.name)
+        default = self.source or (self.name if on_hub else None)
+        own = path.parent if path.name == LABELS_FILE else path
+        if self.columns is None and (own / LABELS_FILE).is_file():
+            return self._filled_in(read_own(own, self.images or own), default)
+        return self._filled_in(self._of_files(tuple(files_of(path))), default)
 
-    @property
-    def _on_hub(self) -> bool:
-        return self.name.startswith(HUB_MARK)
+    def _filled_in(self, rows: Rows, source: str | None) -> Rows:
+        for row in rows:
+            yield row if isinstance(row, Unread) else with_defaults(row, source, self.licence)
 
-    def _rows(self, path: Path) -> Rows:
-        if path.is_dir() and (path / LABELS_FILE).is_file() and self.columns is None:
-            yield from read_own(path, self.images or path)
-            return
-        if path.name == LABELS_FILE and path.is_file() and self.columns is None:
-            yield from read_own(path.parent, self.images or path.parent)
-            return
-        for file in files_of(path):
+    def _of_files(self, files: tuple[Path, ...]) -> Rows:
+        for file in files:
             yield from self._rows_of(_read(file), self.images or file.parent)
 
     def _rows_of(self, records: Records, images: Path) -> Rows:

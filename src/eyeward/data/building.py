@@ -1,0 +1,332 @@
+"""From imported folders to one data set: copies found, contradictions named, every group on one side."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from pathlib import Path
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict
+
+from eyeward.data.duplicates import NEAR_BITS, Groups, near_pairs
+from eyeward.data.folder import IMAGES_FOLDER, SampleWriter, make_empty
+from eyeward.data.importing.own import read_own
+from eyeward.data.importing.row import Discard, Row, Unread
+from eyeward.data.report import EXAMPLES, Report, Tally
+from eyeward.data.sample import Sample, Split
+from eyeward.data.split import Member, Plan, Sides, Stratum, split
+from eyeward.errors import ImageError, UsageError
+from eyeward.images.decode import decode
+from eyeward.images.hashes import THUMBNAIL_SIDE, grey_thumbnail, perceptual_hash, sha256_of_bytes
+from eyeward.images.limits import Limits
+from eyeward.images.reading import read_image_file
+from eyeward.verdict import Failure
+
+DISCARDED_FILE = "discarded.jsonl"
+REPORT_FILE = "build.json"
+_READ_AT_ONCE = 64
+
+
+class Dropped(StrEnum):
+    """Why a build leaves a sample out, besides the reasons of an import."""
+
+    crosses_split = "crosses_split"
+    """A copy of its image was given a more protected side."""
+    near_duplicate = "near_duplicate"
+    """Only where copies are to be dropped."""
+
+
+class BuildReport(BaseModel):
+    """What a build did."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    rows: Report
+    images: int
+    """Different images, by their bytes."""
+    groups: int
+    groups_of_copies: int
+    """Groups that hold several images because these look alike."""
+    largest_group: int
+    """In images. A large one says that many images look alike: look at it before you trust the split."""
+    disputed: tuple[str, ...]
+    """Near copies whose labels differ, the first of them: one of the two labels is likely wrong."""
+    disputed_pairs: int
+    missing: dict[str, dict[str, int]]
+    """Images that a side lacks, by side and stratum."""
+    plan: Plan
+
+
+@dataclass(frozen=True, slots=True)
+class _Item:
+    """A sample with the identity of its image."""
+
+    sample: Sample
+    path: Path
+    place: str
+    image: int
+    """Number among the different images."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    sha256: str
+    hash: int
+    thumbnail: bytes
+
+
+class Build:
+    """One data set out of several folders."""
+
+    def __init__(
+        self,
+        out: Path,
+        plan: Plan | None = None,
+        *,
+        near_bits: int | None = NEAR_BITS,
+        keep_copies: bool = True,
+        resplit: bool = False,
+    ) -> None:
+        """Make the folder.
+
+        Args:
+            near_bits: how far apart copies may be; None looks for exact copies only.
+            keep_copies: False drops all but the first of the images that look alike.
+            resplit: forget the sides that samples were given.
+        """
+        self._out = out
+        self._plan = plan or Plan()
+        self._near_bits = near_bits
+        self._keep_copies = keep_copies
+        self._resplit = resplit
+        self._tally = Tally()
+        self._numbers: dict[str, int] = {}
+        self._seen: list[_Seen] = []
+        make_empty(out)
+
+    def run(self, folders: Sequence[Path], progress: Callable[[], None] = lambda: None) -> BuildReport:
+        """Read the folders, and write the data set; `labels.jsonl` is written last.
+
+        Raises:
+            DataError: for a folder without labels.
+        """
+        if not folders:
+            raise UsageError("There is nothing to build from; name the folders of imports.")
+        (self._out / IMAGES_FOLDER).mkdir()
+        with (self._out / DISCARDED_FILE).open("w", encoding="utf-8", newline="\n") as self._discarded:
+            items = self._with_one_label(list(self._read(folders, progress)))
+            pairs = self._near_pairs()
+            groups = self._groups(items, pairs)
+            if not self._keep_copies:
+                items = self._without_copies(items, pairs)
+            names = _names(items, groups, self._seen)
+            items = [
+                replace(item, sample=item.sample.model_copy(update={"group": names[groups.of(item.image)]}))
+                for item in items
+            ]
+            sides = split(_members(items), self._plan)
+            kept = list(self._on_their_side(items, sides))
+        report = self._report(kept, pairs, sides)
+        self._write(kept)
+        (self._out / REPORT_FILE).write_text(report.model_dump_json(indent=2) + "\n", encoding="utf-8", newline="\n")
+        self._writer.finish()
+        return report
+
+    def _read(self, folders: Sequence[Path], progress: Callable[[], None]) -> Iterator[_Item]:
+        with ThreadPoolExecutor(max(2, os.cpu_count() or 1)) as pool:
+            for folder in folders:
+                for block in _blocks(read_own(folder, folder), _READ_AT_ONCE):
+                    rows = [row for row in block if isinstance(row, Row)]
+                    seen = dict(zip(map(id, rows), pool.map(_look, rows), strict=True))
+                    for row in block:
+                        item = self._item(row, seen.get(id(row)))
+                        if item is not None:
+                            yield item
+                        progress()
+
+    def _item(self, row: Row | Unread, seen: _Seen | Failure | None) -> _Item | None:
+        if isinstance(row, Unread):
+            self._discard(row.reason, row.message, row.place, row.rows)
+            return None
+        if isinstance(seen, Failure):
+            self._discard(seen.type, f"{row.place}: {seen.message}", row.place)
+            return None
+        assert seen is not None and row.sample is not None and isinstance(row.image, Path)
+        number = self._numbers.setdefault(seen.sha256, len(self._numbers))
+        if number == len(self._seen):
+            self._seen.append(seen)
+        sample = row.sample.model_copy(update={"split": None}) if self._resplit else row.sample
+        return _Item(sample, row.image, row.place, number)
+
+    def _with_one_label(self, items: list[_Item]) -> list[_Item]:
+        """Discard what an image is labelled twice under one policy: the second of equal labels, all of others."""
+        labels: defaultdict[tuple[int, str], set[tuple[str, ...]]] = defaultdict(set)
+        for item in items:
+            labels[_question(item)].add(_label(item.sample))
+        kept: list[_Item] = []
+        known: set[tuple[int, str]] = set()
+        for item in items:
+            question = _question(item)
+            if len(labels[question]) > 1:
+                message = f"{item.place}: the image has another label in another row; settle which is right."
+                self._discard(Discard.two_labels, message, item.place)
+            elif question in known:
+                message = f"{item.place}: the image has the same label in another row."
+                self._discard(Discard.same_label_again, message, item.place)
+            else:
+                known.add(question)
+                kept.append(item)
+        return kept
+
+    def _near_pairs(self) -> list[tuple[int, int]]:
+        if self._near_bits is None or not self._seen:
+            return []
+        hashes = np.array([seen.hash for seen in self._seen], dtype=np.uint64)
+        levels = b"".join(seen.thumbnail for seen in self._seen)
+        thumbnails = np.frombuffer(levels, dtype=np.uint8).reshape(-1, THUMBNAIL_SIDE**2)
+        return list(near_pairs(hashes, thumbnails, self._near_bits))
+
+    def _groups(self, items: list[_Item], pairs: list[tuple[int, int]]) -> Groups:
+        """Join images that look alike and those whose sources put them into one group."""
+        groups = Groups(len(self._seen))
+        groups.join(pairs)
+        first: dict[tuple[str | None, str], int] = {}
+        for item in items:
+            groups.join([(first.setdefault((item.sample.source, item.sample.group), item.image), item.image)])
+        return groups
+
+    def _without_copies(self, items: list[_Item], pairs: list[tuple[int, int]]) -> list[_Item]:
+        alike = Groups(len(self._seen))
+        alike.join(pairs)
+        kept: list[_Item] = []
+        shown: dict[int, int] = {}
+        for item in items:
+            if shown.setdefault(alike.of(item.image), item.image) == item.image:
+                kept.append(item)
+            else:
+                message = f"{item.place}: the image looks like one that is kept."
+                self._discard(Dropped.near_duplicate, message, item.place)
+        return kept
+
+    def _on_their_side(self, items: list[_Item], sides: Sides) -> Iterator[_Item]:
+        for item in items:
+            side = sides.of[item.sample.group]
+            if item.sample.split not in (None, side):
+                message = f"{item.place}: it was given to {item.sample.split}, but a copy of its image to {side}."
+                self._discard(Dropped.crosses_split, message, item.place)
+            else:
+                yield replace(item, sample=item.sample.model_copy(update={"split": side}))
+
+    def _report(self, items: list[_Item], pairs: list[tuple[int, int]], sides: Sides) -> BuildReport:
+        self._tally.taken = len(items)
+        images: defaultdict[str, set[int]] = defaultdict(set)
+        labels: defaultdict[int, dict[str, _Item]] = defaultdict(dict)
+        for item in items:
+            images[item.sample.group].add(item.image)
+            labels[item.image][item.sample.policy_hash or ""] = item
+        disputed = [
+            f"{item.place} and {labels[other][policy].place}"
+            for one, other in pairs
+            for policy, item in labels[one].items()
+            if policy in labels[other] and labels[other][policy].sample.rating is not item.sample.rating
+        ]
+        alike = {image for pair in pairs for image in pair}
+        return BuildReport(
+            rows=self._tally.report(),
+            images=len({item.image for item in items}),
+            groups=len(images),
+            groups_of_copies=sum(len(group & alike) > 1 for group in images.values()),
+            largest_group=max(map(len, images.values()), default=0),
+            disputed=tuple(disputed[:EXAMPLES]),
+            disputed_pairs=len(disputed),
+            missing={
+                side.value: {f"{stratum.category} {stratum.level}": number for stratum, number in lacking.items()}
+                for side, lacking in sides.missing.items()
+                if lacking
+            },
+            plan=self._plan,
+        )
+
+    def _write(self, items: list[_Item]) -> None:
+        self._writer = SampleWriter(self._out)
+        for item in items:
+            sha256 = self._seen[item.image].sha256
+            image = f"{IMAGES_FOLDER}/{sha256[:2]}/{sha256}{item.path.suffix.lower()}"
+            target = self._out / image
+            if not target.exists():
+                target.parent.mkdir(exist_ok=True)
+                shutil.copyfile(item.path, target)
+            self._writer.write(item.sample.model_copy(update={"image": image}))
+
+    def _discard(self, reason: StrEnum, message: str, place: str, rows: int = 1) -> None:
+        self._tally.discard(reason.value, message, rows)
+        line = {"reason": reason.value, "message": message, "place": place}
+        self._discarded.write(json.dumps(line, ensure_ascii=False) + "\n")
+
+
+def _look(row: Row) -> _Seen | Failure:
+    assert isinstance(row.image, Path)
+    try:
+        data = read_image_file(row.image, Limits())
+    except ImageError as problem:
+        return Failure(type=problem.type, message=problem.message)
+    decoded = decode(data)
+    if isinstance(decoded, Failure):
+        return decoded
+    shown = decoded.frames[0].pixels
+    return _Seen(sha256_of_bytes(data), perceptual_hash(shown), grey_thumbnail(shown))
+
+
+def _blocks(rows: Iterator[Row | Unread], size: int) -> Iterator[list[Row | Unread]]:
+    block: list[Row | Unread] = []
+    for row in rows:
+        block.append(row)
+        if len(block) == size:
+            yield block
+            block = []
+    yield block
+
+
+def _question(item: _Item) -> tuple[int, str]:
+    return item.image, item.sample.policy_hash or ""
+
+
+def _label(sample: Sample) -> tuple[str, ...]:
+    return sample.rating, sample.category, sample.severity or ""
+
+
+def _names(items: list[_Item], groups: Groups, seen: list[_Seen]) -> dict[int, str]:
+    """Name groups by what their sources called them, where that is one name of one group, else by an image."""
+    called: defaultdict[int, set[str]] = defaultdict(set)
+    sha256: dict[int, str] = {}
+    for item in items:
+        group = groups.of(item.image)
+        called[group].add(item.sample.group)
+        own = seen[item.image].sha256
+        sha256[group] = min(sha256.get(group, own), own)
+    users = Counter(name for names in called.values() for name in names)
+    return {
+        group: next(iter(names)) if len(names) == 1 and users[next(iter(names))] == 1 else f"image-{sha256[group][:16]}"
+        for group, names in called.items()
+    }
+
+
+def _members(items: list[_Item]) -> Iterator[Member]:
+    """Yield every image once, by the label that its annotator gave; augmented samples go where their image goes."""
+    given: defaultdict[int, set[Split | None]] = defaultdict(set)
+    for item in sorted(items, key=lambda item: item.sample.augmented):
+        sample, sides = item.sample, given[item.image]
+        if not sides or (sample.split is not None and sample.split not in sides):
+            yield Member(sample.group, _stratum(sample), sample.split)
+        sides.add(sample.split)
+
+
+def _stratum(sample: Sample) -> Stratum:
+    return Stratum(sample.category.partition(":")[0], (sample.severity or sample.rating).value)

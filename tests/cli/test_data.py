@@ -1,0 +1,129 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from eyeward.cli.main import app
+from eyeward.data.folder import SampleFolder
+from eyeward.scenes.labels import write_scenes
+from tests.data.drawn import write_picture
+
+
+def run(*arguments: object) -> tuple[int, str, str]:
+    result = CliRunner().invoke(app, ["data", *map(str, arguments)], terminal_width=200)
+    return result.exit_code, result.stdout, result.stderr
+
+
+def rows(folder: Path) -> Path:
+    """Write a table with two good rows and three bad ones, one of them a dead link."""
+    for number in range(3):
+        write_picture(folder / f"{number}.png", number)
+    lines = ["image,rating,category", "0.png,Unsafe,O6", "1.png,Safe,NA", "2.png,Unsafe,NA", "gone.png,Safe,NA"]
+    lines.append("https://images.example.org/a.png,Safe,NA")
+    (folder / "rows.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return folder / "rows.csv"
+
+
+def test_import_says_what_it_took_and_why_not_the_rest(tmp_path: Path) -> None:
+    code, stdout, stderr = run("import", rows(tmp_path / "in"), "--out", tmp_path / "out", "--licence", "CC0-1.0")
+    assert (code, stderr) == (0, "")
+    assert stdout.startswith("2 samples of 5 rows in")
+    for reason in ("unsafe_without_category", "not_found", "fetch_refused"):
+        assert reason in stdout
+    assert "fetching is off" in " ".join(stdout.split())
+    assert {sample.licence for sample in SampleFolder(tmp_path / "out")} == {"CC0-1.0"}
+
+
+def test_import_in_json_is_the_report_that_stands_in_the_folder(tmp_path: Path) -> None:
+    code, stdout, _ = run("import", rows(tmp_path / "in"), "--out", tmp_path / "out", "--json")
+    assert code == 0
+    report = json.loads(stdout)
+    assert report == json.loads((tmp_path / "out" / "import.json").read_text(encoding="utf-8"))
+    assert (report["rows"], report["taken"]) == (5, 2)
+
+
+def test_a_host_has_to_be_allowed_by_its_name(tmp_path: Path) -> None:
+    _, stdout, _ = run(
+        *("import", rows(tmp_path / "in"), "--out", tmp_path / "out", "--allow-host", "other.example.org", "--json")
+    )
+    (refused,) = [item for item in json.loads(stdout)["discarded"] if item["reason"] == "fetch_refused"]
+    assert "is not among those that are allowed" in refused["examples"][0]
+    code, _, stderr = run("import", rows(tmp_path / "b"), "--out", tmp_path / "c", "--allow-host", "https://a.org")
+    assert code == 2
+    assert "is no host" in stderr
+
+
+def test_build_splits_what_was_imported_and_shows_it(tmp_path: Path) -> None:
+    write_scenes(tmp_path / "scenes", 40, 1, size=40)
+    code, stdout, stderr = run(
+        *("build", tmp_path / "scenes", "--out", tmp_path / "out", "--resplit", "--test", 0.25, "--validation", 0.1)
+    )
+    assert (code, stderr) == (0, "")
+    assert "40 samples of 40 rows in" in stdout
+    assert "moderately" in stdout
+    sides = [sample.split for sample in SampleFolder(tmp_path / "out")]
+    assert 8 <= sum(side == "test" for side in sides) <= 12
+
+
+def test_build_keeps_the_sides_of_scenes_unless_told(tmp_path: Path) -> None:
+    write_scenes(tmp_path / "scenes", 10, 1, size=40)
+    run("build", tmp_path / "scenes", "--out", tmp_path / "out")
+    assert {sample.split for sample in SampleFolder(tmp_path / "out")} == {"train"}
+
+
+def test_the_preset_of_the_paper_says_what_is_missing(tmp_path: Path) -> None:
+    write_scenes(tmp_path / "scenes", 10, 1, size=40)
+    code, stdout, _ = run(
+        *("build", tmp_path / "scenes", "--out", tmp_path / "out", "--resplit", "--preset", "paper", "--json")
+    )
+    assert code == 0
+    report = json.loads(stdout)
+    assert report["plan"]["test"] == {"share": None, "images": 374, "unsafe_each": 5}
+    assert report["missing"]["test"]
+    code, _, stderr = run(
+        *("build", tmp_path / "scenes", "--out", tmp_path / "again", "--resplit", "--preset", "paper")
+    )
+    assert code == 0
+    assert "Nothing is left for training" in stderr
+    assert "test lacks " in stderr
+
+
+def test_stats_count_the_same_as_the_folder_holds(tmp_path: Path) -> None:
+    written = write_scenes(tmp_path / "scenes", 12, 1, size=40)
+    code, stdout, _ = run("stats", tmp_path / "scenes", "--json")
+    found = json.loads(stdout)
+    assert code == 0
+    assert found["samples"] == found["images"] == 12
+    assert sum(sum(row.values()) for row in found["cells"].values()) == 12
+    assert found["ratings"]["Unsafe"] == sum(sample.rating == "Unsafe" for sample in written)
+    code, stdout, _ = run("stats", tmp_path / "scenes")
+    assert "12 samples; 12 images" in stdout
+    assert "Apache-2.0 (12)" in stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("stats", "{}"), "no labels.jsonl"),
+        (("build", "{}", "--out", "{}/out"), "no labels.jsonl"),
+        (("import", "{}/gone", "--out", "{}/out"), "no such file or folder"),
+        (("import", "{}", "--out", "{}/out"), "neither Parquet nor a table"),
+        (("import", "{}", "--out", "{}/out", "--columns", "none"), "write one, or name one that ships"),
+        (("import", "{}", "--out", "{}/out", "--policy", "none"), "none"),
+    ],
+)
+def test_wrong_usage_is_one_sentence_and_exit_code_2(tmp_path: Path, arguments: tuple[str, ...], words: str) -> None:
+    code, stdout, stderr = run(*(argument.format(tmp_path) for argument in arguments))
+    assert (code, stdout) == (2, "")
+    assert words in stderr
+    assert len(stderr.splitlines()) == 1
+    assert not (tmp_path / "out" / "labels.jsonl").exists()
+
+
+def test_the_folder_that_is_written_may_stand_in_the_one_that_is_read(tmp_path: Path) -> None:
+    rows(tmp_path)
+    _, stdout, _ = run("import", tmp_path, "--out", tmp_path / "out", "--json")
+    assert json.loads(stdout)["rows"] == 5

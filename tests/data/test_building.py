@@ -1,0 +1,260 @@
+from __future__ import annotations
+
+import io
+import json
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from PIL import Image, ImageEnhance
+
+from eyeward.data.building import Build, BuildReport
+from eyeward.data.changes import StanceChanged
+from eyeward.data.folder import SampleFolder, SampleWriter
+from eyeward.data.sample import Sample, Severity, Split
+from eyeward.data.split import Amount, Plan
+from eyeward.errors import DataError, UsageError
+from eyeward.policy import Stance
+from eyeward.scenes.labels import write_scenes
+from eyeward.verdict import NA, Rating
+from tests.data.drawn import DEFAULT, encoded, picture
+
+WEAPONS = "O6: Weapons or Substance Abuse"
+HALF = Plan(test=Amount(share=0.5), validation=Amount(share=0.0))
+
+
+@dataclass(frozen=True)
+class Built:
+    folder: SampleFolder
+    samples: list[Sample]
+    report: BuildReport
+
+    @property
+    def reasons(self) -> dict[str, int]:
+        return {item.reason: item.rows for item in self.report.rows.discarded}
+
+
+def folder_of(path: Path, *rows: tuple[bytes, Sample]) -> Path:
+    path.mkdir(parents=True)
+    writer = SampleWriter(path)
+    for data, sample in rows:
+        (path / sample.image).write_bytes(data)
+        writer.write(sample)
+    writer.finish()
+    return path
+
+
+def labelled(image: str, group: str | None = None, safe: bool = True, split: Split | None = None) -> Sample:
+    return Sample(
+        image=image,
+        category=NA if safe else WEAPONS,
+        rating=Rating.Safe if safe else Rating.Unsafe,
+        group=group or image,
+        source="somewhere",
+        split=split,
+    )
+
+
+def built(out: Path, *folders: Path, plan: Plan = HALF, **options: bool) -> Built:
+    report = Build(out, plan, **options).run(folders)
+    folder = SampleFolder(out)
+    samples = list(folder)
+    assert report.rows.taken == len(samples)
+    assert report.rows.rows == report.rows.taken + report.rows.discarded_rows
+    assert all(folder.image_of(sample).is_file() for sample in samples)
+    assert no_group_crosses(samples)
+    return Built(folder, samples, report)
+
+
+def no_group_crosses(samples: Sequence[Sample]) -> bool:
+    sides: defaultdict[str, set[Split | None]] = defaultdict(set)
+    for sample in samples:
+        sides[sample.group].add(sample.split)
+    return all(len(found) == 1 and None not in found for found in sides.values())
+
+
+def files(folder: Path) -> dict[Path, bytes]:
+    return {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def copies(seed: int) -> list[bytes]:
+    original = picture(seed, 120)
+    return [
+        encoded(original),
+        encoded(original, "JPEG", quality=50),
+        encoded(original.resize((70, 60))),
+        encoded(ImageEnhance.Brightness(original).enhance(0.85)),
+    ]
+
+
+def test_copies_of_an_image_are_one_group_and_stand_on_one_side(tmp_path: Path) -> None:
+    rows = [(data, labelled(f"{seed}-{number}.png")) for seed in range(10) for number, data in enumerate(copies(seed))]
+    done = built(tmp_path / "out", folder_of(tmp_path / "in", *rows))
+    assert (done.report.images, done.report.groups, done.report.groups_of_copies) == (40, 10, 10)
+    assert done.report.largest_group == 4
+    assert {sample.split for sample in done.samples} == {Split.TRAIN, Split.TEST}
+
+
+def test_without_near_duplicates_every_image_stands_alone(tmp_path: Path) -> None:
+    source = folder_of(tmp_path / "in", *((data, labelled(f"{n}.png")) for n, data in enumerate(copies(1))))
+    report = Build(tmp_path / "out", HALF, near_bits=None).run([source])
+    assert report.groups == 4
+
+
+def test_copies_can_be_dropped_and_are_counted(tmp_path: Path) -> None:
+    rows = [(data, labelled(f"{number}.png")) for number, data in enumerate([*copies(1), *copies(2)])]
+    done = built(tmp_path / "out", folder_of(tmp_path / "in", *rows), keep_copies=False)
+    assert len(done.samples) == 2
+    assert done.reasons == {"near_duplicate": 6}
+
+
+def test_groups_of_the_sources_are_kept_together_across_folders(tmp_path: Path) -> None:
+    one = folder_of(tmp_path / "a", (encoded(picture(1)), labelled("1.png", "scene-1")))
+    two = folder_of(tmp_path / "b", (encoded(picture(2)), labelled("1.png", "scene-1")))
+    done = built(tmp_path / "out", one, two)
+    assert [sample.group for sample in done.samples] == ["scene-1", "scene-1"]
+
+
+def test_equal_names_of_different_sources_are_different_groups(tmp_path: Path) -> None:
+    other = labelled("1.png", "1").model_copy(update={"source": "elsewhere"})
+    one = folder_of(tmp_path / "a", (encoded(picture(1)), labelled("1.png", "1")))
+    two = folder_of(tmp_path / "b", (encoded(picture(2)), other))
+    assert len({sample.group for sample in built(tmp_path / "out", one, two).samples}) == 2
+
+
+def test_the_same_image_in_two_folders_is_taken_once_and_a_contradiction_not_at_all(tmp_path: Path) -> None:
+    one = folder_of(tmp_path / "a", *((encoded(picture(n)), labelled(f"{n}.png")) for n in range(3)))
+    two = folder_of(
+        tmp_path / "b",
+        (encoded(picture(0)), labelled("x.png")),
+        (encoded(picture(1)), labelled("y.png", safe=False)),
+    )
+    done = built(tmp_path / "out", one, two)
+    assert done.reasons == {"two_labels": 2, "same_label_again": 1}
+    assert len(done.samples) == 2
+
+
+def test_near_copies_with_other_labels_are_kept_and_named(tmp_path: Path) -> None:
+    first, second, *_ = copies(1)
+    source = folder_of(tmp_path / "in", (first, labelled("1.png")), (second, labelled("2.jpg", safe=False)))
+    done = built(tmp_path / "out", source)
+    assert len(done.samples) == 2
+    assert done.report.disputed_pairs == 1
+    assert done.report.disputed == ("labels.jsonl: row 1 and labels.jsonl: row 2",)
+
+
+def test_sides_that_were_given_stay_and_a_copy_of_a_test_image_leaves_training(tmp_path: Path) -> None:
+    first, second, *_ = copies(1)
+    source = folder_of(
+        tmp_path / "in",
+        (first, labelled("1.png", split=Split.TEST)),
+        (second, labelled("2.jpg", split=Split.TRAIN)),
+        (encoded(picture(5)), labelled("3.png", split=Split.TRAIN)),
+    )
+    done = built(tmp_path / "out", source)
+    assert [sample.split for sample in done.samples] == [Split.TEST, Split.TRAIN]
+    assert done.reasons == {"crosses_split": 1}
+    again = built(tmp_path / "again", source, resplit=True)
+    assert len(again.samples) == 3
+
+
+def test_augmented_siblings_go_where_their_image_goes(tmp_path: Path) -> None:
+    rows = []
+    for seed in range(12):
+        data = encoded(picture(seed))
+        plain = labelled(f"{seed}.png", safe=False)
+        exempt = plain.model_copy(
+            update={
+                "rating": Rating.Safe,
+                "policy": DEFAULT.non_violating("O6"),
+                "changes": (StanceChanged(category="O6", to=Stance.non_violating),),
+            }
+        )
+        rows += [(data, plain), (data, exempt)]
+    done = built(tmp_path / "out", folder_of(tmp_path / "in", *rows))
+    assert len(done.samples) == 24
+    assert done.report.images == 12
+    by_split = {split: sum(sample.split is split for sample in done.samples) for split in Split}
+    assert by_split == {Split.TRAIN: 12, Split.VALIDATION: 0, Split.TEST: 12}
+    assert {sample.policy for sample in done.samples} == {None, DEFAULT.non_violating("O6").hash}
+    assert done.folder.policy_of(done.samples[1]) == DEFAULT.non_violating("O6")
+
+
+def test_broken_rows_and_images_are_named(tmp_path: Path) -> None:
+    source = folder_of(
+        tmp_path / "in",
+        (encoded(picture(1)), labelled("1.png")),
+        (b"no image", labelled("2.png")),
+        (encoded(picture(3))[:-100], labelled("3.png")),
+    )
+    with (source / "labels.jsonl").open("a", encoding="utf-8") as lines:
+        lines.write(labelled("gone.png").to_json() + "\n{}\n")
+    done = built(tmp_path / "out", source)
+    expected = {"unsupported_format": 1, "truncated": 1, "not_found": 1, "no_image": 1}
+    assert done.reasons == expected
+    lines_read = (tmp_path / "out" / "discarded.jsonl").read_text(encoding="utf-8").splitlines()
+    assert sorted(json.loads(line)["reason"] for line in lines_read) == sorted(expected)
+
+
+def test_the_same_folders_and_seed_build_the_same_files(tmp_path: Path) -> None:
+    write_scenes(tmp_path / "scenes", 20, 3, size=48)
+    for name in ("a", "b"):
+        built(tmp_path / name, tmp_path / "scenes", resplit=True)
+    first, second = (
+        {
+            path.relative_to(tmp_path / name): path.read_bytes()
+            for path in (tmp_path / name).rglob("*")
+            if path.is_file()
+        }
+        for name in ("a", "b")
+    )
+    assert first == second
+
+
+def test_wrong_usage_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="nothing to build from"):
+        Build(tmp_path / "a").run([])
+    with pytest.raises(DataError, match="no labels.jsonl"):
+        Build(tmp_path / "b").run([tmp_path])
+    (tmp_path / "b" / "kept").touch()
+    with pytest.raises(UsageError, match="not empty"):
+        Build(tmp_path / "b")
+
+
+ROWS = st.lists(
+    st.tuples(
+        st.integers(0, 5),
+        st.integers(0, 2),
+        st.sampled_from(list(Severity)),
+        st.sampled_from([None, *Split]),
+        st.sampled_from(["g1", "g2", "g3", "g4"]),
+    ),
+    max_size=14,
+)
+PICTURES = [[encoded(Image.open(io.BytesIO(data)).resize((24, 24))) for data in copies(seed)] for seed in range(6)]
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(ROWS, st.integers(0, 3))
+def test_whatever_comes_in_no_group_crosses_and_no_row_is_lost(
+    tmp_path_factory: pytest.TempPathFactory, drawn: list[tuple[int, int, Severity, Split | None, str]], seed: int
+) -> None:
+    place = tmp_path_factory.mktemp("any")
+    rows = []
+    for number, (image, copy, severity, split, group) in enumerate(drawn):
+        sample = Sample(
+            image=f"{number}.png",
+            category=WEAPONS,
+            rating=severity.rating,
+            severity=severity,
+            split=split,
+            group=group,
+            source="somewhere",
+        )
+        rows.append((PICTURES[image][copy], sample))
+    done = built(place / "out", folder_of(place / "in", *rows), plan=HALF.model_copy(update={"seed": seed}))
+    assert done.report.rows.rows == len(rows)
