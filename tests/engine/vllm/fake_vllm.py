@@ -47,6 +47,7 @@ class LLM:
     written: str = RATIONALE
     names_tokens: bool = True
     longest: int = 4096
+    finish_reason: str = "length"
 
     def __post_init__(self) -> None:
         """Load the checkpoint; what vLLM stumbles over is an error here, too."""
@@ -67,7 +68,7 @@ class LLM:
         return [self._one(prompt, wanted) for prompt, wanted in zip(prompts, parameters, strict=True)]
 
     def _one(self, prompt: dict[str, Any], wanted: SamplingParams) -> Any:
-        output = SimpleNamespace(text="", token_ids=[0], finish_reason="length", logprobs=None)
+        output = SimpleNamespace(text="", token_ids=[0], finish_reason=self.finish_reason, logprobs=None)
         answer = SimpleNamespace(outputs=[output], prompt_token_ids=prompt["prompt_token_ids"], num_cached_tokens=2)
         if wanted.structured_outputs is not None:
             output.text, output.finish_reason = self._text(wanted.structured_outputs.regex), "stop"

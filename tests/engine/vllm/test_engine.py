@@ -133,6 +133,14 @@ def test_probabilities_that_are_not_named_are_an_error_and_never_a_rating(
     assert not answer.written
 
 
+def test_an_answer_that_vllm_broke_off_is_an_error(
+    folder: Path, checkpoint: LoadedCheckpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (answer,) = engine(checkpoint, replica(folder, monkeypatch, finish_reason="abort")).judge([prompt(picture(0))])
+    assert answer.error is not None and "abort" in answer.error.message
+    assert not answer.written
+
+
 def test_a_prompt_that_cannot_be_laid_out_costs_only_itself(
     folder: Path, checkpoint: LoadedCheckpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:

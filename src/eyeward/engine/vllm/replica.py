@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+_WHOLE = ("stop", "length")
+"""How vLLM says that it wrote all that was asked for; anything else is a failure of its own."""
+
+
 @dataclass(frozen=True)
 class Question:
     """What comes after some tokens and images."""
@@ -177,6 +181,8 @@ def _prompt(question: Question) -> dict[str, Any]:
 
 def _said(question: Question, answer: Any) -> Said:
     written = answer.outputs[0]
+    if written.finish_reason not in _WHOLE:
+        return Said(error=f"it broke the answer off ({written.finish_reason})")
     cached = answer.num_cached_tokens or 0
     counts = TokenCounts(len(answer.prompt_token_ids or ()) - cached, cached, len(written.token_ids))
     if question.regex is not None:
