@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+import random
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from eyeward.data.events import LabelEvent, LabelField, fold
+from eyeward.data.sample import Sample, Severity
+from eyeward.verdict import NA, Rating
+from tests.data.drawn import DEFAULT
+
+WEAPONS = "O6: Weapons or Substance Abuse"
+START = datetime(2026, 1, 1, tzinfo=UTC)
+SAFE = Sample(image="a.png", group="a", category=NA, rating=Rating.Safe, severity=Severity.GENERALLY_SAFE)
+
+
+def sha256_of(sample: Sample) -> str:
+    return sample.image[0] * 64
+
+
+def event(number: int, field: str, new: str | None, image: str = "a", /, **more: object) -> LabelEvent:
+    values = {
+        "id": f"e{number}",
+        "time": START + timedelta(seconds=number),
+        "user": "anna",
+        "image_sha256": image * 64,
+        "field": field,
+        "old": None,
+        "new": new,
+        "revealed": False,
+        "ms": 900,
+    }
+    return LabelEvent.model_validate({**values, **more})
+
+
+UNSAFE = [event(1, "rating", "Unsafe"), event(2, "category", WEAPONS), event(3, "severity", "highly_unsafe")]
+
+
+def test_decisions_about_one_sample_count_together() -> None:
+    done = fold([SAFE], UNSAFE, sha256_of)
+    (sample,) = done.samples
+    assert (sample.rating, sample.category, sample.severity) == (Rating.Unsafe, WEAPONS, Severity.HIGHLY_UNSAFE)
+    assert sample.annotator == "anna"
+    assert done.report.taken == 3
+    assert done.changed == {0}
+
+
+@pytest.mark.parametrize("missing", range(2))
+def test_decisions_that_contradict_each_other_change_nothing_and_are_named(missing: int) -> None:
+    done = fold([SAFE], [item for place, item in enumerate(UNSAFE) if place != missing], sha256_of)
+    assert done.samples == (SAFE,)
+    assert [(item.reason, item.rows) for item in done.report.discarded] == [("contradiction", 2)]
+
+
+def test_the_last_decision_counts_and_an_event_counts_once() -> None:
+    events = [event(5, "rationale", "second"), event(4, "rationale", "first"), event(5, "rationale", "second")]
+    done = fold([SAFE], events, sha256_of)
+    assert done.samples[0].rationale == "second"
+    assert [(item.reason, item.rows) for item in done.report.discarded] == [("repeated", 1)]
+
+
+def test_an_event_is_about_an_image_under_a_policy() -> None:
+    strict = SAFE.model_copy(update={"policy": DEFAULT.sensitive("O6").hash})
+    events = [event(1, "rationale", "x", policy_hash=strict.policy), event(2, "rationale", "y", "b")]
+    done = fold([SAFE, strict], events, sha256_of)
+    assert [sample.rationale for sample in done.samples] == [None, "x"]
+    assert [item.reason for item in done.report.discarded] == ["unknown_image"]
+
+
+@given(st.lists(st.tuples(st.sampled_from(list(LabelField)), st.sampled_from(["Safe", "Unsafe", NA, WEAPONS, None]))))
+def test_the_order_in_which_events_are_read_does_not_matter(decisions: list[tuple[LabelField, str | None]]) -> None:
+    events = [event(number, field, new) for number, (field, new) in enumerate(decisions)]
+    once = fold([SAFE], events, sha256_of)
+    assert fold([SAFE], random.Random(1).sample(events, len(events)), sha256_of) == once
+    assert once.report.rows == len(events)
+
+
+@pytest.mark.parametrize(
+    "change", [{"time": "2026-01-01T00:00:00"}, {"image_sha256": "x"}, {"ms": -1}, {"field": "image"}, {"extra": 1}]
+)
+def test_an_event_without_a_zone_or_with_anything_unknown_is_refused(change: dict[str, object]) -> None:
+    with pytest.raises(ValidationError):
+        event(1, "rating", "Safe", **change)
