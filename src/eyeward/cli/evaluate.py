@@ -63,16 +63,20 @@ def run(
     policy: Policies = None,
     split: SplitOption = None,
     explain: Annotated[bool, typer.Option("--explain", help="Have rationales written, and check them.")] = False,
+    embed_originals: Annotated[
+        bool, typer.Option("--embed-originals", help="Show wrong answers in the report as they are, not blurred.")
+    ] = False,
     resamples: Resamples = 1000,
     device: Device = "auto",
 ) -> None:
-    """Judge every image under every policy; write outcomes.parquet and metrics.json.
+    """Judge every image under every policy; write outcomes.parquet, metrics.json and report.html.
 
     Review, answers that cannot be read and failures count as wrong. A run that was stopped goes on where it was, and
     nothing is judged twice.
     """
     import eyeward
     from eyeward.evaluate.questions import read_questions
+    from eyeward.evaluate.report import write_report
     from eyeward.evaluate.run import Run, name_guards
     from eyeward.evaluate.summary import summarise
     from eyeward.policy import Policy
@@ -91,9 +95,10 @@ def run(
     with screen.bar("Counting"):
         metrics = summarise(outcomes, {ask.policy.hash: ask.policy for ask in asks}, str(data), resamples)
         metrics.write(out)
+        write_report(out, metrics, outcomes, data, embed_originals)
     print_metrics(screen.out, metrics)
     print_comparisons(screen.out, metrics.comparisons)
-    screen.say(f"Written to {out}: outcomes.parquet, metrics.json.")
+    screen.say(f"Written to {out}: outcomes.parquet, metrics.json, report.html.")
 
 
 @app.command()
