@@ -8,7 +8,8 @@ PYTHON ?= python3
 VENV ?= .venv
 PY := $(VENV)/bin/python
 
-# make_preparation_golden is not here: it wants another pair of torch and torchvision, see its docstring.
+# make_preparation_golden is not here: it wants another pair of torch and torchvision, see its docstring. Nor is
+# vllm_agreement: it wants an environment with vLLM.
 BENCHMARKS := reserved_intersection mini_speed verdict_speed mini_answers mini_scope mini_bars remote_misbehaving
 
 .PHONY: demo test test-vllm check bench
