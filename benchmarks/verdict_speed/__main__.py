@@ -21,7 +21,7 @@ import json
 import platform
 import tempfile
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import torch
@@ -57,7 +57,7 @@ def main() -> None:
             "mini": lambda: mini.measure(arguments.images, arguments.plain_images),
             "large": lambda: large.measure(setting, arguments.kinds),
             "policies": lambda: large.measure_policies(setting),
-            "limit": lambda: limit.measure(setting),
+            "limit": lambda: limit.measure(replace(setting, images=4)),
             "folder": lambda: [
                 *folder.measure(arguments.images),
                 *folder.measure_waits(setting, 5 * arguments.large_images),

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,8 @@ from PIL import Image
 import eyeward
 from benchmarks.plain_transformers import PlainTransformers, plain_prompt
 from benchmarks.random_checkpoint import Shape, make_random_checkpoint
-from benchmarks.verdict_speed.table import ROUNDS, Ratio, median_of
-from eyeward.engine.protocol import Forced, Prompt
+from benchmarks.verdict_speed.table import ROUNDS, Ratio
+from eyeward.engine.protocol import Forced, Prompt, TextSlot
 from eyeward.policy import Policy
 from eyeward.scenes.paint import paint
 from eyeward.scenes.sample import sample_scene
@@ -89,7 +90,9 @@ def measure(setting: Setting, kinds: Sequence[str]) -> list[Ratio]:
         for kind in kinds:
             images = pictures(SIZES[kind], setting.images)
             prompts = [guard.profile.prompt(question, image, False, None) for image in images]
-            ours[order, kind, False] = median_of(_each(guard.engine, prompts))
+            ours[order, kind, False] = statistics.median(timed(guard.engine, prompts) for _ in range(ROUNDS)) / len(
+                images
+            )
             if policy_first:
                 ours[order, kind, True] = _writing(guard, question, images)
     rows = []
@@ -104,30 +107,20 @@ def measure(setting: Setting, kinds: Sequence[str]) -> list[Ratio]:
     return rows
 
 
-def _each(engine: Any, prompts: Sequence[Prompt]) -> Callable[[], float]:
-    return lambda: timed(engine, prompts) / len(prompts)
-
-
 def _plain(other: PlainTransformers, images: Sequence[Image.Image], prompt: str) -> dict[str, tuple[float, int]]:
     """Time `generate`, one at a time and in its best batch: seconds an image, and the batch."""
     counts = other.image_tokens(images)
 
-    def seconds(batch: int) -> float:
-        took = [other.write(images, prompt, counts, ANSWER_TOKENS, batch, ANSWER_TOKENS)[1] for _ in range(ROUNDS)]
+    def seconds(batch: int, rounds: int = ROUNDS) -> float:
+        took = [other.write(images, prompt, counts, ANSWER_TOKENS, batch, ANSWER_TOKENS)[1] for _ in range(rounds)]
         return statistics.median(took) / len(images)
 
-    other.write(images[:1], prompt, counts, ANSWER_TOKENS, 1, ANSWER_TOKENS)
-    batches = {batch: seconds(batch) for batch in PLAIN_BATCHES if batch <= len(images)}
-    best = min(batches, key=lambda batch: batches[batch])
-    return {"one": (seconds(1), 1), "batch": (batches[best], best)}
+    best = min((batch for batch in PLAIN_BATCHES if batch <= len(images)), key=lambda batch: seconds(batch, 1))
+    return {"one": (seconds(1), 1), "batch": (seconds(best), best)}
 
 
 def _writing(guard: Any, question: Any, images: Sequence[Image.Image]) -> float:
     """Time answers with free text of as many tokens as those of transformers; once, since it has no bar."""
-    from dataclasses import replace
-
-    from eyeward.engine.protocol import TextSlot
-
     form = question.form
     parts = tuple(replace(p, max_tokens=ANSWER_TOKENS - 25) if isinstance(p, TextSlot) else p for p in form.parts)
     prompts = [
@@ -150,7 +143,7 @@ def _check(guard: Any, question: Any, other: PlainTransformers, image: Image.Ima
     before = other.tokenizer.decode(list(tokens[0][:shared]))
     logits = other.next_logits(image, prompt + before, other.image_tokens([image])[0])
     theirs = torch.softmax(logits[[ids[shared] for ids in tokens]], -1).tolist()
-    mine = [2.718281828459045 ** answer.scores_of(slot.name)[label] for label in slot.labels]
+    mine = [math.exp(answer.scores_of(slot.name)[label]) for label in slot.labels]
     gap = max(abs(a - b) for a, b in zip(mine, theirs, strict=True))
     print(f"{image.size}, {answer.tokens}: probability of {slot.labels} {mine} here, {theirs} in transformers")
     if gap > GAP:
@@ -172,8 +165,8 @@ def measure_policies(setting: Setting) -> list[Ratio]:
     for side, bar in POLICY_BARS.items():
         image = pictures((side, side), 1)[0]
         prompts = [guard.profile.prompt(question, image, False, None) for question in questions]
-        rounds = 3 if side < 1000 else 1
-        together = median_of(lambda p=prompts: timed(guard.engine, p), rounds)  # type: ignore[misc]
-        apart = median_of(lambda p=prompts: sum(timed(guard.engine, [one]) for one in p), rounds)  # type: ignore[misc]
+        rounds = ROUNDS if side < 1000 else 1
+        together = statistics.median(timed(guard.engine, prompts) for _ in range(rounds))
+        apart = statistics.median(sum(timed(guard.engine, [one]) for one in prompts) for _ in range(rounds))
         rows.append(Ratio(f"eight policies, {side} px", "eight calls", apart / together, bar, together, apart))
     return rows
