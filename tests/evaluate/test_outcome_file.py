@@ -9,8 +9,8 @@ import pyarrow.parquet as parquet
 import pytest
 
 from eyeward.errors import ErrorType, UsageError
-from eyeward.evaluate.outcome_file import read_outcomes, write_outcomes
-from eyeward.verdict import Review, ReviewReason
+from eyeward.evaluate.outcome_file import read_outcomes, schema, write_outcomes
+from eyeward.verdict import Review, ReviewReason, Verdict
 from tests.evaluate.hand_made import EXEMPT, REVIEW, SAFE, UNSAFE, outcome, said
 
 OUTCOMES = [
@@ -43,6 +43,11 @@ def test_outcomes_are_read_as_they_were_written(tmp_path: Path) -> None:
     write_outcomes(tmp_path / "outcomes.parquet", kept)
     assert read_outcomes(tmp_path / "outcomes.parquet") == kept
     assert [file.name for file in tmp_path.iterdir()] == ["outcomes.parquet"]
+
+
+def test_every_key_of_a_verdict_has_a_column() -> None:
+    flattened = {"review": "review_reason", "policy": "policy_name", "model": "model_name", "error": "error_type"}
+    assert {flattened.get(key, key) for key in Verdict.model_fields} <= set(schema().names)
 
 
 def test_a_row_says_what_came_of_the_question(tmp_path: Path) -> None:

@@ -36,7 +36,7 @@ def said(asks: tuple[Ask, ...]) -> list[tuple[str, Rating, Rating | None]]:
 
 def test_every_sample_is_asked_under_its_own_policy(tmp_path: Path) -> None:
     folder = data(tmp_path / "d", {"a.png": 9}, [row("a.png", UNSAFE), row("a.png", SAFE, category=HATE, **CHANGED)])
-    first, second = read_questions(folder)
+    first, second = read_questions(folder).asks
     assert first.policy == Policy.load("default") and second.policy == EXEMPT
     assert second.question.changes == EXEMPTION
     assert said((first, second)) == [("a.png", UNSAFE, UNSAFE), ("a.png", SAFE, UNSAFE)]
@@ -46,13 +46,13 @@ def test_every_sample_is_asked_under_its_own_policy(tmp_path: Path) -> None:
 
 def test_what_is_right_under_the_unchanged_policy_is_not_guessed(tmp_path: Path) -> None:
     folder = data(tmp_path / "d", {"a.png": 9}, [row("a.png", SAFE, **CHANGED)])
-    assert said(read_questions(folder)) == [("a.png", SAFE, None)]
+    assert said(read_questions(folder).asks) == [("a.png", SAFE, None)]
 
 
 def test_a_scene_knows_what_is_right_under_every_policy(scenes: Path) -> None:
     default = Policy.load("default")
     exempt = default.non_violating(*default.ids)
-    asks = read_questions(scenes, [default, exempt])
+    asks = read_questions(scenes, [default, exempt]).asks
     assert [a.policy.hash for a in asks[:4]] == [default.hash, exempt.hash] * 2
     under_default, under_exempt = asks[::2], asks[1::2]
     assert {a.question.rating for a in under_default} == {SAFE, UNSAFE}
@@ -63,13 +63,13 @@ def test_a_scene_knows_what_is_right_under_every_policy(scenes: Path) -> None:
 
 
 def test_another_pack_is_named_as_the_change(scenes: Path) -> None:
-    assert read_questions(scenes, [Policy.load("news")])[0].question.changes == (PolicyChosen(name="news"),)
+    assert read_questions(scenes, [Policy.load("news")]).asks[0].question.changes == (PolicyChosen(name="news"),)
 
 
 def test_other_words_of_a_prompt_are_asked_as_they_are_labelled(tmp_path: Path) -> None:
     worded = [{"kind": "wording_changed", "field": "start_sentence", "to": "Read these rules."}]
     folder = data(tmp_path / "d", {"a.png": 9}, [row("a.png", SAFE), row("a.png", SAFE, changes=worded)])
-    plain, reworded = read_questions(folder)
+    plain, reworded = read_questions(folder).asks
     assert reworded.policy.verbatim is not None and reworded.policy.verbatim.startswith("Read these rules.")
     assert plain.question.policy_hash != reworded.question.policy_hash
 
@@ -81,20 +81,21 @@ def test_images_of_the_world_have_no_ratings_under_a_policy_that_nobody_labelled
 
 def test_a_policy_that_was_labelled_can_be_chosen(tmp_path: Path) -> None:
     folder = data(tmp_path / "d", {"a.png": 9}, [row("a.png", UNSAFE), row("a.png", SAFE, category=HATE, **CHANGED)])
-    assert said(read_questions(folder, [EXEMPT])) == [("a.png", SAFE, UNSAFE)]
+    assert said(read_questions(folder, [EXEMPT]).asks) == [("a.png", SAFE, UNSAFE)]
 
 
 def test_one_split_can_be_asked_alone(tmp_path: Path) -> None:
     rows = [row("a.png", SAFE, split="train"), row("b.png", UNSAFE, split="test")]
     folder = data(tmp_path / "d", {"a.png": 9, "b.png": 9}, rows)
-    assert said(read_questions(folder, split=Split.TEST)) == [("b.png", UNSAFE, UNSAFE)]
+    assert said(read_questions(folder, split=Split.TEST).asks) == [("b.png", UNSAFE, UNSAFE)]
     with pytest.raises(UsageError, match="holds no samples of the validation split"):
         read_questions(folder, split=Split.VALIDATION)
 
 
 def test_two_labels_of_one_question_are_refused_and_equal_ones_asked_once(tmp_path: Path) -> None:
     rows = [row("a.png", UNSAFE), row("a.png", UNSAFE), row("b.png", SAFE)]
-    assert len(read_questions(data(tmp_path / "equal", {"a.png": 9, "b.png": 9}, rows))) == 2
+    equal = read_questions(data(tmp_path / "equal", {"a.png": 9, "b.png": 9}, rows))
+    assert (len(equal.asks), equal.repeated) == (2, 1)
     rows.append(row("b.png", UNSAFE))
     folder = data(tmp_path / "other", {"a.png": 9, "b.png": 9}, rows)
     with pytest.raises(DataError, match=r"1 labels contradict another .*: 'b\.png' is Safe and Unsafe\. Mend"):

@@ -30,7 +30,7 @@ def many(folder: Path) -> Path:
 
 
 def opened(tmp_path: Path, folder: Path) -> Run:
-    return Run.open(tmp_path / "out", str(folder), read_questions(folder))
+    return Run.open(tmp_path / "out", str(folder), read_questions(folder).asks)
 
 
 def breaking_after(count: int) -> Callable[[Prompt], RawAnswer]:
@@ -71,7 +71,7 @@ def test_a_run_that_was_stopped_goes_on_and_judges_nothing_twice(
     assert run.ask("bright", again) == asked(again) == MANY - kept
     resumed = run.finish()["bright"]
 
-    whole = Run.open(tmp_path / "whole", str(folder), read_questions(folder))
+    whole = Run.open(tmp_path / "whole", str(folder), read_questions(folder).asks)
     whole.ask("bright", guard())
     uninterrupted = whole.finish()["bright"]
     without_times = [
@@ -114,7 +114,7 @@ def test_other_questions_in_the_same_folder_are_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="holds an evaluation of 4 questions; there are 1 now"):
         opened(tmp_path, other)
     with pytest.raises(UsageError, match="holds an evaluation without rationales"):
-        Run.open(tmp_path / "out", "d", read_questions(tmp_path / "d"), explain=True)
+        Run.open(tmp_path / "out", "d", read_questions(tmp_path / "d").asks, explain=True)
 
 
 def test_a_folder_with_other_things_is_left_alone(tmp_path: Path) -> None:
@@ -148,7 +148,7 @@ def test_failures_and_reviews_are_outcomes_and_stay_in_the_table(tmp_path: Path)
 def test_rationales_are_asked_for_only_where_they_are_wanted(tmp_path: Path) -> None:
     folder = small(tmp_path / "d")
     for explain in (False, True):
-        run = Run.open(tmp_path / str(explain), str(folder), read_questions(folder), explain)
+        run = Run.open(tmp_path / str(explain), str(folder), read_questions(folder).asks, explain)
         run.ask("bright", guard())
         assert {o.verdict.rationale for o in run.finish()["bright"]} == {"Because." if explain else None}
 

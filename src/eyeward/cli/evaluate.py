@@ -82,9 +82,12 @@ def run(
     from eyeward.policy import Policy
 
     guards = name_guards(model)
-    asks = read_questions(data, [Policy.load(name) for name in policy or ()], split)
+    questions = read_questions(data, [Policy.load(name) for name in policy or ()], split)
+    asks = questions.asks
     started = Run.open(out, str(data), asks, explain)
     screen = Screen()
+    if questions.repeated:
+        screen.say(f"{counted(questions.repeated, 'sample')} with the question of another: asked once.")
     for name, source in guards.items():
         with screen.bar(f"Loading {one_line(source)}"):
             guard = eyeward.load_guard(source, device=device)
@@ -175,7 +178,7 @@ def calibrate(
             f"--write stores in the folder of a guard, and {model} is none; copy the guard and name the copy."
         )
     (name,) = name_guards([model])
-    asks = read_questions(data, [Policy.load(given) for given in policy or ()], split)
+    asks = read_questions(data, [Policy.load(given) for given in policy or ()], split).asks
     started = Run.open(out, str(data), asks)
     screen = Screen()
     with screen.bar(f"Loading {one_line(model)}"):

@@ -30,6 +30,14 @@ class Ask:
 
 
 @dataclass(frozen=True)
+class Questions:
+    """The questions of a folder, and how many samples asked what another had asked already, and agreed with it."""
+
+    asks: tuple[Ask, ...]
+    repeated: int
+
+
+@dataclass(frozen=True)
 class _Labelled:
     """A sample under a policy, rated under it."""
 
@@ -41,7 +49,7 @@ class _Labelled:
     severity: str | None
 
 
-def read_questions(folder: Path, policies: Sequence[Policy] = (), split: Split | None = None) -> tuple[Ask, ...]:
+def read_questions(folder: Path, policies: Sequence[Policy] = (), split: Split | None = None) -> Questions:
     """Return the questions of a folder of samples, in the order of its rows.
 
     Without `policies` every sample is asked under the policy that it is labelled under. With them every image is asked
@@ -83,7 +91,7 @@ def read_questions(folder: Path, policies: Sequence[Policy] = (), split: Split |
         if known.rating is not question.rating:
             against.append(f"{question.image!r} is {known.rating} and {question.rating}")
     _refuse(against, folder, "labels contradict another of the same image under the same policy")
-    return tuple(asks.values())
+    return Questions(tuple(asks.values()), len(wanted) - len(asks))
 
 
 def _under(policies: Sequence[Policy], labelled: Sequence[_Labelled], folder: Path) -> Iterator[_Labelled]:

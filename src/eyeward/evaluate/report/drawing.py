@@ -10,6 +10,8 @@ from eyeward.evaluate.table import Floats
 
 _SIDE, _LEFT, _BOTTOM, _TOP = 260, 34, 34, 8
 _MOST_POINTS = 400
+NEUTRAL = -1
+"""The colour of what belongs to no guard."""
 _DASHES = ("", "7 3", "2 3", "9 3 2 3", "4 4", "1 4")
 
 
@@ -143,4 +145,4 @@ def _y(y: float) -> str:
 
 
 def _colour(number: int) -> str:
-    return f"var(--c{number % PALETTE})"
+    return "var(--soft)" if number == NEUTRAL else f"var(--c{number % PALETTE})"

@@ -15,7 +15,7 @@ from eyeward.evaluate.ranking import (
     reliability,
     roc_curve,
 )
-from eyeward.evaluate.report.drawing import Bar, Line, bars, stacked, unit_square
+from eyeward.evaluate.report.drawing import NEUTRAL, Bar, Line, bars, stacked, unit_square
 from eyeward.evaluate.report.markup import Html, element, joined, legend, paragraph, section, table, text
 from eyeward.evaluate.summary import GuardMetrics, Metrics, Tables
 from eyeward.evaluate.table import OutcomeTable
@@ -87,7 +87,7 @@ def calibration(outcomes: Mapping[str, Sequence[Outcome]]) -> Html:
             continue
         unsafe = np.array([o.question.rating is Rating.Unsafe for o in answered], np.float64)
         after = _reliability_line([o.verdict.p_unsafe for o in answered], unsafe, number, dashed=False)
-        before = _reliability_line([o.verdict.p_unsafe_raw for o in answered], unsafe, number + 1, dashed=True)
+        before = _reliability_line([o.verdict.p_unsafe_raw for o in answered], unsafe, NEUTRAL, dashed=True)
         lines = [line for line in (before, after) if line is not None]
         chart = unit_square(f"Reliability of {name}", "p_unsafe", "share of unsafe images", lines, diagonal=True)
         charts.append(element("figure", element("figcaption", text(name)), chart))
@@ -222,26 +222,31 @@ def _sliced(metrics: Metrics, of: _Slices) -> Html:
     for slice_name in of(columns[0][1]):
         for number, (name, tables) in enumerate(columns):
             found = of(tables)[slice_name]
-            shown = text(slice_name) if number == 0 else Html("")
-            guard = text(name) if name not in metrics.trivial else element("span", text(name), class_="trivial")
-            rows.append([shown, guard, text(found["accuracy"].count), *(_cell(found[metric]) for metric in names)])
+            shown = text(slice_name.replace("_", " ")) if number == 0 else Html("")
+            full = name not in metrics.trivial
+            guard = text(name) if full else element("span", text(name), class_="trivial")
+            rows.append(
+                [shown, guard, text(found["accuracy"].count), *(_cell(found[metric], full) for metric in names)]
+            )
     return table(head, rows)
 
 
 def _estimates(metrics: Metrics, of: _Overall) -> Html:
-    columns: list[tuple[str, Mapping[str, Estimate]]] = [(guard.guard, of(guard.tables)) for guard in metrics.guards]
-    columns += [(name, of(tables)) for name, tables in metrics.trivial.items()]
+    columns = [(guard.guard, of(guard.tables), True) for guard in metrics.guards]
+    columns += [(name, of(tables), False) for name, tables in metrics.trivial.items()]
     rows = []
     for name in columns[0][1]:
-        cells = [_cell(found[name]) for _, found in columns]
+        cells = [_cell(found[name], full) for _, found, full in columns]
         if any(cell != NOTHING for cell in cells):
             rows.append([text(name.replace("_", " ")), *cells])
-    return table([text("metric"), *(text(name) for name, _ in columns)], rows)
+    return table([text("metric"), *(text(name) for name, _, _ in columns)], rows)
 
 
-def _cell(estimate: Estimate) -> Html:
+def _cell(estimate: Estimate, full: bool = True) -> Html:
     if estimate.value is None:
         return NOTHING
+    if not full:
+        return element("span", text(f"{estimate.value:.3f}"), class_="trivial")
     parts = [text(f"{estimate.value:.3f}")]
     if estimate.low is not None and estimate.high is not None:
         parts.append(element("small", text(f"{estimate.low:.3f} – {estimate.high:.3f}")))
