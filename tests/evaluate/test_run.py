@@ -19,6 +19,7 @@ from eyeward.verdict import Failure, Rating
 from tests.evaluate.worlds import asked, data, guard, row, small
 from tests.fakes import by_brightness
 
+PASSES = ErrorType.engine_unavailable
 MANY = 70
 """More than two batches of a guard."""
 
@@ -143,6 +144,30 @@ def test_failures_and_reviews_are_outcomes_and_stay_in_the_table(tmp_path: Path)
     kinds = [outcome.kind for outcome in outcomes]
     assert kinds == [OutcomeKind.failed, OutcomeKind.review, OutcomeKind.unparsable, OutcomeKind.failed]
     assert not OutcomeTable.of(outcomes).right.any()
+
+
+def test_failures_that_may_pass_are_asked_again_where_that_is_wanted_and_others_stay(tmp_path: Path) -> None:
+    folder = small(tmp_path / "d")
+
+    def down(prompt: Prompt) -> RawAnswer:
+        bright = by_brightness(prompt)
+        shown = prompt.images[0].getpixel((0, 0))
+        return bright if shown == (20, 20, 20) else RawAnswer(error=Failure(type=PASSES, message="No server."))
+
+    (folder / "missed.png").unlink()
+    opened(tmp_path, folder).ask("bright", guard(down))
+    kinds = [outcome.kind for outcome in opened(tmp_path, folder).finish()["bright"]]
+    assert kinds == [OutcomeKind.failed, OutcomeKind.failed, OutcomeKind.failed, OutcomeKind.ok]
+    assert opened(tmp_path, folder).ask("bright", guard()) == 0
+    up = guard()
+    run = opened(tmp_path, folder)
+    assert run.ask("bright", up, retry_failed=True) == asked(up) == 2
+    assert [outcome.kind for outcome in run.finish()["bright"]] == [
+        OutcomeKind.ok,
+        OutcomeKind.failed,  # the image is not there
+        OutcomeKind.ok,
+        OutcomeKind.ok,
+    ]
 
 
 def test_rationales_are_asked_for_only_where_they_are_wanted(tmp_path: Path) -> None:

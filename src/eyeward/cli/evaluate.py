@@ -63,6 +63,9 @@ def run(
     policy: Policies = None,
     split: SplitOption = None,
     explain: Annotated[bool, typer.Option("--explain", help="Have rationales written, and check them.")] = False,
+    retry_failed: Annotated[
+        bool, typer.Option("--retry-failed", help="Ask again what failed for a reason that may have passed.")
+    ] = False,
     embed_originals: Annotated[
         bool, typer.Option("--embed-originals", help="Show wrong answers in the report as they are, not blurred.")
     ] = False,
@@ -92,7 +95,7 @@ def run(
         with screen.bar(f"Loading {one_line(source)}"):
             guard = eyeward.load_guard(source, device=device)
         with screen.bar(f"Judging with {one_line(name)}", len(asks)) as advance:
-            asked = started.ask(name, guard, advance)
+            asked = started.ask(name, guard, advance, retry_failed)
         screen.say(f"{one_line(name)}: {counted(asked, 'question')} judged, {len(asks) - asked:,} were judged before.")
     outcomes = started.finish()
     with screen.bar("Counting"):

@@ -16,7 +16,7 @@ from typing import Any, Self
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 import eyeward
-from eyeward.errors import PolicyError, UsageError, described
+from eyeward.errors import ErrorType, PolicyError, UsageError, described
 from eyeward.evaluate.outcome import Outcome
 from eyeward.evaluate.outcome_file import FILE_NAME as OUTCOMES
 from eyeward.evaluate.outcome_file import arrow, read_outcomes, write_outcomes
@@ -30,6 +30,8 @@ PARTS = "parts"
 PART_QUESTIONS = 256
 PART_SECONDS = 30.0
 """A part is written when it has so many answers, or is so old."""
+PASSING = frozenset({ErrorType.engine_unavailable, ErrorType.deadline, ErrorType.fetch_failed, ErrorType.internal})
+"""Failures that say nothing about the image."""
 
 
 class GuardRecord(BaseModel):
@@ -95,7 +97,7 @@ class Run:
 
     def answered(self, name: str) -> dict[int, Outcome]:
         """Return what a guard has said so far, by number of the question."""
-        files = [self.folder / OUTCOMES, *sorted((self.folder / PARTS).glob(f"{_file_name(name)}-*.parquet"))]
+        files = [self.folder / OUTCOMES, *sorted(self._parts(name))]
         return {
             outcome.question.number: outcome
             for file in files
@@ -104,10 +106,13 @@ class Run:
             if outcome.guard == name
         }
 
-    def ask(self, name: str, guard: Guard, progress: Callable[[], None] = lambda: None) -> int:
+    def ask(
+        self, name: str, guard: Guard, progress: Callable[[], None] = lambda: None, retry_failed: bool = False
+    ) -> int:
         """Put every question to a guard that it has not answered yet; return how many these were.
 
-        What it has said is kept, whatever ends this: an interrupt, an exception, the machine.
+        What it has said is kept, whatever ends this: an interrupt, an exception, the machine. With `retry_failed`
+        questions are put again that failed for a reason which may have passed, such as a server that was down.
 
         Raises:
             UsageError: when another guard was asked in this folder under this name.
@@ -120,11 +125,12 @@ class Run:
                 "new folder."
             )
         _write_run(self.folder, before.model_copy(update={"guards": {**before.guards, name: record}}))
-        done = self.answered(name)
+        answered = self.answered(name)
+        done = {number for number, outcome in answered.items() if not (retry_failed and _may_pass(outcome))}
         for _ in done:
             progress()
         waiting = [ask for ask in self.asks if ask.question.number not in done]
-        self._keep(name, len(done), self._outcomes(name, guard, waiting, progress))
+        self._keep(name, self._outcomes(name, guard, waiting, progress))
         return len(waiting)
 
     def _outcomes(
@@ -136,21 +142,27 @@ class Run:
             yield Outcome(question=ask.question, guard=name, verdict=verdict)
             progress()
 
-    def _keep(self, name: str, number: int, outcomes: Iterable[Outcome]) -> None:
-        """Write outcomes in parts as they come; the file name of a part says how many answers came before it."""
-        folder = self.folder / PARTS
-        folder.mkdir(exist_ok=True)
+    def _keep(self, name: str, outcomes: Iterable[Outcome]) -> None:
+        """Write outcomes in numbered parts as they come; a later part is right where an earlier one has the same."""
+        (self.folder / PARTS).mkdir(exist_ok=True)
         part: list[Outcome] = []
         began = time.monotonic()
         try:
             for outcome in outcomes:
                 part.append(outcome)
                 if len(part) >= PART_QUESTIONS or time.monotonic() - began > PART_SECONDS:
-                    write_outcomes(folder / f"{_file_name(name)}-{number:09}.parquet", part)
-                    number, part, began = number + len(part), [], time.monotonic()
+                    self._write_part(name, part)
+                    part, began = [], time.monotonic()
         finally:
             if part:
-                write_outcomes(folder / f"{_file_name(name)}-{number:09}.parquet", part)
+                self._write_part(name, part)
+
+    def _write_part(self, name: str, part: Sequence[Outcome]) -> None:
+        written = sum(1 for _ in self._parts(name))
+        write_outcomes(self.folder / PARTS / f"{_file_name(name)}-{written:06}.parquet", part)
+
+    def _parts(self, name: str) -> Iterator[Path]:
+        return (self.folder / PARTS).glob(f"{_file_name(name)}-*.parquet")
 
     def finish(self) -> dict[str, list[Outcome]]:
         """Put all parts together and return the outcomes of every guard of the folder that answered everything."""
@@ -161,7 +173,7 @@ class Run:
                 found[name] = [answers[ask.question.number] for ask in self.asks]
         write_outcomes(self.folder / OUTCOMES, [outcome for said in found.values() for outcome in said])
         for name in found:
-            for part in (self.folder / PARTS).glob(f"{_file_name(name)}-*.parquet"):
+            for part in list(self._parts(name)):
                 part.unlink()
         if (self.folder / PARTS).is_dir() and not any((self.folder / PARTS).iterdir()):
             shutil.rmtree(self.folder / PARTS)
@@ -228,6 +240,10 @@ def _fingerprint(*parts: Any) -> str:
 def _settings(guard: Guard) -> str:
     rule = None if guard.rule is None else guard.rule.model_dump(mode="json")
     return _fingerprint(rule, guard.scope_threshold)
+
+
+def _may_pass(outcome: Outcome) -> bool:
+    return outcome.verdict.error is not None and outcome.verdict.error.type in PASSING
 
 
 def _file_name(guard: str) -> str:
