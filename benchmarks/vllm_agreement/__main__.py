@@ -6,6 +6,7 @@ ENVIRONMENT holds a vLLM (EYEWARD_VLLM does too); `make test-vllm` makes one. Ru
 the guard, starts servers on 127.0.0.1 and ends them: eight starts of about a minute. Every timing gets images that
 nobody has seen, or vLLM's cache of whole prompts would answer. vLLM's best is the best of both precisions, of its own
 choice of cores and all of them, over HTTP with several numbers of items under way, and in process with several batches.
+"Rating alone" asks for no category: one request an image, the least that a user of vLLM could ask for; in process only.
 --dtypes and --cores leave some out.
 """
 
@@ -41,6 +42,8 @@ CONCURRENCY = (8, 32, 64, 128)
 BATCHES = (32, 128, 1024)
 CORES: dict[str, dict[str, str]] = {"own": {}, "all": {"VLLM_CPU_NUM_OF_RESERVED_CPU": "0"}}
 """Variables of vLLM's environment: by its own choice it keeps a core for its scheduler."""
+KINDS = ((False, False, "score only"), (True, False, "with rationale"), (False, True, "rating alone"))
+"""With free text or without; the rating alone or the categories too; and what that is called."""
 ROUNDS = 3
 ROOT = Path(__file__).parents[2]
 
@@ -116,6 +119,8 @@ class Bench:
             images = scenes(self._take(self._count), self._count)
             seconds = guard_seconds(guard, images, explain)
             self._note(Timing("local", dtype, "", "", explain, seconds))
+        images = scenes(self._take(self._count), self._count)
+        self._note(Timing("local", dtype, "", "", False, engine_seconds(guard, images, False, True), True))
 
     def _over_http(self, dtype: str, cores: str, ours: list[Verdict] | None) -> None:
         command = f"{self._exported.serve} --dtype {dtype}"
@@ -157,7 +162,7 @@ class Bench:
             *(str(vllm_environment() / "bin" / "python"), "-m", "benchmarks.vllm_agreement.inside"),
             *(str(self._exported.folder), str(output), "--dtype", dtype, "--count", str(self._count)),
             *("--compared", str(self._images if ours is not None else 0)),
-            *("--first-fresh", str(self._take(self._count * (len(BATCHES) + ROUNDS) + 32))),
+            *("--first-fresh", str(self._take(self._count * (len(BATCHES) + 2 * ROUNDS) + 32))),
             *("--rounds", str(ROUNDS), "--batches", *map(str, BATCHES)),
         ]
         paths = os.pathsep.join([str(ROOT / "src"), str(ROOT)])
@@ -171,8 +176,8 @@ class Bench:
         if done.returncode:
             raise SystemExit(f"vLLM failed in process:\n{done.stderr[-4000:]}")
         said = json.loads(output.read_text(encoding="utf-8"))
-        for batch, explain, seconds in said["timings"]:
-            self._note(Timing("vLLM in process", dtype, cores, f"batches of {batch}", explain, seconds))
+        for batch, explain, alone, seconds in said["timings"]:
+            self._note(Timing("vLLM in process", dtype, cores, f"batches of {batch}", explain, seconds, alone))
         if ours is not None:
             theirs = [Verdict.model_validate(verdict) for verdict in said["verdicts"]]
             self.agreements.append(compare("vLLM in process", dtype, ours, theirs))
@@ -181,11 +186,11 @@ class Bench:
         self.timings.append(timing)
         print(timing.line(), file=sys.stderr, flush=True)
 
-    def _median(self, kind: str, explain: bool) -> tuple[float, str]:
+    def _median(self, kind: str, explain: bool, alone: bool = False) -> tuple[float, str]:
         """Return the best median of a kind's ways, in seconds an image, and which way that is."""
         ways: dict[str, list[float]] = {}
         for timing in self.timings:
-            if timing.where.startswith(kind) and timing.explain is explain:
+            if timing.where.startswith(kind) and (timing.explain, timing.alone) == (explain, alone):
                 ways.setdefault(timing.way, []).append(timing.seconds)
         # What was timed once was not the best of its server, so the best by median was timed more often.
         often = max(map(len, ways.values()))
@@ -197,10 +202,10 @@ class Bench:
         """Print the tables."""
         print(f"{self._images} test scenes, local engine against vLLM on the same weights:\n")
         print("\n".join(Agreement.table(self.agreements)))
-        for explain, what in ((False, "score only"), (True, "with rationale")):
-            local, here = self._median("local", explain)
-            theirs, there = self._median("vLLM", explain)
-            bar = f" (bar {BAR:g})" if not explain else ""
+        for explain, alone, what in KINDS:
+            local, here = self._median("local", explain, alone)
+            theirs, there = self._median("vLLM", explain, alone)
+            bar = f" (bar {BAR:g})" if what == "score only" else ""
             print(f"\n{what}: vLLM's best / local = {theirs / local:.2f}{bar}")
             print(f"  local: {1000 * local:.2f} ms an image ({here})")
             print(f"  vLLM:  {1000 * theirs:.2f} ms an image ({there})")
@@ -210,8 +215,8 @@ class Bench:
     def result(self) -> dict[str, object]:
         """Return everything as data."""
         ratios = {
-            name: self._median("vLLM", explain)[0] / self._median("local", explain)[0]
-            for name, explain in (("score_only", False), ("with_rationale", True))
+            what: self._median("vLLM", explain, alone)[0] / self._median("local", explain, alone)[0]
+            for explain, alone, what in KINDS
         }
         return {
             "model": self._model,

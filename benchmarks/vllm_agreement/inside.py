@@ -31,20 +31,22 @@ def main() -> None:
     fresh = arguments.first_fresh
     engine_seconds(guard, scenes(fresh, 32), explain=False)
     fresh += 32
-    timings: list[tuple[int, bool, float]] = []
+    timings: list[tuple[int, bool, bool, float]] = []
 
-    def timed(batch: int, explain: bool) -> float:
+    def timed(batch: int, explain: bool, alone: bool = False) -> float:
         nonlocal fresh
         engine.batch = batch
-        seconds = engine_seconds(guard, scenes(fresh, arguments.count), explain)
+        seconds = engine_seconds(guard, scenes(fresh, arguments.count), explain, alone)
         fresh += arguments.count
-        timings.append((batch, explain, seconds))
+        timings.append((batch, explain, alone, seconds))
         return seconds
 
     best = min(arguments.batches, key=lambda batch: timed(batch, False))
     for _ in range(arguments.rounds - 1):
         timed(best, False)
     timed(best, True)
+    for _ in range(arguments.rounds):
+        timed(best, False, True)
     compared = scenes(0, arguments.compared)
     verdicts = [verdict.model_dump(mode="json") for verdict in guard.assess_many(compared, "default", explain=True)]
     arguments.output.write_text(json.dumps({"timings": timings, "verdicts": verdicts}), encoding="utf-8")

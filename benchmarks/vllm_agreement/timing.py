@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from PIL import Image
 
 import eyeward
+from eyeward.engine.protocol import AnswerForm, Forced
 from eyeward.policy import Policy
 from eyeward.scenes.paint import paint
 from eyeward.scenes.sample import sample_scene
@@ -27,6 +28,8 @@ class Timing:
     explain: bool
     seconds: float
     """An image."""
+    alone: bool = False
+    """Whether only the rating was asked for, which is one request an image."""
 
     @property
     def way(self) -> str:
@@ -36,7 +39,7 @@ class Timing:
 
     def line(self) -> str:
         """Return it in words."""
-        what = "with rationale" if self.explain else "score only"
+        what = "with rationale" if self.explain else ("rating alone" if self.alone else "score only")
         return f"{self.way}, {what}: {1000 * self.seconds:.2f} ms an image"
 
 
@@ -54,11 +57,17 @@ def guard_seconds(guard: eyeward.Guard, images: Sequence[Image.Image], explain: 
     return seconds
 
 
-def engine_seconds(guard: eyeward.Guard, images: Sequence[Image.Image], explain: bool) -> float:
-    """Hand the engine all prompts at once, which a guard does not; give the seconds an image."""
+def engine_seconds(guard: eyeward.Guard, images: Sequence[Image.Image], explain: bool, alone: bool = False) -> float:
+    """Hand the engine all prompts at once, which a guard does not; give the seconds an image.
+
+    `alone` asks for the rating and for no category.
+    """
     question = guard.profile.question(Policy.load("default"))
     started = time.perf_counter()
     prompts = [guard.profile.prompt(question, image, explain, guard.rule) for image in images]
+    if alone:
+        form = AnswerForm((*question.form.parts[:2], Forced('"}')))
+        prompts = [replace(prompt, form=form, rating_rule=None) for prompt in prompts]
     errors = sum(answer.error is not None for answer in guard.engine.judge(prompts))
     seconds = (time.perf_counter() - started) / len(images)
     _check(errors)
