@@ -91,6 +91,18 @@ def test_the_preset_of_the_paper_says_what_is_missing(tmp_path: Path) -> None:
     assert "test lacks " in stderr
 
 
+def test_build_can_augment_and_says_what_it_left_out(tmp_path: Path) -> None:
+    write_scenes(tmp_path / "scenes", 10, 1, size=40)
+    code, stdout, _ = run("build", tmp_path / "scenes", "--out", tmp_path / "out", "--augment", "eyeward")
+    assert code == 0
+    assert "samples under changed policies; variants left out: does_not_apply" in stdout
+    assert "Changes: " in stdout
+    assert any(sample.augmented for sample in SampleFolder(tmp_path / "out"))
+    code, _, stderr = run("build", tmp_path / "scenes", "--out", tmp_path / "no", "--augment", "none")
+    assert code == 2
+    assert "name a preset" in stderr
+
+
 def test_stats_count_the_same_as_the_folder_holds(tmp_path: Path) -> None:
     written = write_scenes(tmp_path / "scenes", 12, 1, size=40)
     code, stdout, _ = run("stats", tmp_path / "scenes", "--json")

@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageEnhance
 
+from eyeward.data.augment.presets import EYEWARD
 from eyeward.data.building import Build, BuildReport
 from eyeward.data.changes import StanceChanged
 from eyeward.data.folder import SampleFolder, SampleWriter
@@ -20,6 +21,7 @@ from eyeward.data.split import Amount, Plan
 from eyeward.errors import DataError, UsageError
 from eyeward.policy import Stance
 from eyeward.scenes.labels import write_scenes
+from eyeward.scenes.relabelling import by_scene
 from eyeward.verdict import NA, Rating
 from tests.data.drawn import DEFAULT, encoded, picture
 
@@ -59,8 +61,8 @@ def labelled(image: str, group: str | None = None, safe: bool = True, split: Spl
     )
 
 
-def built(out: Path, *folders: Path, plan: Plan = HALF, **options: bool) -> Built:
-    report = Build(out, plan, **options).run(folders)
+def built(out: Path, *folders: Path, plan: Plan = HALF, keep_copies: bool = True, resplit: bool = False) -> Built:
+    report = Build(out, plan, keep_copies=keep_copies, resplit=resplit).run(folders)
     folder = SampleFolder(out)
     samples = list(folder)
     assert report.rows.taken == len(samples)
@@ -258,3 +260,17 @@ def test_whatever_comes_in_no_group_crosses_and_no_row_is_lost(
         rows.append((PICTURES[image][copy], sample))
     done = built(place / "out", folder_of(place / "in", *rows), plan=HALF.model_copy(update={"seed": seed}))
     assert done.report.rows.rows == len(rows)
+
+
+def test_a_build_with_augmentation_puts_every_variant_beside_its_image(tmp_path: Path) -> None:
+    write_scenes(tmp_path / "scenes", 30, 3, size=40)
+    build = Build(tmp_path / "out", HALF, resplit=True, augmentation=EYEWARD, labeller=by_scene)
+    report = build.run([tmp_path / "scenes"])
+    folder = SampleFolder(tmp_path / "out")
+    samples = list(folder)
+    assert report.rows.taken == 30
+    assert report.augmented == len(samples) - 30 > 60
+    assert no_group_crosses(samples)
+    side_of = {sample.image: sample.split for sample in samples if not sample.augmented}
+    assert all(sample.split is side_of[sample.image] for sample in samples)
+    assert all(folder.policy_of(sample).hash == sample.policy for sample in samples if sample.augmented)

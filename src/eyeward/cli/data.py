@@ -91,7 +91,10 @@ def build(
     preset: Annotated[Preset, typer.Option(help="What is held back; paper: LlavaGuard's sizes.")] = Preset.standard,
     test: Annotated[float | None, typer.Option(min=0.0, max=0.9, help="Share for test, not the preset's.")] = None,
     validation: Annotated[float | None, typer.Option(min=0.0, max=0.9, help="Share for validation.")] = None,
-    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same sides.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same sides and policies.")] = 0,
+    augment: Annotated[
+        str | None, typer.Option(help="Add images under changed policies: paper, eyeward, or a YAML file.")
+    ] = None,
     near: Annotated[
         int, typer.Option(min=0, max=MOST_NEAR_BITS, help="Bits of 64 that the hashes of copies may differ in.")
     ] = NEAR_BITS,
@@ -103,12 +106,24 @@ def build(
     as_json: AsJson = False,
 ) -> None:
     """Make one data set: copies found, contradictions named, every group on one side of the split."""
+    from eyeward.data.augment.presets import load_augmentation
+    from eyeward.scenes.relabelling import by_scene
+
     plan = preset.plan(seed)
     shares = {"test": test, "validation": validation}
     chosen = {side: Amount(share=share) for side, share in shares.items() if share is not None}
     plan = plan.model_copy(update=chosen)
+    augmentation = None if augment is None else load_augmentation(augment, seed)
     screen = Screen()
-    building = Build(out, plan, near_bits=None if exact_only else near, keep_copies=not drop_copies, resplit=resplit)
+    building = Build(
+        out,
+        plan,
+        near_bits=None if exact_only else near,
+        keep_copies=not drop_copies,
+        resplit=resplit,
+        augmentation=augmentation,
+        labeller=by_scene,
+    )
     with screen.bar("Reading images") as advance:
         report = building.run(folders, advance)
     if as_json:
@@ -155,6 +170,10 @@ def _print_build(screen: Screen, report: BuildReport, out: Path) -> None:
         soft_wrap=True,
     )
     _print_discarded(screen, rows)
+    if report.augmented:
+        reasons = ", ".join(f"{reason} {count:,}" for reason, count in report.left_out.items()) or "none"
+        sentence = f"{counted(report.augmented, 'sample')} under changed policies; variants left out: {reasons}."
+        screen.out.print(Text(sentence), soft_wrap=True)
     if report.disputed_pairs:
         pairs = counted(report.disputed_pairs, "pair")
         screen.say(f"{pairs} of images that look alike have different ratings, such as {visible(report.disputed[0])}.")

@@ -13,10 +13,12 @@ from enum import StrEnum
 from pathlib import Path
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
+from eyeward.data.augment.labelling import Labeller, by_annotation
+from eyeward.data.augment.recipe import Augmentation, Augmented, augment
 from eyeward.data.duplicates import NEAR_BITS, Groups, near_pairs
-from eyeward.data.folder import IMAGES_FOLDER, SampleWriter, make_empty
+from eyeward.data.folder import IMAGES_FOLDER, SampleWriter, default_policy, make_empty
 from eyeward.data.importing.own import read_own
 from eyeward.data.importing.row import Discard, Row, Unread
 from eyeward.data.report import EXAMPLES, Report, Tally
@@ -27,6 +29,7 @@ from eyeward.images.decode import decode
 from eyeward.images.hashes import THUMBNAIL_SIDE, grey_thumbnail, perceptual_hash, sha256_of_bytes
 from eyeward.images.limits import Limits
 from eyeward.images.reading import read_image_file
+from eyeward.policy.schema import Policy
 from eyeward.verdict import Failure
 
 DISCARDED_FILE = "discarded.jsonl"
@@ -62,6 +65,10 @@ class BuildReport(BaseModel):
     missing: dict[str, dict[str, int]]
     """Images that a side lacks, by side and stratum."""
     plan: Plan
+    augmented: int = 0
+    """Samples under changed policies, besides the rows."""
+    left_out: dict[str, int] = Field(default_factory=dict)
+    """Variants that were not made or not kept, by reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +100,8 @@ class Build:
         near_bits: int | None = NEAR_BITS,
         keep_copies: bool = True,
         resplit: bool = False,
+        augmentation: Augmentation | None = None,
+        labeller: Labeller = by_annotation,
     ) -> None:
         """Make the folder.
 
@@ -100,12 +109,16 @@ class Build:
             near_bits: how far apart copies may be; None looks for exact copies only.
             keep_copies: False drops all but the first of the images that look alike.
             resplit: forget the sides that samples were given.
+            augmentation: adds the same images under changed policies, each on the side of its image.
+            labeller: says what is right under those.
         """
         self._out = out
         self._plan = plan or Plan()
         self._near_bits = near_bits
         self._keep_copies = keep_copies
         self._resplit = resplit
+        self._augmentation = augmentation
+        self._labeller = labeller
         self._tally = Tally()
         self._numbers: dict[str, int] = {}
         self._seen: list[_Seen] = []
@@ -133,10 +146,18 @@ class Build:
             ]
             sides = split(_members(items), self._plan)
             kept = list(self._on_their_side(items, sides))
-        report = self._report(kept, pairs, sides)
-        self._write(kept)
+        samples = [self._with_image(item) for item in kept]
+        augmented = Augmented(tuple(samples), {})
+        if self._augmentation is not None:
+            augmented = augment(samples, self._augmentation, _policy_of, self._labeller)
+        report = self._report(kept, pairs, sides).model_copy(
+            update={"augmented": len(augmented.samples) - len(samples), "left_out": augmented.left_out}
+        )
+        writer = SampleWriter(self._out)
+        for sample in augmented.samples:
+            writer.write(sample)
         (self._out / REPORT_FILE).write_text(report.model_dump_json(indent=2) + "\n", encoding="utf-8", newline="\n")
-        self._writer.finish()
+        writer.finish()
         return report
 
     def _read(self, folders: Sequence[Path], progress: Callable[[], None]) -> Iterator[_Item]:
@@ -254,16 +275,15 @@ class Build:
             plan=self._plan,
         )
 
-    def _write(self, items: list[_Item]) -> None:
-        self._writer = SampleWriter(self._out)
-        for item in items:
-            sha256 = self._seen[item.image].sha256
-            image = f"{IMAGES_FOLDER}/{sha256[:2]}/{sha256}{item.path.suffix.lower()}"
-            target = self._out / image
-            if not target.exists():
-                target.parent.mkdir(exist_ok=True)
-                shutil.copyfile(item.path, target)
-            self._writer.write(item.sample.model_copy(update={"image": image}))
+    def _with_image(self, item: _Item) -> Sample:
+        """Copy the image of an item, and return its sample with the path of the copy."""
+        sha256 = self._seen[item.image].sha256
+        image = f"{IMAGES_FOLDER}/{sha256[:2]}/{sha256}{item.path.suffix.lower()}"
+        target = self._out / image
+        if not target.exists():
+            target.parent.mkdir(exist_ok=True)
+            shutil.copyfile(item.path, target)
+        return item.sample.model_copy(update={"image": image})
 
     def _discard(self, reason: StrEnum, message: str, place: str, rows: int = 1) -> None:
         self._tally.discard(reason.value, message, rows)
@@ -292,6 +312,10 @@ def _blocks(rows: Iterator[Row | Unread], size: int) -> Iterator[list[Row | Unre
             yield block
             block = []
     yield block
+
+
+def _policy_of(sample: Sample) -> Policy:
+    return sample.policy if isinstance(sample.policy, Policy) else default_policy()
 
 
 def _question(item: _Item) -> tuple[int, str]:

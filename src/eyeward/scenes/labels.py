@@ -39,7 +39,7 @@ def label(graph: SceneGraph, image: str, split: Split, policy: Policy, varied: V
         rating=truth.rating,
         severity=truth.severity,
         rationale=rationale(graph, truth),
-        decided_by=_deciding_words(truth.decided_by),
+        decided_by=deciding_words(truth.decided_by),
         scene=_SCENE_RECORD.validate_python(graph.to_record()),
         split=split,
         annotator="eyeward.scenes",
@@ -51,7 +51,8 @@ def label(graph: SceneGraph, image: str, split: Split, policy: Policy, varied: V
     )
 
 
-def _deciding_words(decision: Decision) -> str:
+def deciding_words(decision: Decision) -> str:
+    """Return the words of the deciding rule, or the stance, or `none_applies` or `no_rule`."""
     if decision.kind is DecisionKind.RULE:
         return str(decision.rule)
     return str(decision.stance if decision.kind is DecisionKind.STANCE else decision.kind)

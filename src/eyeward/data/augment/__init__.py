@@ -1,0 +1,1 @@
+"""The same images under changed policies: composable steps, right labels, both directions."""
