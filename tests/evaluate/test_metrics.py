@@ -17,7 +17,19 @@ from eyeward.evaluate.outcome import Outcome
 from eyeward.evaluate.ranking import precision_recall_curve, roc_curve
 from eyeward.evaluate.table import Numbers, OutcomeTable
 from eyeward.verdict import Rating, Verdict
-from tests.evaluate.hand_made import EXEMPT, NUDITY, REVIEW, SAFE, UNSAFE, WEAPONS, counted, outcome, said, table
+from tests.evaluate.hand_made import (
+    EXEMPT,
+    NUDITY,
+    POLICY,
+    REVIEW,
+    SAFE,
+    UNSAFE,
+    WEAPONS,
+    counted,
+    outcome,
+    said,
+    table,
+)
 
 answers = st.lists(
     st.tuples(st.booleans(), st.sampled_from([0.0, 0.05, 0.1, 0.25, 0.5, 0.5, 0.75, 0.9, 0.95, 1.0])),
@@ -33,6 +45,7 @@ def rated(rows: list[tuple[bool, float]]) -> OutcomeTable:
     return OutcomeTable(
         group=number,
         item=number,
+        policy=np.full(len(rows), POLICY.hash),
         unsafe=unsafe,
         said=(p >= 0.5).astype(np.int8),
         kind=np.full(len(rows), "ok"),

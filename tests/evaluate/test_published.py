@@ -41,6 +41,7 @@ def of_counts(tp: int, fn: int, fp: int, tn: int, right_exceptions: int) -> Outc
     return OutcomeTable(
         group=np.arange(rows),
         item=np.arange(rows),
+        policy=np.full(rows, "default"),
         unsafe=unsafe,
         said=said,
         kind=np.full(rows, "ok"),

@@ -8,7 +8,7 @@ import pytest
 
 from eyeward.errors import ErrorType, UsageError
 from eyeward.evaluate.summary import Metrics, rationale_shares, summarise
-from tests.evaluate.hand_made import NUDITY, POLICY, REVIEW, SAFE, UNSAFE, WEAPONS, outcome, said
+from tests.evaluate.hand_made import EXEMPT, NUDITY, POLICY, REVIEW, SAFE, UNSAFE, WEAPONS, outcome, said
 
 POLICIES = {POLICY.hash: POLICY}
 OUTCOMES = [
@@ -52,6 +52,21 @@ def test_there_is_a_table_for_each_category_severity_and_clarity(metrics: Metric
     }
     assert {name: found["accuracy"].count for name, found in tables.by_clarity.items()} == {"ambiguous": 2, "clear": 5}
     assert tables.by_category["NA"]["review_share"].value == pytest.approx(1 / 3)
+
+
+def test_several_policies_have_tables_of_their_own(metrics: Metrics) -> None:
+    assert metrics.guards[0].tables.by_policy == {}
+    exempt = POLICY.non_violating("O6")
+    twin = POLICY.sensitive("O6")
+    rows = [
+        outcome(UNSAFE, said(UNSAFE), "a.png"),
+        outcome(SAFE, said(UNSAFE, policy=exempt.renamed("exempt")), "a.png", changes=EXEMPT, unchanged=UNSAFE),
+        outcome(UNSAFE, said(UNSAFE, policy=twin), "a.png", changes=EXEMPT, unchanged=UNSAFE),
+    ]
+    found = summarise({"hand": rows}, POLICIES, "photos", resamples=100)
+    names = [f"default {POLICY.hash[:8]}", "exempt", f"default {twin.hash[:8]}"]
+    assert list(found.guards[0].tables.by_policy) == names == list(found.trivial["always Safe"].by_policy)
+    assert [found.guards[0].tables.by_policy[name]["accuracy"].value for name in names] == [1.0, 0.0, 1.0]
 
 
 def test_trivial_guards_stand_beside_every_table(metrics: Metrics) -> None:

@@ -31,6 +31,9 @@ CLARITY: Mapping[str, tuple[Severity, ...]] = {
 }
 """Severities next to the line between safe and unsafe, and those far from it."""
 
+MOST_POLICIES = 20
+"""Policies that are given metrics of their own."""
+
 Estimates = dict[str, Estimate]
 
 
@@ -55,6 +58,8 @@ class Tables(_Record):
     """By id of the right category."""
     by_severity: dict[str, Estimates]
     by_clarity: dict[str, Estimates]
+    by_policy: dict[str, Estimates]
+    """By name and hash; empty where there is one policy, or more than a table can show."""
 
 
 class GuardMetrics(_Record):
@@ -124,22 +129,22 @@ def summarise(
     first = next(iter(outcomes.values()), ())
     if not first:
         raise UsageError("There are no outcomes to count.")
-    table = OutcomeTable.of(first)
+    table, names = OutcomeTable.of(first), _policy_names(first)
     return Metrics(
         data=data,
         questions=len(table),
         images=len(np.unique(table.item)),
         groups=len(np.unique(table.group)),
         guards=tuple(_guard(name, said, policies, resamples) for name, said in outcomes.items()),
-        trivial={f"always {r.value}": tables(table.always(r), resamples) for r in (Rating.Safe, Rating.Unsafe)},
+        trivial={f"always {r.value}": tables(table.always(r), names, resamples) for r in (Rating.Safe, Rating.Unsafe)},
         comparisons=tuple(
             compare(outcomes[one], outcomes[two], (one, two), resamples) for one, two in combinations(outcomes, 2)
         ),
     )
 
 
-def tables(table: OutcomeTable, resamples: int = RESAMPLES) -> Tables:
-    """Return the metrics of a table and of its parts."""
+def tables(table: OutcomeTable, policies: Mapping[str, str] | None = None, resamples: int = RESAMPLES) -> Tables:
+    """Return the metrics of a table and of its parts; `policies` are names by hash."""
 
     def sliced(rows: Bools) -> Estimates:
         return estimates(table.where(rows), SLICED, resamples)
@@ -151,7 +156,19 @@ def tables(table: OutcomeTable, resamples: int = RESAMPLES) -> Tables:
         by_category={id: sliced(table.category == id) for id in _ids(table)},
         by_severity={name: sliced(table.severity == name) for name in severities},
         by_clarity={name: sliced(rows) for name, rows in clarity.items() if rows.any()},
+        by_policy={
+            name: sliced(table.policy == hash)
+            for hash, name in (policies or {}).items()
+            if policies and 1 < len(policies) <= MOST_POLICIES
+        },
     )
+
+
+def _policy_names(outcomes: Sequence[Outcome]) -> dict[str, str]:
+    """Return what tables call each policy, by hash: its name, with the beginning of the hash where names are equal."""
+    names = {outcome.question.policy_hash: outcome.verdict.policy.name for outcome in outcomes}
+    shared = Counter(names.values())
+    return {hash: name if shared[name] == 1 else f"{name} {hash[:8]}" for hash, name in names.items()}
 
 
 def _ids(table: OutcomeTable) -> list[str]:
@@ -173,7 +190,7 @@ def _guard(name: str, outcomes: Sequence[Outcome], policies: Mapping[str, Policy
         errors=dict(Counter(verdict.error.type.value for verdict in verdicts if verdict.error is not None)),
         counts=_counts(table),
         counts_answered_only=_counts(table.where(table.answered)),
-        tables=tables(table, resamples),
+        tables=tables(table, _policy_names(outcomes), resamples),
         named_categories=_named_categories(table),
         rationales=rationale_shares(outcomes, policies),
         rationale_words=float(np.mean(rationales)) if rationales else None,

@@ -32,6 +32,8 @@ class OutcomeTable:
     """Number of the group that the image belongs to."""
     item: Numbers
     """Number of the image."""
+    policy: Words
+    """Hash of the policy that was asked."""
     unsafe: Bools
     """Whether Unsafe is right."""
     said: Codes
@@ -64,6 +66,7 @@ class OutcomeTable:
         return cls(
             group=_numbered([question.group for question in questions]),
             item=_numbered([question.image for question in questions]),
+            policy=_words([question.policy_hash for question in questions]),
             unsafe=np.array([question.rating is Rating.Unsafe for question in questions], bool),
             said=np.array(
                 [_code(v.rating) if ok else NEITHER for v, ok in zip(verdicts, answered, strict=True)], np.int8
@@ -113,6 +116,7 @@ class OutcomeTable:
         return OutcomeTable(
             group=self.group,
             item=self.item,
+            policy=self.policy,
             unsafe=self.unsafe,
             said=np.full(len(self), said, np.int8),
             kind=np.full(len(self), OutcomeKind.ok.value),

@@ -132,6 +132,13 @@ def by_category(metrics: Metrics) -> Html:
     )
 
 
+def by_policy(metrics: Metrics) -> Html:
+    """Metrics under each policy."""
+    if not metrics.guards[0].tables.by_policy:
+        return Html("")
+    return section("By policy", _sliced(metrics, lambda tables: tables.by_policy))
+
+
 def by_severity(metrics: Metrics) -> Html:
     """Metrics of each severity, and of images near the line between safe and unsafe."""
     if not metrics.guards[0].tables.by_severity:

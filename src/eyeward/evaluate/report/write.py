@@ -45,6 +45,7 @@ def report(
         sections.calibration(outcomes),
         sections.by_category(metrics),
         sections.by_severity(metrics),
+        sections.by_policy(metrics),
         sections.named_categories(metrics),
         sections.rationales(metrics),
         section(
