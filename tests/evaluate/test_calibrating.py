@@ -13,14 +13,14 @@ from PIL import Image
 from sklearn.isotonic import IsotonicRegression
 
 from eyeward.engine.rating import Calibration, Isotonic, Platt, log_odds, sigmoid
-from eyeward.errors import CheckpointError, UsageError
+from eyeward.errors import CheckpointError, ErrorType, UsageError
 from eyeward.evaluate.calibrating import asking_for_scores, calibrate, isotonic, store, temperature
 from eyeward.evaluate.methods import Method
 from eyeward.evaluate.outcome import Outcome
 from eyeward.guard.card import EyewardCard, Probe
 from eyeward.guard.loading import rule_of
-from eyeward.verdict import NA, Rating
-from tests.evaluate.hand_made import NUDITY, SAFE, UNSAFE, WEAPONS, outcome, said
+from eyeward.verdict import NA, Rating, Review, ReviewReason
+from tests.evaluate.hand_made import NUDITY, REVIEW, SAFE, UNSAFE, WEAPONS, outcome, said
 from tests.evaluate.worlds import HATE, guard
 
 samples = st.lists(st.tuples(st.integers(0, 20), st.booleans()), min_size=2, max_size=60)
@@ -91,6 +91,20 @@ def test_the_threshold_keeps_the_recall_that_was_promised_on_new_images() -> Non
     caught = np.mean([value >= found.threshold for value in p])
     assert 0.88 < caught < 0.95
     assert found.promise.missed / found.promise.unsafe < 0.1
+
+
+def test_what_was_not_rated_is_fitted_to_nothing() -> None:
+    rows = overconfident(1000)
+    far = said(REVIEW, 0.999)
+    abstained = far.model_copy(update={"review": Review(reason=ReviewReason.out_of_scope, scope_distance=9.0)})
+    beside = [outcome(SAFE, abstained, f"far{number}.png") for number in range(500)]
+    beside += [outcome(SAFE, said(ErrorType.deadline), f"late{number}.png") for number in range(500)]
+    with_them = calibrate([*rows, *beside], Calibration(), "photos", recall=0.8)
+    without = calibrate(rows, Calibration(), "photos", recall=0.8)
+    assert (with_them.calibration, with_them.after) == (without.calibration, without.after)
+    with pytest.raises(UsageError, match="No image was rated"):
+        all_far = [o.model_copy(update={"verdict": abstained}) for o in rows]
+        calibrate(all_far, Calibration(), "photos", Method.keep, recall=0.5, specificity=0.5)
 
 
 def test_one_kind_of_image_is_not_enough_for_a_fit() -> None:

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict
 from eyeward.engine.rating import Calibration, Isotonic, Platt
 from eyeward.errors import CheckpointError, UsageError
 from eyeward.evaluate.methods import Method
-from eyeward.evaluate.outcome import Outcome, category_id
+from eyeward.evaluate.outcome import Outcome, OutcomeKind, category_id
 from eyeward.evaluate.promise import Choice, Scores, choose_band, choose_threshold
 from eyeward.evaluate.ranking import BINS, ReliabilityBin, bin_of, reliability
 from eyeward.evaluate.table import Bools, Floats
@@ -67,7 +67,7 @@ class Calibrated(BaseModel):
 
 @dataclass(frozen=True)
 class _Answers:
-    """What calibrations are fitted to, one row a question with a probability."""
+    """What calibrations are fitted to, one row a question that was rated."""
 
     raw: Floats
     category: tuple[str, ...]
@@ -75,7 +75,7 @@ class _Answers:
 
     @classmethod
     def of(cls, outcomes: Iterable[Outcome]) -> _Answers:
-        rows = [o for o in outcomes if o.verdict.p_unsafe_raw is not None]
+        rows = [o for o in outcomes if o.kind is OutcomeKind.ok and o.verdict.p_unsafe_raw is not None]
         return cls(
             np.array([o.verdict.p_unsafe_raw for o in rows], np.float64),
             tuple(category_id(o.verdict.category) for o in rows),
@@ -124,6 +124,10 @@ def calibrate(
     calibration = before if keep else fit(fitted_to, method, by_category)
     choice = _choose(measured, calibration, recall, specificity, confidence)
     answers = _Answers.of(measured)
+    if not len(answers.raw):
+        raise UsageError(
+            "No image was rated, so there is nothing to calibrate; see why they fail, or are out of scope."
+        )
     return Calibrated(
         method=method,
         calibration=calibration,
