@@ -103,6 +103,21 @@ def test_build_can_augment_and_says_what_it_left_out(tmp_path: Path) -> None:
     assert "name a preset" in stderr
 
 
+def test_labels_go_to_label_studio_and_come_back(tmp_path: Path) -> None:
+    written = write_scenes(tmp_path / "scenes", 4, 1, size=40)
+    tasks = tmp_path / "scenes" / "tasks.json"
+    code, stdout, _ = run("export", tmp_path / "scenes", "--out", tasks, "--as-annotations")
+    assert code == 0
+    assert stdout.startswith("4 tasks in")
+    assert "<Choices" in tasks.with_suffix(".xml").read_text(encoding="utf-8")
+    run("import", tasks, "--out", tmp_path / "back")
+    back = {sample.group: (sample.rating, sample.category) for sample in SampleFolder(tmp_path / "back")}
+    assert back == {sample.group: (sample.rating, sample.category) for sample in written}
+    code, _, stderr = run("export", tmp_path / "scenes", "--out", tasks)
+    assert code == 2
+    assert "is not overwritten" in stderr
+
+
 def test_stats_count_the_same_as_the_folder_holds(tmp_path: Path) -> None:
     written = write_scenes(tmp_path / "scenes", 12, 1, size=40)
     code, stdout, _ = run("stats", tmp_path / "scenes", "--json")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -18,9 +20,17 @@ from eyeward.data.report import Report
 from eyeward.data.sample import Severity, Split
 from eyeward.data.split import Amount, Preset
 from eyeward.data.statistics import Statistics, statistics
+from eyeward.errors import UsageError
 from eyeward.verdict import Rating
 
-app = typer.Typer(help="Import, clean, split and count labelled images.", no_args_is_help=True)
+app = typer.Typer(help="Import, clean, split, count and export labelled images.", no_args_is_help=True)
+
+
+class Form(StrEnum):
+    """What labels are written for."""
+
+    label_studio = "label-studio"
+
 
 _NAMED = 5
 """Strata that a sentence lists before it breaks off."""
@@ -31,7 +41,7 @@ Out = Annotated[Path, typer.Option(help="A new or empty folder.")]
 
 @app.callback()
 def data() -> None:
-    """Import, clean, split and count labelled images."""
+    """Import, clean, split, count and export labelled images."""
 
 
 @app.command("import")
@@ -134,6 +144,33 @@ def build(
     _print_statistics(screen, found)
     if found.samples and Split.TRAIN not in found.splits:
         screen.say("Nothing is left for training; hold back less.")
+
+
+@app.command()
+def export(
+    folder: Annotated[Path, typer.Argument(help="A folder with labels.jsonl.")],
+    out: Annotated[Path, typer.Option(help="A new file for the tasks; the interface is written beside it, as .xml.")],
+    form: Annotated[Form, typer.Option(help="The form that is written.")] = Form.label_studio,
+    policy: Annotated[str, typer.Option(help="The policy whose categories can be chosen.")] = "default",
+    prefix: Annotated[str, typer.Option(help="Written before the path of each image, such as an address.")] = "",
+    as_annotations: Annotated[
+        bool, typer.Option("--as-annotations", help="Write labels as done, not as predictions to be looked over.")
+    ] = False,
+) -> None:
+    """Write labels for another program."""
+    from eyeward.data.importing.label_studio import config_for, tasks
+    from eyeward.policy.schema import Policy
+
+    interface = out.with_suffix(".xml")
+    config = config_for(Policy.load(policy))
+    exported = list(tasks(SampleFolder(folder), prefix, as_annotations))
+    for file, text in ((out, json.dumps(exported, ensure_ascii=False, indent=1) + "\n"), (interface, config)):
+        try:
+            with file.open("x", encoding="utf-8", newline="\n") as opened:
+                opened.write(text)
+        except FileExistsError:
+            raise UsageError(f"{str(file)!r} exists and is not overwritten; name another file or remove it.") from None
+    typer.echo(f"{counted(len(exported), 'task')} in {visible(str(out))}, their interface in {visible(str(interface))}")
 
 
 @app.command()

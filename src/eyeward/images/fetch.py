@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from ipaddress import IPv4Network, IPv6Network
 from typing import TYPE_CHECKING
 
@@ -227,9 +229,18 @@ class Fetcher:
         return httpx2.AsyncClient(
             headers={"User-Agent": f"eyeward/{__version__}", "Accept": "image/*", "Accept-Encoding": "identity"},
             timeout=httpx2.Timeout(self._limits.seconds),
+            verify=_certificates(),
             follow_redirects=False,
             trust_env=False,
         )
+
+
+@cache
+def _certificates() -> ssl.SSLContext:
+    """Return what certificates are checked against; reading the system's takes longer than many a request."""
+    import httpx2
+
+    return httpx2.create_ssl_context(trust_env=False)
 
 
 def system_addresses(host: str, port: int) -> Sequence[str]:
