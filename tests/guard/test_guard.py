@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import math
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -130,6 +131,13 @@ def test_input_is_taken_as_it_is_needed() -> None:
     for _ in range(40):
         next(verdicts)
     assert taken < 150
+
+
+def test_an_engine_is_handed_as_many_prompts_together_as_it_wants(monkeypatch: pytest.MonkeyPatch) -> None:
+    guard = make_guard()
+    monkeypatch.setattr(guard.engine, "capabilities", replace(guard.engine.capabilities, prompts_at_once=5))
+    list(guard.assess_many([grey(DARK)] * 12, DEFAULT))
+    assert [len(call) for call in calls(guard)] == [5, 5, 2]
 
 
 def test_large_images_make_small_batches(monkeypatch: pytest.MonkeyPatch) -> None:

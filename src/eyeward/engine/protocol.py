@@ -176,6 +176,8 @@ class Capabilities:
     """It computes what prompts share once."""
     images_per_prompt: int
     context_length: int
+    prompts_at_once: int = 32
+    """How many prompts it should be handed together, where there are so many."""
 
 
 class Engine(Protocol):

@@ -24,8 +24,6 @@ from eyeward.images.reading import printable
 from eyeward.policy import Policy
 from eyeward.verdict import Failure, ModelRef, Note, Rating, Review, ReviewReason, Status, Verdict
 
-BATCH_FRAMES = 32
-"""Frames that are handed to the engine together."""
 BATCH_PIXELS = 50_000_000
 """Pixels above which a batch is handed over early, so that memory stays bounded."""
 _DEFAULT_LIMITS = Limits()
@@ -128,7 +126,7 @@ class Guard:
             batch.append(opened)
             frames += max(1, len(opened.frames))
             pixels += 0 if isinstance(opened.content, Failure) else pixels_of(opened.content[0])
-            if frames >= BATCH_FRAMES or pixels >= BATCH_PIXELS:
+            if frames >= self.engine.capabilities.prompts_at_once or pixels >= BATCH_PIXELS:
                 yield from self._judge(batch, started)
                 batch, frames, pixels, started = [], 0, 0, time.perf_counter()
         if batch:
@@ -164,7 +162,8 @@ class Guard:
 
     def _opened(self, requests: Iterable[Request]) -> Iterator[_Opened]:
         """Decode the next batch while the engine judges one."""
-        ahead = DecodedAhead(requests, lambda request: request.image, self.limits, BATCH_FRAMES, BATCH_PIXELS)
+        count = self.engine.capabilities.prompts_at_once
+        ahead = DecodedAhead(requests, lambda request: request.image, self.limits, count, BATCH_PIXELS)
         for request, image in ahead:
             try:
                 question = self._question(request.policy)

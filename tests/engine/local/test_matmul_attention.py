@@ -62,7 +62,9 @@ def test_the_scale_is_that_of_the_head_where_none_is_given() -> None:
     torch.testing.assert_close(attend(query, key, value), attend(query, key, value, scale=SIZE**-0.5))
 
 
-def test_the_vision_tower_of_a_bfloat16_engine_attends_by_products(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_vision_tower_of_a_bfloat16_engine_attends_by_products(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     make_checkpoint(tmp_path)
     monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: False)
     asked: list[bool] = []

@@ -77,6 +77,7 @@ class RemoteEngine:
             shared_prefix=self.server.abilities.shared_prefix,
             images_per_prompt=_IMAGES_PER_PROMPT,
             context_length=self.server.context_length,
+            prompts_at_once=AHEAD * self._settings.concurrency,
         )
 
     def judge(self, prompts: Sequence[Prompt]) -> Iterator[RawAnswer]:

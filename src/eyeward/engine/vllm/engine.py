@@ -66,6 +66,7 @@ class VllmEngine:
             shared_prefix=True,
             images_per_prompt=IMAGES_PER_PROMPT,
             context_length=context_length,
+            prompts_at_once=batch * len(self._replicas),
         )
 
     def judge(self, prompts: Sequence[Prompt]) -> Iterator[RawAnswer]:
