@@ -44,6 +44,19 @@ def test_it_tells_safe_from_unsafe_scenes(mini: Guard) -> None:
     assert np.mean(right) > 0.9
 
 
+def test_alone_or_in_a_batch_and_in_half_precision_the_verdict_is_the_same(mini: Guard) -> None:
+    scenes = [paint(graph) for graph in SCENES[:24]]
+    half, whole = (eyeward.load_guard("mini", dtype=dtype, self_check="off") for dtype in ("bfloat16", "float32"))
+    together = list(half.assess_many(scenes, DEFAULT))
+    for gap, others in (
+        (0.01, [half.assess(scene, DEFAULT) for scene in scenes]),
+        (0.02, whole.assess_many(scenes, DEFAULT)),
+    ):
+        for verdict, other in zip(together, others, strict=True):
+            assert verdict.p_unsafe == pytest.approx(other.p_unsafe, abs=gap)
+            assert (verdict.rating, verdict.category) == (other.rating, other.category)
+
+
 def test_exempting_the_category_of_a_scene_flips_it_and_exempting_another_does_not(mini: Guard) -> None:
     exempt = ratings(mini, UNSAFE, [DEFAULT.non_violating(own(g)) for g in UNSAFE])
     other = ratings(mini, UNSAFE, [DEFAULT.non_violating("O1" if own(g) != "O1" else "O9") for g in UNSAFE])
