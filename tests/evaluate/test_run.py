@@ -181,6 +181,7 @@ def test_rationales_are_asked_for_only_where_they_are_wanted(tmp_path: Path) -> 
 def test_guards_are_named_by_their_folders_where_these_differ() -> None:
     assert name_guards(["runs/a/mini", "runs/b/large"]) == {"mini": "runs/a/mini", "large": "runs/b/large"}
     assert name_guards(["a/mini", "b/mini"]) == {"a/mini": "a/mini", "b/mini": "b/mini"}
+    assert list(name_guards(["."])) == [Path.cwd().name]
     assert list(name_guards(["http://127.0.0.1:8000/v1#mini"])) == ["http://127.0.0.1:8000/v1#mini"]
     with pytest.raises(UsageError, match="--model mini is given twice"):
         name_guards(["mini", "mini"])

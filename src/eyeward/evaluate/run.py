@@ -218,7 +218,7 @@ def name_guards(models: Sequence[str]) -> Mapping[str, str]:
     twice = next((model for model in models if models.count(model) > 1), None)
     if twice is not None:
         raise UsageError(f"--model {twice} is given twice; name each guard once.")
-    short = {model: Path(model).name if "://" not in model else model for model in models}
+    short = {model: Path(model).absolute().name if "://" not in model else model for model in models}
     unique = len(set(short.values())) == len(short)
     return {short[model] if unique else model: model for model in models}
 
