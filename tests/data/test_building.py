@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 from PIL import Image, ImageEnhance
 
 from eyeward.data.augment.presets import EYEWARD
-from eyeward.data.building import Build, BuildReport
+from eyeward.data.building import Build
 from eyeward.data.changes import StanceChanged
 from eyeward.data.folder import SampleFolder, SampleWriter
+from eyeward.data.report import BuildReport
 from eyeward.data.sample import Sample, Severity, Split
 from eyeward.data.split import Amount, Plan
 from eyeward.errors import DataError, UsageError

@@ -13,10 +13,10 @@ from rich.table import Table
 from rich.text import Text
 
 from eyeward.cli.screen import Screen, counted, visible
-from eyeward.data.building import Build, BuildReport
+from eyeward.data.building import Build
 from eyeward.data.duplicates import MOST_NEAR_BITS, NEAR_BITS
 from eyeward.data.folder import SampleFolder
-from eyeward.data.report import Report
+from eyeward.data.report import BuildReport, Report
 from eyeward.data.sample import Severity, Split
 from eyeward.data.split import Amount, Preset
 from eyeward.data.statistics import Statistics, statistics

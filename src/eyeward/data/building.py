@@ -13,22 +13,19 @@ from enum import StrEnum
 from pathlib import Path
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
 
 from eyeward.data.augment.labelling import Labeller, by_annotation
 from eyeward.data.augment.recipe import Augmentation, Augmented, augment
 from eyeward.data.duplicates import NEAR_BITS, Groups, near_pairs
 from eyeward.data.folder import IMAGES_FOLDER, SampleWriter, default_policy, make_empty
+from eyeward.data.identity import Identity, identify
 from eyeward.data.importing.own import read_own
 from eyeward.data.importing.row import Discard, Row, Unread
-from eyeward.data.report import EXAMPLES, Report, Tally
+from eyeward.data.report import EXAMPLES, BuildReport, Tally
 from eyeward.data.sample import Sample, Split
 from eyeward.data.split import Member, Plan, Sides, Stratum, split
-from eyeward.errors import ImageError, UsageError
-from eyeward.images.decode import decode
-from eyeward.images.hashes import THUMBNAIL_SIDE, grey_thumbnail, perceptual_hash, sha256_of_bytes
-from eyeward.images.limits import Limits
-from eyeward.images.reading import read_image_file
+from eyeward.errors import UsageError
+from eyeward.images.hashes import THUMBNAIL_SIDE
 from eyeward.policy.schema import Policy
 from eyeward.verdict import Failure
 
@@ -46,31 +43,6 @@ class Dropped(StrEnum):
     """Only where copies are to be dropped."""
 
 
-class BuildReport(BaseModel):
-    """What a build did."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    rows: Report
-    images: int
-    """Different images, by their bytes."""
-    groups: int
-    groups_of_copies: int
-    """Groups that hold several images because these look alike."""
-    largest_group: int
-    """In images. A large one says that many images look alike: look at it before you trust the split."""
-    disputed: tuple[str, ...]
-    """Near copies whose labels differ, the first of them: one of the two labels is likely wrong."""
-    disputed_pairs: int
-    missing: dict[str, dict[str, int]]
-    """Images that a side lacks, by side and stratum."""
-    plan: Plan
-    augmented: int = 0
-    """Samples under changed policies, besides the rows."""
-    left_out: dict[str, int] = Field(default_factory=dict)
-    """Variants that were not made or not kept, by reason."""
-
-
 @dataclass(frozen=True, slots=True)
 class _Item:
     """A sample with the identity of its image."""
@@ -80,13 +52,6 @@ class _Item:
     place: str
     image: int
     """Number among the different images."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Seen:
-    sha256: str
-    hash: int
-    thumbnail: bytes
 
 
 class Build:
@@ -121,7 +86,7 @@ class Build:
         self._labeller = labeller
         self._tally = Tally()
         self._numbers: dict[str, int] = {}
-        self._seen: list[_Seen] = []
+        self._seen: list[Identity] = []
         make_empty(out)
 
     def run(self, folders: Sequence[Path], progress: Callable[[], None] = lambda: None) -> BuildReport:
@@ -165,14 +130,14 @@ class Build:
             for folder in folders:
                 for block in _blocks(read_own(folder, folder), _READ_AT_ONCE):
                     rows = [row for row in block if isinstance(row, Row)]
-                    seen = dict(zip(map(id, rows), pool.map(_look, rows), strict=True))
+                    seen = dict(zip(map(id, rows), pool.map(_identify, rows), strict=True))
                     for row in block:
                         item = self._item(row, seen.get(id(row)))
                         if item is not None:
                             yield item
                         progress()
 
-    def _item(self, row: Row | Unread, seen: _Seen | Failure | None) -> _Item | None:
+    def _item(self, row: Row | Unread, seen: Identity | Failure | None) -> _Item | None:
         if isinstance(row, Unread):
             self._discard(row.reason, row.message, row.place, row.rows)
             return None
@@ -291,17 +256,9 @@ class Build:
         self._discarded.write(json.dumps(line, ensure_ascii=False) + "\n")
 
 
-def _look(row: Row) -> _Seen | Failure:
+def _identify(row: Row) -> Identity | Failure:
     assert isinstance(row.image, Path)
-    try:
-        data = read_image_file(row.image, Limits())
-    except ImageError as problem:
-        return Failure(type=problem.type, message=problem.message)
-    decoded = decode(data)
-    if isinstance(decoded, Failure):
-        return decoded
-    shown = decoded.frames[0].pixels
-    return _Seen(sha256_of_bytes(data), perceptual_hash(shown), grey_thumbnail(shown))
+    return identify(row.image)
 
 
 def _blocks(rows: Iterator[Row | Unread], size: int) -> Iterator[list[Row | Unread]]:
@@ -326,7 +283,7 @@ def _label(sample: Sample) -> tuple[str, ...]:
     return sample.rating, sample.category, sample.severity or ""
 
 
-def _names(items: list[_Item], groups: Groups, seen: list[_Seen]) -> dict[int, str]:
+def _names(items: list[_Item], groups: Groups, seen: list[Identity]) -> dict[int, str]:
     """Name groups by what their sources called them, where that is one name of one group, else by an image."""
     called: defaultdict[int, set[str]] = defaultdict(set)
     sha256: dict[int, str] = {}

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from eyeward.data.split import Plan
+
 EXAMPLES = 3
 """Sentences that are kept for each reason."""
 
@@ -38,6 +40,31 @@ class Report(BaseModel):
     def discarded_rows(self) -> int:
         """How many rows were not taken."""
         return sum(item.rows for item in self.discarded)
+
+
+class BuildReport(BaseModel):
+    """What a build did."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    rows: Report
+    images: int
+    """Different images, by their bytes."""
+    groups: int
+    groups_of_copies: int
+    """Groups that hold several images because these look alike."""
+    largest_group: int
+    """In images. A large one says that many images look alike: look at it before you trust the split."""
+    disputed: tuple[str, ...]
+    """Near copies whose labels differ, the first of them: one of the two labels is likely wrong."""
+    disputed_pairs: int
+    missing: dict[str, dict[str, int]]
+    """Images that a side lacks, by side and stratum."""
+    plan: Plan
+    augmented: int = 0
+    """Samples under changed policies, besides the rows."""
+    left_out: dict[str, int] = Field(default_factory=dict)
+    """Variants that were not made or not kept, by reason."""
 
 
 @dataclass
