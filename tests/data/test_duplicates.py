@@ -71,7 +71,9 @@ def test_copies_are_found_and_nothing_else() -> None:
 
 
 def test_different_scenes_on_the_same_paper_are_no_duplicates() -> None:
-    scenes = [paint(sample_scene(seed), 64) for seed in range(300)]
+    scenes = [paint(sample_scene(seed), 64) for seed in (*range(100), 161, 1137, 263, 322, 146, 624)]
+    hashes = [perceptual_hash(image) for image in scenes]
+    assert list(near_pairs(np.array(hashes, dtype=np.uint64))) != []  # the last six are pairs by their hashes alone
     assert pairs_among(scenes) == []
 
 
