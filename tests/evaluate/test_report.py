@@ -134,7 +134,7 @@ def test_wrong_answers_come_with_what_was_right_and_what_was_said(images: Path) 
     words = "".join(Page(page(images, {"hand": outcomes()})).words)
     assert "4 wrong of 6, missed ones first." in words
     assert "Unsafe is right; said Safe, p_unsafe 0.200" in words
-    assert "Policy changed: {'category': 'O6', 'to': 'non_violating'}" in words
+    assert "Policy: stance changed (O6, non_violating)" in words
     assert "unparsable_answer: It went wrong." in words and "Review: band" in words
     assert "No picture: it cannot be read." in words
     assert words.index("said Safe, p_unsafe 0.200") < words.index("said Unsafe, p_unsafe 0.900")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from PIL import Image
 
+from eyeward.data.changes import Change
 from eyeward.data.sample import Severity
 from eyeward.evaluate.outcome import Outcome, OutcomeKind
 from eyeward.evaluate.report.markup import Html, element, joined, paragraph, text
@@ -52,9 +53,8 @@ def _card(outcome: Outcome, folder: Path, embed_originals: bool) -> Html:
     if verdict.category is not None and verdict.category != question.category:
         lines.append(text(f"Named: {verdict.category}"))
     if question.changes:
-        changes = [str(change.model_dump(mode="json", exclude={"kind"})) for change in question.changes[:3]]
         more = f" and {len(question.changes) - 3} more" if len(question.changes) > 3 else ""
-        lines.append(text(f"Policy changed: {'; '.join(changes)}{more}"))
+        lines.append(text(f"Policy: {'; '.join(map(_in_words, question.changes[:3]))}{more}"))
     if verdict.review is not None:
         lines.append(text(f"Review: {verdict.review.reason}"))
     if verdict.error is not None:
@@ -65,6 +65,11 @@ def _card(outcome: Outcome, folder: Path, embed_originals: bool) -> Html:
     hidden = Note.hash_match.value in verdict.notes
     shown = paragraph("Not shown.") if hidden else _picture(folder / question.image, embed_originals)
     return element("article", shown, *(element("p", line) for line in lines), class_="card")
+
+
+def _in_words(change: Change) -> str:
+    values = change.model_dump(mode="json", exclude={"kind"}).values()
+    return f"{change.kind.replace('_', ' ')} ({', '.join(map(str, values))})"
 
 
 def _picture(file: Path, original: bool) -> Html:
