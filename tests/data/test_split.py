@@ -125,3 +125,9 @@ def test_a_group_is_stratified_by_its_worst_image() -> None:
 def test_an_amount_is_one_amount(fields: dict[str, float]) -> None:
     with pytest.raises(ValidationError):
         Amount.model_validate(fields)
+
+
+def test_sides_that_were_given_count_towards_the_share() -> None:
+    members = single(90, STRATA[0]) + [Member(f"given-{number}", STRATA[0], Split.TEST) for number in range(10)]
+    found = sizes(members, Plan(test=Amount(share=0.1), validation=Amount(share=0.0)))
+    assert found == {(STRATA[0], Split.TEST): 10, (STRATA[0], Split.TRAIN): 90}
