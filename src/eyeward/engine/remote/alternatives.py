@@ -48,16 +48,17 @@ def place_of(steps: Sequence[Step], text: str, character: int) -> int:
     return start + len(text[:character].encode("utf-8", "replace"))
 
 
-def label_scores(labels: Sequence[str], steps: Sequence[Step], begin: int) -> Seen:
+def label_scores(labels: Sequence[str], steps: Sequence[Step], begin: int, closing: str = '"') -> Seen:
     """Score the labels of a slot that begins at a byte of the joined tokens.
 
     The way that was written is followed token by token, until one label is left. At each place the alternatives that
     lead to one label only give their mass to it; those that may lead to several, and what was not named, are unseen.
+    `closing` stands behind each label; without one a token that ends where a label does is taken for that label.
 
     Raises:
         Unreadable: when the tokens end too early or lead to no label.
     """
-    endings = {label: (in_json(label) + '"').encode() for label in labels}
+    endings = {label: (in_json(label) + closing).encode() for label in labels}
     mass = dict.fromkeys(labels, 0.0)
     shared: dict[tuple[str, ...], float] = {}
     unseen, path, place, written = 0.0, 1.0, 0, b""
@@ -73,6 +74,9 @@ def label_scores(labels: Sequence[str], steps: Sequence[Step], begin: int) -> Se
                     own = max(own, p)
                     continue
                 fitting = _fitting(endings, written, lead, other.token)
+                if fitting and not closing:
+                    exact = [label for label in fitting if endings[label] == written + other.token[len(lead) :]]
+                    fitting = exact or fitting
                 if fitting is None or len(fitting) > 1:
                     unseen += path * p
                 if fitting is not None and len(fitting) > 1:
@@ -89,7 +93,11 @@ def label_scores(labels: Sequence[str], steps: Sequence[Step], begin: int) -> Se
                 mass[left[0]] += path
                 return _normalised(mass, unseen, shared)
         place = end
-    raise Unreadable("The server's log-probabilities end before the label does.")
+    whole = [label for label, ending in endings.items() if ending == written and not closing]
+    if not whole:
+        raise Unreadable("The server's log-probabilities end before the label does.")
+    mass[whole[0]] += path
+    return _normalised(mass, unseen, shared)
 
 
 def _fitting(endings: dict[str, bytes], written: bytes, lead: bytes, token: bytes) -> list[str] | None:

@@ -30,6 +30,12 @@ def asked_parts(form: AnswerForm, explain: bool, held: Mapping[str, tuple[str, .
     )
 
 
+def is_object(parts: Sequence[Part]) -> bool:
+    """Whether an answer of this form is a JSON object, and not plain text."""
+    first = parts[0]
+    return isinstance(first, Forced) and first.text.lstrip().startswith("{")
+
+
 def keys(parts: Sequence[Part]) -> dict[str, str]:
     """Return the slot behind each key of the JSON object that the parts make, in order.
 

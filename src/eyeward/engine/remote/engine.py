@@ -2,29 +2,22 @@
 
 from __future__ import annotations
 
-import asyncio
-import weakref
-from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-
-from PIL import Image
 
 from eyeward.engine.protocol import Capabilities, Prompt, RawAnswer
-from eyeward.engine.remote.connection import Connection, RequestFailed
+from eyeward.engine.remote.connection import RequestFailed
+from eyeward.engine.remote.constraints import is_object
 from eyeward.engine.remote.continuing import ContinuedChat, LocalText, NativeGeneration
 from eyeward.engine.remote.detection import detect
-from eyeward.engine.remote.encoding import data_url
-from eyeward.engine.remote.loop import LoopThread
+from eyeward.engine.remote.negotiating import ChatRequests
+from eyeward.engine.remote.plain import PlainAnswers
 from eyeward.engine.remote.servers import Scoring, Server
 from eyeward.engine.remote.settings import RemoteSettings
 from eyeward.engine.remote.stepwise import Continuation, StepwiseAnswers, Unfaithful
+from eyeward.engine.remote.under_way import UnderWay
 from eyeward.engine.remote.whole import WholeAnswers
-from eyeward.errors import ErrorType, UsageError
-from eyeward.verdict import Failure
+from eyeward.errors import UsageError
 
-AHEAD = 4
-"""Items that are started for each that may be under way, so that a slow one does not hold up those behind it."""
 _IMAGES_PER_PROMPT = 8
 
 
@@ -38,13 +31,9 @@ class RemoteEngine:
             UsageError: when no server answers, the key is not known, or it is not clear which model is meant.
         """
         self._settings = settings
-        self._places = asyncio.Semaphore(settings.concurrency)
-        self._connection = Connection(settings)
-        self._encoders = ThreadPoolExecutor(2, thread_name_prefix="eyeward-encode")
-        self._loop = LoopThread()
-        self._close = weakref.finalize(self, _close, self._loop, self._connection, self._encoders)
+        self._under_way = UnderWay(settings)
         try:
-            self._loop.run(self._connect(local))
+            self._under_way.run(self._connect(local))
         except RequestFailed as error:
             self.close()
             raise UsageError(str(error)) from None
@@ -53,15 +42,18 @@ class RemoteEngine:
             raise
 
     async def _connect(self, local: LocalText | None) -> None:
-        self.server: Server = await detect(self._connection, self._settings)
+        connection = self._under_way.connection
+        self.server: Server = await detect(connection, self._settings)
         scoring = self.server.abilities.scoring
         found: Continuation | None = None
         if scoring is Scoring.continued_chat:
-            found = await ContinuedChat.find(self._connection, self._settings, self.server)
+            found = await ContinuedChat.find(connection, self._settings, self.server)
         elif scoring is Scoring.native:
-            found = await NativeGeneration.find(self._connection, self._settings, local)
+            found = await NativeGeneration.find(connection, self._settings, local)
         self._steps = None if found is None else StepwiseAnswers(found)
-        self._whole = WholeAnswers(self._connection, self._settings, self.server)
+        requests = ChatRequests(connection, self._settings, self.server)
+        self._whole = WholeAnswers(requests)
+        self._plain = PlainAnswers(requests)
 
     @property
     def scoring(self) -> Scoring:
@@ -77,7 +69,7 @@ class RemoteEngine:
             shared_prefix=self.server.abilities.shared_prefix,
             images_per_prompt=_IMAGES_PER_PROMPT,
             context_length=self.server.context_length,
-            prompts_at_once=AHEAD * self._settings.concurrency,
+            prompts_at_once=self._under_way.prompts_at_once,
         )
 
     def judge(self, prompts: Sequence[Prompt]) -> Iterator[RawAnswer]:
@@ -85,60 +77,18 @@ class RemoteEngine:
 
         A few prompts are read ahead of the answers. Closing the iterator stops what is under way.
         """
-        waiting: deque[Future[RawAnswer]] = deque()
-        try:
-            for prompt in prompts:
-                waiting.append(self._loop.submit(self._answer(prompt)))
-                if len(waiting) >= AHEAD * self._settings.concurrency:
-                    yield waiting[0].result()
-                    waiting.popleft()
-            while waiting:
-                yield waiting[0].result()
-                waiting.popleft()
-        finally:
-            for future in waiting:
-                future.cancel()
+        return self._under_way.answers(prompts, self._ask)
 
     def close(self) -> None:
         """Close all connections; the engine cannot be used afterwards."""
-        self._close()
+        self._under_way.close()
 
-    async def _answer(self, prompt: Prompt) -> RawAnswer:
-        async with self._places:
-            try:
-                async with asyncio.timeout(self._settings.item_seconds):
-                    return await self._ask(prompt)
-            except TimeoutError:
-                message = (
-                    f"The server did not answer within {self._settings.item_seconds:g} s; lower the concurrency, raise "
-                    "item_seconds, or give the server more room."
-                )
-                failure = Failure(type=ErrorType.deadline, message=message)
-            except RequestFailed as error:
-                failure = error.failure
-            except Exception as error:
-                message = f"The remote engine failed: {type(error).__name__}: {self._connection.clean(str(error))}."
-                failure = Failure(type=ErrorType.internal, message=message)
-            return RawAnswer(error=failure)
-
-    async def _ask(self, prompt: Prompt) -> RawAnswer:
-        sent = await self._encoded(prompt.images)
+    async def _ask(self, prompt: Prompt, sent: Sequence[str]) -> RawAnswer:
+        if not is_object(prompt.form.parts):
+            return await self._plain.answer(prompt, sent)
         if self._steps is not None:
             try:
                 return await self._steps.answer(prompt, sent)
             except Unfaithful:
                 pass
         return await self._whole.answer(prompt, sent)
-
-    async def _encoded(self, images: Sequence[Image.Image]) -> list[str]:
-        loop = asyncio.get_running_loop()
-        settings = self._settings
-        return [
-            await loop.run_in_executor(self._encoders, data_url, image, settings.largest_side, settings.image_format)
-            for image in images
-        ]
-
-
-def _close(loop: LoopThread, connection: Connection, encoders: ThreadPoolExecutor) -> None:
-    loop.close(connection.close)
-    encoders.shutdown(wait=False, cancel_futures=True)

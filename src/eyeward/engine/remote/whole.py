@@ -10,13 +10,12 @@ from eyeward.engine.branches import sum_of
 from eyeward.engine.protocol import LabelSlot, Prompt, RawAnswer, SlotScores, TextSlot, TokenCounts
 from eyeward.engine.remote.alternatives import Seen, label_scores, place_of
 from eyeward.engine.remote.answer_text import Value, read_answer
-from eyeward.engine.remote.chat import Dialect, user_message, whole_answer
-from eyeward.engine.remote.completions import Completion, read_chat
-from eyeward.engine.remote.connection import Connection, Json, Refused, Unreadable
+from eyeward.engine.remote.chat import user_message
+from eyeward.engine.remote.completions import Completion
+from eyeward.engine.remote.connection import Json, Unreadable
 from eyeward.engine.remote.constraints import asked_parts, longest_answer, most_characters
+from eyeward.engine.remote.negotiating import ChatRequests
 from eyeward.engine.remote.repeating import twice
-from eyeward.engine.remote.servers import Server
-from eyeward.engine.remote.settings import RemoteSettings
 
 NEGLIGIBLE = 0.005
 """Probability that labels may share, because they begin alike, without being asked for on their own."""
@@ -38,11 +37,8 @@ class WholeAnswers:
     the rating rule can choose: the answer that the model prefers comes first, then one held to each other label.
     """
 
-    def __init__(self, connection: Connection, settings: RemoteSettings, server: Server) -> None:
-        self._connection = connection
-        self._settings = settings
-        self._server = server
-        self._dialect = Dialect.of(server)
+    def __init__(self, requests: ChatRequests) -> None:
+        self._requests = requests
 
     async def answer(self, prompt: Prompt, images: Sequence[str]) -> RawAnswer:
         """Answer one prompt.
@@ -102,26 +98,11 @@ class WholeAnswers:
         self, prompt: Prompt, message: Json, explain: bool, held: Mapping[str, tuple[str, ...]], seed: int
     ) -> _Written:
         parts = asked_parts(prompt.form, explain, held)
-        most = longest_answer(parts)
-        tried: set[Dialect] = set()
-        while True:
-            dialect = self._dialect
-            tried.add(dialect)
-            body = whole_answer(self._server, dialect, message, parts, most, seed)
-            try:
-                answer = await self._connection.post(f"{self._settings.address}/chat/completions", body)
-                break
-            except Refused as refusal:
-                weaker = dialect.without(refusal.words) if refusal.status in (400, 422) else None
-                if weaker is None or weaker in tried:
-                    raise
-                if self._dialect == dialect:
-                    self._dialect = weaker
-        completion = read_chat(answer)
+        completion = await self._requests.ask(message, parts, seed)
         if completion.cut:
             raise Unreadable(
-                f"The answer was not finished after {completion.tokens.written or most} tokens: "
-                f"{self._connection.clean(completion.text)!r}."
+                f"The answer was not finished after {completion.tokens.written or longest_answer(parts)} tokens: "
+                f"{self._requests.connection.clean(completion.text)!r}."
             )
         values = read_answer(completion.text, parts)
         contents = {name: value.content for name, value in values.items()}
