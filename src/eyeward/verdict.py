@@ -63,6 +63,7 @@ class Note(StrEnum):
     converted_cmyk = "converted_cmyk"
     hash_match = "hash_match"
     policy_words_unknown = "policy_words_unknown"
+    categories_not_covered = "categories_not_covered"
     rationale_cut = "rationale_cut"
 
 

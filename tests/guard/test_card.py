@@ -28,6 +28,7 @@ CARD = EyewardCard(
     name="full",
     about="Says all.",
     trained_to_judge=False,
+    template_asks=True,
     answer=PUBLISHED_2024_ANSWER,
     order=PromptOrder.image_first,
     wording=PUBLISHED_2024,

@@ -206,7 +206,8 @@ def _cannot_read(coverage: Coverage, guard: Guard, policy: Policy) -> str:
     listed = ", ".join(repr(word) for word in words[:8]) + (f" and {len(words) - 8} more" if len(words) > 8 else "")
     why = f": it has never met {listed}" if words else ""
     who = f"The guard {guard.model.name!r} cannot judge {categories} of policy {policy.name!r}"
-    return visible(f"{who}{why}. Its verdicts on images are Review.")
+    which = "on images" if words else "that would be Safe"
+    return visible(f"{who}{why}. Its verdicts {which} are Review.")
 
 
 def _summary(tally: Tally, seconds: float, guard: Guard, policy: Policy) -> Text:

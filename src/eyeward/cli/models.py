@@ -172,9 +172,8 @@ def _coverage_lines(coverage: Coverage, policy: Policy) -> list[tuple[str, str]]
     asked = f"policy {policy.name} v{policy.version}"
     lines = [("can judge", f"{', '.join(coverage.covered) or 'nothing'} ({asked})")]
     if coverage.not_covered:
-        lines.append(
-            ("cannot judge", f"{', '.join(coverage.not_covered)}; under this policy every image is for Review")
-        )
+        which = "every image is" if coverage.unknown_words else "what would be Safe is"
+        lines.append(("cannot judge", f"{', '.join(coverage.not_covered)}; under this policy {which} for Review"))
     for id, words in coverage.unknown_words.items():
         lines.append((f"never met {id}", ", ".join(words)))
     return lines

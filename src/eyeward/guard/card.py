@@ -100,6 +100,8 @@ class EyewardCard(_Record):
     trained_to_judge: bool = True
     """False for a base model, which has seen no verdict: its ratings are guesses."""
     profile: str = "llavaguard"
+    template_asks: bool = False
+    """Whether the chat template puts the question around what it is given, as those of some guards of others do."""
     answer: AnswerWording = COMPACT
     order: PromptOrder = PromptOrder.policy_first
     wording: PromptWording = EYEWARD

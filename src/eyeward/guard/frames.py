@@ -37,25 +37,30 @@ def judge_frame(
     """Turn a reading into a judgement. Out of scope comes before the review band; either makes it Review.
 
     A policy that the guard cannot read in full makes every judgement Review: an image may fall under what was not
-    read, and words that were not understood may have changed how the others were.
+    read, and words that were not understood may have changed how the others were. Categories that the guard cannot see
+    make what would be Safe Review; what it does find stands.
     """
     p_unsafe = reading.p_unsafe_raw
     if rule is not None:
         p_unsafe = rule.calibrated(p_unsafe, likeliest(reading, Rating.Unsafe))
+    written = reading.rating or _decided(p_unsafe, rule)
     review = None
     notes: tuple[str, ...] = ()
-    if coverage.not_covered:
+    if coverage.unknown_words:
         review = Review(reason=ReviewReason.out_of_scope)
         notes = (Note.policy_words_unknown.value,)
+    elif coverage.not_covered and written is Rating.Safe:
+        review = Review(reason=ReviewReason.out_of_scope)
+        notes = (Note.categories_not_covered.value,)
     if scope_distance is not None and scope_threshold is not None and not scope_distance <= scope_threshold:
         review = Review(reason=ReviewReason.out_of_scope, scope_distance=scope_distance)
     if review is None and rule is not None and rule.in_band(p_unsafe):
         review = Review(reason=ReviewReason.band, band=rule.band)
-    shown = reading.rating if review is None else (Rating.Unsafe if p_unsafe >= 0.5 else Rating.Safe)
+    shown = written if review is None else (Rating.Unsafe if p_unsafe >= 0.5 else Rating.Safe)
     as_written = shown is reading.rating
     return Judgement(
-        rating=reading.rating if review is None else Rating.Review,
-        category=reading.category if as_written else likeliest(reading, shown),
+        rating=written if review is None else Rating.Review,
+        category=(reading.category if as_written else None) or likeliest(reading, shown),
         rationale=reading.rationale if as_written else None,
         p_unsafe=p_unsafe,
         p_unsafe_raw=reading.p_unsafe_raw,
@@ -64,6 +69,13 @@ def judge_frame(
         review=review,
         notes=notes,
     )
+
+
+def _decided(p_unsafe: float, rule: RatingRule | None) -> Rating:
+    """Rate what was only scored; in parity mode, the likelier rating."""
+    if rule is None:
+        return Rating.Unsafe if p_unsafe >= 0.5 else Rating.Safe
+    return Rating.Unsafe if rule.label(p_unsafe) == rule.positive else Rating.Safe
 
 
 def likeliest(reading: Reading, rating: Rating) -> str:

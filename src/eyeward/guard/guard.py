@@ -14,6 +14,7 @@ from PIL import Image
 from eyeward.engine.protocol import Engine, Prompt, RawAnswer
 from eyeward.engine.rating import RatingRule
 from eyeward.engine.recent import Recent
+from eyeward.engine.separate import judge_separately
 from eyeward.errors import ErrorType, EyewardError, UsageError
 from eyeward.guard.decoding import DecodedAhead, pixels_of
 from eyeward.guard.frames import Judgement, judge_frame, worst
@@ -189,7 +190,7 @@ class Guard:
         if not prompts:
             return []
         try:
-            answers = list(self.engine.judge(prompts))
+            answers = list(judge_separately(self.engine, prompts))
         except Exception as error:
             message = f"The engine failed: {type(error).__name__}: {error}."
             return [RawAnswer(error=Failure(type=ErrorType.internal, message=message))] * len(prompts)

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from PIL import Image
 
-from eyeward.engine.protocol import ImageSegment, Prompt, RawAnswer, Segment, TextSegment
+from eyeward.engine.protocol import AnswerForm, ImageSegment, Prompt, RawAnswer, Segment, TextSegment
 from eyeward.engine.rating import RatingRule
 from eyeward.errors import CheckpointError, PolicyError
 from eyeward.guard.card import EyewardCard, PromptOrder, Vocabulary
@@ -54,18 +54,11 @@ class LlavaGuardProfile:
             CheckpointError: when the chat template does not place image and policy as the card says.
         """
         rendered = render(policy, self._card.wording)
-        for token in sorted(self._text.special_tokens):
-            if token in rendered.text:
-                raise PolicyError(
-                    f"Policy {policy.name!r} holds {token!r}, which this model takes for a mark of its own; "
-                    "take it out of the policy."
-                )
+        refuse_marks(policy, rendered.text, self._text.special_tokens)
         form = self._card.answer.form(policy.labels, self._text.answer_lead)
         segments = self._segments(rendered.text)
-        whole = "\x1f".join(s.text if isinstance(s, TextSegment) else "\x1e" for s in segments)
-        digest = hashlib.sha256(f"{whole}\x1d{form!r}".encode("utf-8", "surrogatepass")).hexdigest()
         shared = 1 if self._card.order is PromptOrder.policy_first else 2
-        return Question(policy, segments, shared, form, self._coverage(policy), digest)
+        return Question(policy, segments, shared, form, self._coverage(policy), prompt_hash(segments, form))
 
     def prompt(self, question: Question, image: Image.Image, explain: bool, rule: RatingRule | None) -> Prompt:
         """Ask about one image."""
@@ -136,6 +129,26 @@ class LlavaGuardProfile:
                     unknown[id] = tuple(dict.fromkeys((*unknown.get(id, ()), *words)))
         covered = tuple(id for id in policy.ids if id not in unknown)
         return Coverage(covered, tuple(id for id in policy.ids if id in unknown), unknown)
+
+
+def refuse_marks(policy: Policy, text: str, marks: Iterable[str]) -> None:
+    """Refuse the text of a policy that holds what a model takes for a mark of its own.
+
+    Raises:
+        PolicyError: when it does.
+    """
+    for mark in sorted(marks):
+        if mark in text:
+            raise PolicyError(
+                f"Policy {policy.name!r} holds {mark!r}, which this model takes for a mark of its own; "
+                "take it out of the policy."
+            )
+
+
+def prompt_hash(segments: Iterable[Segment], form: AnswerForm) -> str:
+    """Return what names a prompt in verdicts: the sha256 of its text, its images' places and the form of its answer."""
+    whole = "\x1f".join(s.text if isinstance(s, TextSegment) else "\x1e" for s in segments)
+    return hashlib.sha256(f"{whole}\x1d{form!r}".encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _probabilities(log_probabilities: Mapping[str, float]) -> dict[str, float]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from eyeward.engine.rating import RatingRule
-from eyeward.engine.remote.address import is_address
+from eyeward.engine.remote.address import is_address, profile_and_address
 from eyeward.errors import CheckpointError, UsageError
 from eyeward.guard.card import EyewardCard
 from eyeward.guard.chat_template import answer_lead, render_chat
@@ -52,6 +52,9 @@ def load_guard(
     `engine`, `name` says how to ask it: `load_guard("runs/mine/mine", engine="http://host:8000/v1#served-name")`. A
     `RemoteSettings` in its place says more about how the server is to be used.
 
+    Other guards, to compare with: `nudenet`, and behind a server `moderations:https://host/v1#model`, or
+    `llama_guard:`, `shieldgemma2:`, `zero_shot:` before the address of one that serves the model.
+
     With `vllm` as `engine`, vLLM runs the weights in this process, for many images at once; `VllmSettings` says how.
 
     `max_tiles` caps the tiles that large images are cut into, the base view not counted: quicker, and blind to small
@@ -89,6 +92,12 @@ def load_subject(
     """Load a guard with all that a check may look into; it is not checked yet."""
     from eyeward.engine.vllm.settings import VllmSettings
 
+    if str(name) == "nudenet" or profile_and_address(str(name)) is not None:
+        if (engine, device, dtype, max_tiles) != ("auto", "auto", "auto", None):
+            raise UsageError(f"{str(name)!r} says all about where it runs; leave engine, device, dtype and tiles out.")
+        from eyeward.guard.other_guards import load_other
+
+        return load_other(str(name))
     by_name = is_address(str(name))
     if max_tiles is not None and (by_name or engine not in ("auto", "local")):
         raise UsageError("max_tiles is for weights that run in this process; a server cuts images as it was started.")

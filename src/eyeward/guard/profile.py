@@ -18,7 +18,14 @@ if TYPE_CHECKING:
     from eyeward.engine.protocol import AnswerForm, Prompt, RawAnswer, Segment
     from eyeward.engine.rating import RatingRule
 
-PROFILES = {"llavaguard": "eyeward.guard.llavaguard:LlavaGuardProfile"}
+PROFILES = {
+    "llavaguard": "eyeward.guard.llavaguard:LlavaGuardProfile",
+    "zero_shot": "eyeward.guard.profiles.zero_shot:ZeroShotProfile",
+    "llama_guard": "eyeward.guard.profiles.llama_guard:LlamaGuardProfile",
+    "shieldgemma2": "eyeward.guard.profiles.shieldgemma2:ShieldGemma2Profile",
+    "moderations": "eyeward.guard.profiles.scored_labels:ScoredLabelsProfile",
+    "nudenet": "eyeward.guard.profiles.scored_labels:ScoredLabelsProfile",
+}
 """Built-in profiles; other packages add theirs through the entry point group `eyeward.profiles`."""
 
 
@@ -31,6 +38,8 @@ class Coverage:
     not_covered: tuple[str, ...]
     unknown_words: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """By category id: words that the guard has never met. Its rules cannot be trusted to be read."""
+    partly: tuple[str, ...] = ()
+    """Those of `not_covered` in which it sees something: what it finds counts, what it does not find says nothing."""
 
 
 @dataclass(frozen=True)
@@ -50,10 +59,10 @@ class Question:
 class Reading:
     """An answer in Eyeward's words, whatever the model's were."""
 
-    rating: Rating
-    """What was written: Safe or Unsafe."""
-    category: str
-    """The full label that was written."""
+    rating: Rating | None
+    """What was written: Safe or Unsafe. None where a model only gives scores: threshold and band decide."""
+    category: str | None
+    """The full label that was written. None: the likeliest."""
     p_unsafe_raw: float
     categories: Mapping[Rating, Mapping[str, float]]
     """By rating: the probability of each full label, given that rating."""

@@ -17,6 +17,7 @@ from eyeward.guard.card import FILE_NAME, EyewardCard, Vocabulary, published_car
 from eyeward.guard.guard import Guard
 from eyeward.guard.llavaguard import Message, ModelText
 from eyeward.guard.loading import rule_of
+from eyeward.guard.other_guards import card_by_name, card_of
 from eyeward.guard.profile import find_profile
 from eyeward.guard.self_check import Subject
 from eyeward.verdict import ModelRef
@@ -84,12 +85,16 @@ class _Folder:
 
 
 def load_remote(
-    name: str | None, server: str | RemoteSettings, folders: dict[str, Path], card: EyewardCard | None = None
+    name: str | None,
+    server: str | RemoteSettings,
+    folders: dict[str, Path],
+    card: EyewardCard | None = None,
+    profile: str | None = None,
 ) -> Subject:
     """Load a guard that runs behind a server, with what a check needs; it is not checked yet.
 
     `name` says what is asked: a guard that ships inside, a folder, or a published checkpoint. Without it, the server's
-    name of the model does. `card` says it where it is known already.
+    name of the model does. `card` says it where it is known already, `profile` where that is all that is known.
 
     Raises:
         UsageError: when the address is none, no server answers there, or it serves several models and none is named.
@@ -98,16 +103,18 @@ def load_remote(
     """
     settings = RemoteSettings.parse(server) if isinstance(server, str) else server
     folder = _folder(name or settings.model, folders)
-    if card is None and name is not None and folder is None and not _PUBLISHED.search(name):
+    if card is None and name is not None and folder is None and not _is_known(name):
         raise UsageError(
             f"There is no guard {name!r} on this machine that could say how to ask {settings.address}. Name one that "
-            f"ships ({', '.join(folders) or 'none'}), a folder, or a published LlavaGuard; or give the address alone."
+            f"ships ({', '.join(folders) or 'none'}), a folder, or a published guard; or give the address alone."
         )
     if folder is not None and folder.largest_side is not None and "largest_side" not in settings.model_fields_set:
         settings = settings.model_copy(update={"largest_side": folder.largest_side})
     engine = RemoteEngine(settings, None if folder is None else _local_text(folder))
     try:
-        card = card or _card(name or engine.server.model, folder)
+        card = card or (
+            card_of(profile, engine.server.model) if profile else _card(name or engine.server.model, folder)
+        )
         guard = _assemble(card, folder, engine)
     except BaseException:
         engine.close()
@@ -123,10 +130,14 @@ def _folder(name: str, folders: dict[str, Path]) -> _Folder | None:
 
 
 def _card(name: str, folder: _Folder | None) -> EyewardCard:
-    """Return how to ask a model: as its folder says, as LlavaGuard was published, or else the policy first."""
+    """Return how to ask a model: as its folder says, as guards of its name were published, or else the policy first."""
     if folder is not None and ((folder.path / FILE_NAME).is_file() or _PUBLISHED.search(str(folder.path.absolute()))):
         return EyewardCard.read(folder.path)
-    return published_card(name) if _PUBLISHED.search(name) else EyewardCard(name=name)
+    return published_card(name) if _PUBLISHED.search(name) else card_by_name(name) or EyewardCard(name=name)
+
+
+def _is_known(name: str) -> bool:
+    return _PUBLISHED.search(name) is not None or card_by_name(name) is not None
 
 
 def _assemble(card: EyewardCard, folder: _Folder | None, engine: RemoteEngine) -> Guard:
