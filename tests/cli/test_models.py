@@ -14,7 +14,7 @@ from typer.testing import CliRunner, Result
 import eyeward
 from eyeward.cli.main import app
 from eyeward.engine.rating import Calibration, Platt
-from eyeward.guard import EyewardCard, Probe, ScopeSettings, Vocabulary, loading
+from eyeward.guard import Coverage, EyewardCard, Probe, ScopeSettings, Vocabulary, loading
 from eyeward.guard.forms import PUBLISHED_2024_ANSWER
 from eyeward.policy import Policy
 from eyeward.verdict import NA, Rating
@@ -131,7 +131,24 @@ def test_show_says_what_of_a_policy_a_guard_can_read(monkeypatch: pytest.MonkeyP
         "covered": list(ids[1:]),
         "not_covered": ["O1"],
         "unknown_words": {"O1": ["zeppelin", "moat"]},
+        "partly": [],
     }
+
+
+class BlindInPart(FakeGuard):
+    """Sees O4, and something of O3."""
+
+    def coverage(self, policy: Policy) -> Coverage:
+        """Say so."""
+        return Coverage(("O4",), ("O1", "O3"), partly=("O3",))
+
+
+@pytest.mark.usefixtures("weights")
+def test_show_says_what_a_guard_sees_in_part_and_that_only_safe_becomes_review(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(eyeward, "load_guard", lambda name: BlindInPart())
+    shown = facts("little", "--policy", "default")
+    assert shown["cannot judge"] == "O1, O3; under this policy what would be Safe is for Review"
+    assert shown["sees in part"] == "O3"
 
 
 @pytest.mark.usefixtures("weights")

@@ -174,6 +174,8 @@ def _coverage_lines(coverage: Coverage, policy: Policy) -> list[tuple[str, str]]
     if coverage.not_covered:
         which = "every image is" if coverage.unknown_words else "what would be Safe is"
         lines.append(("cannot judge", f"{', '.join(coverage.not_covered)}; under this policy {which} for Review"))
+    if coverage.partly:
+        lines.append(("sees in part", ", ".join(coverage.partly)))
     for id, words in coverage.unknown_words.items():
         lines.append((f"never met {id}", ", ".join(words)))
     return lines

@@ -27,7 +27,10 @@ FORM = hazards(("S1", "S2", "S10"))
 YES_NO = form_of(("O1",), YesNo("Yes", "No"))
 PICTURE = Image.new("RGB", (8, 8), "red")
 OTHERS: dict[str, dict[str, Any]] = {"/v1/models": {"data": [{"id": "guard", "owned_by": "somebody"}]}}
-VLLM: dict[str, dict[str, Any]] = {"/v1/models": {"data": [{"id": "guard", "owned_by": "vllm"}]}, "/version": {"version": "0.32.0"}}
+VLLM: dict[str, dict[str, Any]] = {
+    "/v1/models": {"data": [{"id": "guard", "owned_by": "vllm"}]},
+    "/version": {"version": "0.32.0"},
+}
 
 
 def completion(*steps: Mapping[str, float]) -> Response:
@@ -126,6 +129,20 @@ def test_what_is_no_answer_is_an_error_and_never_safe(text: str) -> None:
     answer, bodies = asked(response)
     assert answer.error is not None
     assert (answer.error.type, answer.scores, len(bodies)) == (ErrorType.unparsable_answer, (), 2)
+
+
+@pytest.mark.parametrize(("seen", "rating"), [(0.7, Rating.Safe), (0.4, None)])
+def test_what_was_not_seen_is_an_error_where_it_could_decide(seen: float, rating: Rating | None) -> None:
+    with FakeService(lambda body, number: completion({"safe": seen}), OTHERS) as service:
+        guard = eyeward.load_guard(f"llama_guard:{service.address}#guard", self_check="off")
+        verdict = guard.assess(PICTURE, Policy.load("default").only("O1"))
+        assert isinstance(guard.engine, RemoteEngine)
+        guard.engine.close()
+    assert verdict.rating is rating
+    if verdict.error is None:
+        assert verdict.uncertainty == pytest.approx(0.3)
+    else:
+        assert verdict.error.type is ErrorType.unparsable_answer
 
 
 def test_an_answer_without_probabilities_is_an_error() -> None:

@@ -18,7 +18,7 @@ from eyeward.engine.remote.connection import Json, Unreadable
 from eyeward.engine.remote.constraints import asked_parts
 from eyeward.engine.remote.negotiating import ChatRequests
 from eyeward.engine.remote.repeating import twice
-from eyeward.engine.remote.whole import NEGLIGIBLE
+from eyeward.engine.remote.whole import NEGLIGIBLE, choose
 
 _MORE = ",."
 """What may stand behind the last label: further labels, or the end of a sentence."""
@@ -48,6 +48,7 @@ class PlainAnswers:
         first, *later = prompt.form.label_slots
         preferred = await self._ask(prompt.form, message, {})
         ratings = preferred.seen[first.name]
+        choose(prompt, first, ratings, {})  # refuses where what was not seen could decide
         scores = [SlotScores(first.name, (), ratings.log_probabilities)]
         tokens = [preferred.tokens]
         for label in first.labels if later else ():

@@ -55,7 +55,7 @@ class WholeAnswers:
                 written[label] = await self._ask(prompt, message, False, {first.name: (label,)})
             written[label] = await self._divided(prompt, message, first.name, written[label])
         ratings = preferred.seen[first.name]
-        label = _choose(prompt, first, ratings, written)
+        label = choose(prompt, first, ratings, written)
         chosen = written[label]
         asked = [written[other] for other in first.labels]
         if prompt.explain and label != preferred.values[first.name]:
@@ -123,7 +123,7 @@ def _seen(completion: Completion, slot: LabelSlot, values: Mapping[str, Value]) 
     return label_scores(slot.allowed(held), completion.steps, begin)
 
 
-def _choose(prompt: Prompt, first: LabelSlot, ratings: Seen, written: Mapping[str, _Written]) -> str:
+def choose(prompt: Prompt, first: LabelSlot, ratings: Seen, written: Mapping[str, _Written]) -> str:
     """Choose the label of the first slot as the rating rule says, or the likeliest.
 
     Raises:

@@ -7,6 +7,8 @@ a plain template the task is written here, with the categories and rules of the 
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from PIL import Image
 
 from eyeward.engine.protocol import AnswerForm, Exclusion, Forced, LabelSlot, Prompt, RawAnswer
@@ -15,7 +17,7 @@ from eyeward.guard.card import EyewardCard
 from eyeward.guard.crosswalk import Crosswalk, shared_reading
 from eyeward.guard.llavaguard import ModelText, prompt_hash, refuse_marks
 from eyeward.guard.profile import Coverage, Question, Reading
-from eyeward.guard.profiles.turn import forbidden_and_allowed, forbidding, image_then, probabilities
+from eyeward.guard.profiles.turn import forbidden_and_allowed, forbidding, image_then, in_words, probabilities
 from eyeward.policy import Category, Policy
 
 ANSWER, HAZARD = "answer", "hazard"
@@ -70,8 +72,14 @@ class LlamaGuardProfile:
         return Question(policy, segments, 2, form, coverage, prompt_hash(segments, form))
 
     def prompt(self, question: Question, image: Image.Image, explain: bool, rule: RatingRule | None) -> Prompt:
-        """Ask about one image. A reason is never given, and the rule is applied when the answer is read."""
-        return Prompt(question.segments, (image,), question.form, question.shared_prefix)
+        """Ask about one image. A reason is never given, and the rule is applied again when the answer is read."""
+        return Prompt(
+            segments=question.segments,
+            images=(image,),
+            form=question.form,
+            shared_prefix=question.shared_prefix,
+            rating_rule=rule and in_words(rule, ANSWER, UNSAFE, SAFE),
+        )
 
     def read(self, question: Question, answer: RawAnswer) -> Reading:
         """Translate hazards to categories.
@@ -85,9 +93,11 @@ class LlamaGuardProfile:
         except KeyError as missing:
             raise ValueError(f"the answer does not score {missing}") from missing
         if self._published:
-            return self._crosswalk.shared_reading(question.policy, p_unsafe, codes)
-        listed = _listed(question.policy)
-        return shared_reading(question.policy, p_unsafe, {listed[code].id: p for code, p in codes.items()})
+            reading = self._crosswalk.shared_reading(question.policy, p_unsafe, codes)
+        else:
+            listed = _listed(question.policy)
+            reading = shared_reading(question.policy, p_unsafe, {listed[code].id: p for code, p in codes.items()})
+        return replace(reading, uncertainty=answer.unseen)
 
 
 def form_of(codes: tuple[str, ...]) -> AnswerForm:

@@ -5,6 +5,8 @@ The checkpoint's chat template puts the question around the policy; only the pol
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from PIL import Image
 
 from eyeward.engine.protocol import Prompt, RawAnswer
@@ -16,7 +18,7 @@ from eyeward.guard.card import EyewardCard
 from eyeward.guard.crosswalk import reading_of
 from eyeward.guard.llavaguard import ModelText, prompt_hash, refuse_marks
 from eyeward.guard.profile import Coverage, Question, Reading
-from eyeward.guard.profiles.turn import forbidden_and_allowed, forbidding, image_then
+from eyeward.guard.profiles.turn import forbidden_and_allowed, forbidding, image_then, in_words
 from eyeward.policy import Category, Policy
 
 WORDS = YesNo("Yes", "No")
@@ -50,13 +52,19 @@ class ShieldGemma2Profile:
         return Question(policy, segments, 2, form, Coverage(policy.ids, ()), prompt_hash(segments, form))
 
     def prompt(self, question: Question, image: Image.Image, explain: bool, rule: RatingRule | None) -> Prompt:
-        """Ask about one image, once for each category. A reason is never given; the rule is applied on reading."""
+        """Ask about one image, once for each category. A reason is never given."""
         return SeparateQuestions(
             segments=question.segments,
             images=(image,),
             form=question.form,
             questions=tuple(
-                Prompt(image_then(described(category), self._text), (image,), form_of((category.id,), WORDS), 2)
+                Prompt(
+                    segments=image_then(described(category), self._text),
+                    images=(image,),
+                    form=form_of((category.id,), WORDS),
+                    shared_prefix=2,
+                    rating_rule=rule and in_words(rule, category.id, WORDS.yes, WORDS.no),
+                )
                 for category in forbidding(question.policy)
             ),
         )
@@ -67,7 +75,8 @@ class ShieldGemma2Profile:
         Raises:
             ValueError: when a category has no score.
         """
-        return reading_of(question.policy, scores_in(question.form, answer, WORDS))
+        reading = reading_of(question.policy, scores_in(question.form, answer, WORDS))
+        return replace(reading, uncertainty=answer.unseen)
 
 
 def described(category: Category) -> str:

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 
 from eyeward.engine.protocol import ImageSegment, Segment, TextSegment
+from eyeward.engine.rating import RatingRule
 from eyeward.errors import CheckpointError, PolicyError
 from eyeward.guard.llavaguard import Message, ModelText
 from eyeward.policy import Category, Policy, Stance
@@ -43,6 +44,11 @@ def forbidding(policy: Policy) -> tuple[Category, ...]:
 def forbidden_and_allowed(category: Category) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return the rules of a category as its stance has them."""
     return (category.rules, ()) if category.stance is Stance.sensitive else (category.should_not, category.can)
+
+
+def in_words(rule: RatingRule, slot: str, positive: str, negative: str) -> RatingRule:
+    """Return a rule in the words of one slot, so that an engine knows which answers are too unsure to give."""
+    return rule.model_copy(update={"slot": slot, "positive": positive, "negative": negative, "category_slot": None})
 
 
 def probabilities(logs: Mapping[str, float]) -> dict[str, float]:
