@@ -103,7 +103,7 @@ def read_plain(text: str, parts: Sequence[Part]) -> Mapping[str, Value]:
             at += len(wanted)
         elif isinstance(part, LabelSlot):
             held = {name: value.content for name, value in found.items()}
-            fitting = [label for label in part.allowed(held) if _stands(label, text, at)]
+            fitting = [label for label in part.allowed(held) if text.startswith(label, at)]
             if not fitting:
                 raise Unreadable(f"The answer has no {part.name} where one should stand: {text[:200]!r}.")
             label = max(fitting, key=len)
@@ -113,12 +113,6 @@ def read_plain(text: str, parts: Sequence[Part]) -> Mapping[str, Value]:
     if rest and rest[0] not in _MORE:
         raise Unreadable(f"Something stands behind the answer: {text[:200]!r}.")
     return found
-
-
-def _stands(label: str, text: str, at: int) -> bool:
-    """Whether a label stands at a place, and is not the beginning of a longer word."""
-    end = at + len(label)
-    return text.startswith(label, at) and not (label and text[end : end + 1].isalnum())
 
 
 def _later(later: Sequence[LabelSlot], first: str, label: str, given: _Written) -> list[SlotScores]:
