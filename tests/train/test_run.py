@@ -10,6 +10,7 @@ import torch
 from safetensors.torch import load_file
 
 import eyeward
+from eyeward.engine.rating import Platt
 from eyeward.errors import UsageError
 from eyeward.guard import EyewardCard
 from eyeward.policy import Policy
@@ -121,7 +122,7 @@ def test_the_guard_carries_scope_check_calibration_and_probes(finished: Run) -> 
     card = EyewardCard.read(folder, "tiny")
     assert card.trained_to_judge and card.about == "Judges drawn scenes, not photographs."
     assert card.scope is not None and (folder / card.scope.file).is_file() and card.scope.layers == (1, 2)
-    assert (card.calibration.default.scale, card.calibration.default.shift) != (1.0, 0.0)
+    assert card.calibration.default != Platt()
     assert {probe.image for probe in card.probes} == {f"probes/{p.name}" for p in (folder / "probes").iterdir()}
     assert {probe.rating for probe in card.probes} <= {Rating.Safe, Rating.Unsafe}
 
