@@ -7,19 +7,14 @@ import subprocess
 import sys
 from pathlib import Path
 
-from eyeward.guard.card import EyewardCard
-from tests.engine.local.tiny import make_checkpoint
-
 EXAMPLES = Path(__file__).parents[1] / "examples"
 
 
 def test_judge_images_runs(tmp_path: Path) -> None:
-    make_checkpoint(tmp_path / "tiny")
-    EyewardCard(name="tiny").write(tmp_path / "tiny")
     script = EXAMPLES / "judge_images.py"
     paths = os.pathsep.join((str(EXAMPLES.parent / "src"), os.environ.get("PYTHONPATH", "")))
     done = subprocess.run(
-        [sys.executable, "-W", "error", str(script), str(tmp_path / "tiny")],
+        [sys.executable, "-W", "error", str(script)],
         capture_output=True,
         text=True,
         env={**os.environ, "PYTHONPATH": paths},
