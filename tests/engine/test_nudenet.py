@@ -49,7 +49,14 @@ def test_pixels_go_in_blue_first_as_the_package_reads_files(mode: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "finding", [{"class": "TAIL", "score": 0.9}, {"score": 0.9}, {"class": "FACE_MALE", "score": 7}]
+    "finding",
+    [
+        {"class": "TAIL", "score": 0.9},
+        {"score": 0.9},
+        {"class": "FACE_MALE", "score": 7},
+        {"class": "FACE_MALE", "score": float("nan")},
+        {"class": "FACE_MALE", "score": -1},
+    ],
 )
 def test_a_finding_that_makes_no_sense_is_an_error_and_the_next_image_is_judged(finding: dict[str, object]) -> None:
     detector = FakeDetector(finding)

@@ -68,6 +68,8 @@ class NudeNetEngine:
             label, score = str(finding["class"]), float(str(finding["score"]))
             if label not in scores:
                 raise ValueError(f"it found {label!r}, which is none of its labels as they are known here")
+            if not 0.0 <= score <= 1.0:  # what is no number would be lost in a comparison
+                raise ValueError(f"the score of {label!r} is {score}, which is no probability")
             scores[label] = max(scores[label], score)
         return answer_of(scores)
 
