@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from eyeward.engine.local import matmul_attention
+from eyeward.engine.local import matmul_attention, packed_linear
 from eyeward.engine.local.attention import Prefix
 from eyeward.engine.local.checkpoint import LoadedCheckpoint
 from eyeward.engine.local.decoding import Decoder
@@ -54,6 +54,7 @@ class LocalEngine:
         self._decoder = Decoder(checkpoint.model, self.tokens, checkpoint.family.axes)
         self._prefixes: Recent[tuple[tuple[int, ...] | ImageSegment, ...], Prefix] = Recent(REMEMBERED_PREFIXES)
         vision = getattr(checkpoint.model.model, "vision_tower", None)
+        packed_linear.pack(checkpoint.model.model)
         if vision is not None and matmul_attention.pays(checkpoint.model.get_input_embeddings().weight):
             vision.config._attn_implementation = matmul_attention.NAME
         text: Any = checkpoint.model.config.text_config

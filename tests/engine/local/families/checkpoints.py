@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -338,3 +339,7 @@ def _write_rest(folder: Path, config: Any, model: Any, tokenizer: Any, template:
     write_json(folder / "chat_template.json", {"chat_template": template})
     usual = {"image_mean": MEAN, "image_std": STD, "resample": 3, "rescale_factor": 1 / 255, "do_convert_rgb": True}
     write_json(folder / "preprocessor_config.json", usual | images)
+
+
+MAKERS: dict[str, Callable[..., Any]] = {"llava": make_llava, "llava_next": make_llava_next, "qwen2_5_vl": make_qwen}
+"""What makes a checkpoint of each `model_type`, given a folder."""

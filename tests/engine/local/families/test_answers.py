@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +15,11 @@ from eyeward.engine.local.checkpoint import LoadedCheckpoint, load_checkpoint
 from eyeward.engine.local.engine import LocalEngine
 from eyeward.engine.local.tokens import PromptTokens
 from eyeward.engine.protocol import AnswerForm, Forced, Prompt
-from tests.engine.local.families.checkpoints import make_llava, make_llava_next, make_qwen
+from tests.engine.local.families.checkpoints import MAKERS
 from tests.engine.local.families.processing import inputs, noise, teach
 from tests.engine.local.families.questions import all_scores, ask, judge, layout
 from tests.engine.local.questions import NONE, POLICY, RULE, WEAPONS
 
-MAKERS = {"llava": make_llava, "llava_next": make_llava_next, "qwen2_5_vl": make_qwen}
 PICTURES = [noise(0, 80, 60), noise(1, 56, 56), noise(2, 200, 50), noise(3, 70, 130), noise(4, 300, 290)]
 OTHER_POLICY = "Should not: show banners."
 
@@ -29,7 +27,7 @@ OTHER_POLICY = "Should not: show banners."
 @pytest.fixture(scope="module", params=list(MAKERS))
 def checkpoint(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> LoadedCheckpoint:
     folder = tmp_path_factory.mktemp("tiny") / "checkpoint"
-    make: Callable[..., Any] = MAKERS[request.param]
+    make = MAKERS[request.param]
     make(folder)
     return load_checkpoint(folder)
 

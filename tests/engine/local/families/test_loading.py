@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -18,12 +17,11 @@ from eyeward.engine.local.engine import LocalEngine
 from eyeward.engine.local.families import FAMILIES
 from eyeward.engine.local.families.qwen25_vl import PATCHES_AT_ONCE
 from eyeward.errors import CheckpointError, MissingExtra
-from tests.engine.local.families.checkpoints import make_llava, make_llava_next, make_qwen
+from tests.engine.local.families.checkpoints import MAKERS, make_qwen
 from tests.engine.local.families.processing import noise
 from tests.engine.local.families.questions import all_scores, ask, judge
 from tests.engine.local.tiny import Naming, make_checkpoint, write_json
 
-MAKERS: dict[str, Callable[..., Any]] = {"llava": make_llava, "llava_next": make_llava_next, "qwen2_5_vl": make_qwen}
 SIZES = [(80, 60), (56, 56), (200, 50), (50, 200), (300, 411), (7, 9)]
 each_family = pytest.mark.parametrize("kind", list(MAKERS))
 
