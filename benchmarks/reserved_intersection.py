@@ -22,7 +22,7 @@ from eyeward.scenes.facts import Context
 from eyeward.scenes.reserve import combination_is_reserved, order_is_reserved, pair_is_reserved
 from eyeward.scenes.sample import Pairs, sample_scene
 from eyeward.scenes.variation import vary_policy
-from eyeward.train.curriculum import choose_policy
+from eyeward.train.from_scratch.curriculum import choose_policy
 
 
 @dataclass

@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from eyeward.cli.main import app
-from tests.train.tiny import TINY_YAML
+from tests.train.from_scratch.tiny import TINY_YAML
 
 
 @pytest.fixture

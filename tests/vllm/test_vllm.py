@@ -21,7 +21,7 @@ from eyeward.guard.loading import load_subject, packaged_guards
 from eyeward.guard.self_check import faults
 from eyeward.scenes.paint import paint
 from eyeward.scenes.sample import sample_scene
-from eyeward.train.export import write_checkpoint
+from eyeward.train.from_scratch.export import write_checkpoint
 from eyeward.verdict import Status, Verdict
 from tests.vllm.serving import served, variables, vllm_environment
 

@@ -15,8 +15,8 @@ def train(
     until: Annotated[str | None, typer.Option(help="Last stage to run: vision, base, guard-1, …")] = None,
 ) -> None:
     """Train a guard from scratch on drawn scenes; a run that was stopped goes on after its last finished stage."""
-    from eyeward.train.recipe import Recipe
-    from eyeward.train.run import Run
+    from eyeward.train.from_scratch.recipe import Recipe
+    from eyeward.train.from_scratch.run import Run
 
     read = Recipe.load(recipe)
     folder = out or Path("runs") / read.name

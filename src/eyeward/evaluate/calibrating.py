@@ -21,7 +21,7 @@ from eyeward.guard import Guard
 from eyeward.guard.card import EyewardCard, Probe, Promise
 from eyeward.guard.loading import rule_of
 from eyeward.guard.self_check.answers import policy_of
-from eyeward.train.finish import platt
+from eyeward.train.from_scratch.finish import platt
 from eyeward.verdict import Rating, ReviewReason
 
 FEWEST = 30

@@ -1,1 +1,1 @@
-"""From nothing to a guard: recipes, and the stages that a recipe goes through."""
+"""How guards are made: from scratch, or by tuning a checkpoint on labelled images."""

@@ -19,6 +19,7 @@ from transformers.models.llava_onevision.processing_llava_onevision import Llava
 
 import eyeward
 from eyeward.engine.local.checkpoint import load_checkpoint
+from eyeward.engine.local.families import reference
 from eyeward.engine.local.families.llava_next import LlavaNext
 from eyeward.engine.local.families.onevision import OneVision
 from eyeward.engine.local.preparation import PreparationConfig
@@ -100,7 +101,7 @@ def test_features_are_those_of_transformers_with_fewer_grids(
     capped = cap_tiles(whole, most)
     prepared = capped.family.prepare(WIDE)
     (tokens,), _ = capped.family.encode(capped.model, [prepared], ())
-    expected = capped.family.reference(capped.model, prepared)
+    expected = reference(capped.family, capped.model, prepared)
     assert len(tokens) == capped.family.token_count(WIDE.height, WIDE.width) <= before
     torch.testing.assert_close(tokens.features, expected, atol=1e-5, rtol=1e-5)
 

@@ -10,7 +10,7 @@ from tokenizers import Tokenizer
 from eyeward.engine.local.tokens import PromptTokens
 from eyeward.engine.protocol import ImageSegment, Prompt, TextSegment
 from eyeward.engine.recent import Recent
-from eyeward.train.tokenizer import IMAGE, build_tokenizer, save_tokenizer
+from eyeward.train.from_scratch.tokenizer import IMAGE, build_tokenizer, save_tokenizer
 from tests.engine.local.questions import form, picture
 from tests.engine.local.tiny import make_tokenizer
 

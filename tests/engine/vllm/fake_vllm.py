@@ -92,7 +92,7 @@ class LLM:
         for token in prompt["prompt_token_ids"]:
             if token == self.checkpoint.image_token_id:
                 prepared = self.checkpoint.family.prepare(images.pop(0))
-                rows.append(self.checkpoint.family.reference(model, prepared))
+                rows.append(reference(self.checkpoint.family, model, prepared))
             else:
                 rows.append(model.get_input_embeddings()(torch.tensor([token])))
         assert not images

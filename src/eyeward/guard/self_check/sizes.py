@@ -30,11 +30,13 @@ def check_image_tokens(subject: Subject, sizes: Sequence[tuple[int, int]]) -> Fi
         return does_not_apply(IMAGE_TOKENS, _ELSEWHERE)
     import torch
 
+    from eyeward.engine.local.families import reference
+
     causes = []
     for width, height in sizes:
         prepared = checkpoint.family.prepare(Image.new("RGB", (width, height)))
         with torch.inference_mode():
-            given = len(checkpoint.family.reference(checkpoint.model, prepared))
+            given = len(reference(checkpoint.family, checkpoint.model, prepared))
         counted = checkpoint.family.token_count(height, width)
         if given != counted:
             causes.append(

@@ -15,6 +15,7 @@ from eyeward.engine.local.checkpoint import LoadedCheckpoint, load_checkpoint
 from eyeward.engine.local.engine import LocalEngine
 from eyeward.engine.local.tokens import PromptTokens
 from eyeward.engine.protocol import AnswerForm, Forced, Prompt
+from eyeward.engine.local.families import reference
 from tests.engine.local.families.checkpoints import MAKERS
 from tests.engine.local.families.processing import inputs, noise, teach
 from tests.engine.local.families.questions import all_scores, ask, judge, layout
@@ -191,7 +192,7 @@ def test_features_are_means_and_spreads_over_the_patches_of_each_image(
         states.append(out[0] if isinstance(out, tuple) else out)
 
     hook = vision_blocks(checkpoint)[1].register_forward_hook(keep)
-    checkpoint.family.reference(checkpoint.model, checkpoint.family.prepare(PICTURES[2]))
+    reference(checkpoint.family, checkpoint.model, checkpoint.family.prepare(PICTURES[2]))
     hook.remove()
     state = states[0][0][1:] if states[0].ndim == 3 else states[0]
     wanted = torch.cat((state.mean(0), (state.std(0, correction=0) + 1e-3).log()))

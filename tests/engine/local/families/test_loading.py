@@ -17,6 +17,7 @@ from eyeward.engine.local.engine import LocalEngine
 from eyeward.engine.local.families import FAMILIES
 from eyeward.engine.local.families.qwen25_vl import PATCHES_AT_ONCE
 from eyeward.errors import CheckpointError, MissingExtra
+from eyeward.engine.local.families import reference
 from tests.engine.local.families.checkpoints import MAKERS, make_qwen
 from tests.engine.local.families.processing import noise
 from tests.engine.local.families.questions import all_scores, ask, judge
@@ -76,7 +77,7 @@ def test_features_equal_those_of_transformers_alone_and_together(tmp_path: Path,
     images = [family.prepare(noise(n, *size)) for n, size in enumerate(SIZES)]
     together, _ = family.encode(checkpoint.model, images, ())
     for (width, height), image, tokens in zip(SIZES, images, together, strict=True):
-        expected = family.reference(checkpoint.model, image)
+        expected = reference(family, checkpoint.model, image)
         assert len(tokens) == family.token_count(height, width) == len(expected)
         torch.testing.assert_close(tokens.features, expected, atol=1e-5, rtol=1e-5)
         assert tokens.places.shape == (family.axes, len(tokens))

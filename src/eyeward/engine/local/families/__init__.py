@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 from pathlib import Path
 
-from eyeward.engine.local.families.family import Family, ImageTokens, in_line
+from eyeward.engine.local.families.family import Family, ImageTokens, in_line, reference
 from eyeward.errors import CheckpointError
 
 FAMILIES = {
@@ -33,4 +33,4 @@ def find_family(model_type: object, folder: Path) -> type[Family]:
     return family
 
 
-__all__ = ["FAMILIES", "Family", "ImageTokens", "find_family", "in_line"]
+__all__ = ["FAMILIES", "Family", "ImageTokens", "find_family", "in_line", "reference"]

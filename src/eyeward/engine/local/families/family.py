@@ -42,7 +42,7 @@ class Family(Protocol):
     """A family, with what a checkpoint's files say about its images. Frozen; knows the model's class, not its weights.
 
     `prepare` is what makes an image ready for the model's device: it may run in other threads. What it returns is for
-    `encode` and `reference` of the same family only.
+    `encode` and `inputs` of the same family only.
     """
 
     axes: int
@@ -90,6 +90,14 @@ class Family(Protocol):
         """
         ...
 
-    def reference(self, model: Any, image: Any) -> Tensor:
-        """Return the features [tokens, width] that transformers itself makes of a prepared image, for checks."""
+    def inputs(self, images: Sequence[Any]) -> dict[str, Tensor]:
+        """Return prepared images as transformers' model takes them, one a prompt, on the CPU in float32."""
         ...
+
+
+def reference(family: Family, model: Any, image: Any) -> Tensor:
+    """Return the features [tokens, width] that transformers itself makes of a prepared image, for checks."""
+    given = {name: values.to(model.device) for name, values in family.inputs([image]).items()}
+    given["pixel_values"] = given["pixel_values"].to(model.dtype)
+    features: Tensor = model.model.get_image_features(**given).pooler_output[0]
+    return features

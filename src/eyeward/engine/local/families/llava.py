@@ -102,11 +102,9 @@ class Llava:
         features, states = encode_tiles(model, images, range(len(images)), layers)
         return [in_line(rows) for rows in features], states
 
-    def reference(self, model: Any, image: Picture) -> Tensor:
-        """Return what `get_image_features` makes of the picture."""
-        pixels = torch.from_numpy(image)[None].to(device=model.device, dtype=model.dtype)
-        features: Tensor = model.model.get_image_features(pixel_values=pixels).pooler_output[0]
-        return features
+    def inputs(self, images: Sequence[Picture]) -> dict[str, Tensor]:
+        """Stack pictures."""
+        return {"pixel_values": torch.from_numpy(np.stack(images))}
 
 
 def square_side(model: dict[str, Any], images: dict[str, Any]) -> int:

@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Self
 import torch
 from PIL import Image
 from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
 
 from eyeward.engine.local.families.family import ImageTokens, in_line
 from eyeward.engine.local.image_features import encode_images_and_layers
@@ -54,9 +55,8 @@ class OneVision:
         features, states = encode_images_and_layers(model, images, layers)
         return [in_line(rows) for rows in features], states
 
-    def reference(self, model: Any, image: PreparedImage) -> Tensor:
-        """Return what `get_image_features` makes of the tiles."""
-        pixels = torch.from_numpy(image.tiles)[None].to(device=model.device, dtype=model.dtype)
-        sizes = torch.tensor([[image.height, image.width]], device=model.device)
-        features: Tensor = model.model.get_image_features(pixel_values=pixels, image_sizes=sizes).pooler_output[0]
-        return features
+    def inputs(self, images: Sequence[PreparedImage]) -> dict[str, Tensor]:
+        """Stack tiles; images with fewer of them have empty ones behind, which the model leaves out."""
+        tiles = [torch.from_numpy(image.tiles) for image in images]
+        sizes = torch.tensor([[image.height, image.width] for image in images])
+        return {"pixel_values": pad_sequence(tiles, batch_first=True), "image_sizes": sizes}

@@ -137,12 +137,11 @@ class Qwen25VL:
                 states.extend(torch.cat([pooled(part[n][None]) for part in split], dim=-1) for n in range(len(group)))
         return encoded, torch.cat(states) if states else torch.empty(len(images), 0)
 
-    def reference(self, model: Any, image: QwenImage) -> Tensor:
-        """Return what `get_image_features` makes of the patches."""
-        pixels = torch.from_numpy(image.patches).to(device=model.device, dtype=model.dtype)
-        grid = torch.tensor([[1, image.rows, image.columns]], device=model.device)
-        features: Tensor = model.model.get_image_features(pixel_values=pixels, image_grid_thw=grid).pooler_output[0]
-        return features
+    def inputs(self, images: Sequence[QwenImage]) -> dict[str, Tensor]:
+        """Lay patches one image behind the other."""
+        patches = torch.from_numpy(np.concatenate([image.patches for image in images]))
+        grids = torch.tensor([[1, image.rows, image.columns] for image in images])
+        return {"pixel_values": patches, "image_grid_thw": grids}
 
     def _size(self, height: int, width: int) -> tuple[int, int]:
         settings = self.settings

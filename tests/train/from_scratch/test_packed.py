@@ -6,7 +6,7 @@ import pytest
 import torch
 from transformers import Qwen2Config, Qwen2Model
 
-from eyeward.train.packed import packed_forward
+from eyeward.train.from_scratch.packed import packed_forward
 
 WIDTH = 32
 

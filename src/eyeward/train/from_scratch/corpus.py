@@ -13,8 +13,8 @@ from eyeward.scenes.graph import BACKGROUNDS
 from eyeward.scenes.rationale import rationale
 from eyeward.scenes.sample import sample_scene
 from eyeward.scenes.truth import decide
-from eyeward.train.base_lessons import PLACE_QUESTION, SUBJECT_QUESTION, question_texts
-from eyeward.train.lessons import answer_text
+from eyeward.train.from_scratch.base_lessons import PLACE_QUESTION, SUBJECT_QUESTION, question_texts
+from eyeward.train.from_scratch.lessons import answer_text
 from eyeward.verdict import NA
 
 _SCENES = 4000

@@ -9,7 +9,7 @@ from eyeward.scenes.caption import questions
 from eyeward.scenes.facts import FACT_BY_KEY, FACTS
 from eyeward.scenes.graph import SceneGraph
 from eyeward.scenes.motifs import MOTIF_BY_KEY
-from eyeward.train.lessons import Answer, Question, Speller
+from eyeward.train.from_scratch.lessons import Answer, Question, Speller
 
 SUBJECT_QUESTION = "Name what the image is about in the words of a rule."
 PLACE_QUESTION = "Name where it is shown in the words of a rule."

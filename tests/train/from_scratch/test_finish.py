@@ -14,8 +14,8 @@ from PIL import Image
 
 from eyeward.errors import CheckpointError
 from eyeward.scenes.sample import sample_scene
-from eyeward.train.finish import PROBE_SEEDS, fit_calibration, make_probes, platt
-from eyeward.train.recipe import Finish
+from eyeward.train.from_scratch.finish import PROBE_SEEDS, fit_calibration, make_probes, platt
+from eyeward.train.from_scratch.recipe import Finish
 from eyeward.verdict import NA, Rating
 
 
@@ -71,7 +71,7 @@ def test_each_probe_has_a_picture_of_its_own_though_motifs_repeat(
     first = PROBE_SEEDS[0]
     motif = sample_scene(first, "validation").motif
     twin = next(n for n in range(first + 1, first + 5000) if sample_scene(n, "validation").motif == motif)
-    monkeypatch.setattr("eyeward.train.finish.PROBE_SEEDS", (first, twin))
+    monkeypatch.setattr("eyeward.train.from_scratch.finish.PROBE_SEEDS", (first, twin))
     probes = make_probes(saying(lambda file: Rating.Safe), tmp_path)
     pictures = [Image.open(tmp_path / probe.image).tobytes() for probe in probes]
     assert len(probes) == 2 and pictures[0] != pictures[1]

@@ -13,10 +13,10 @@ from torch import nn
 from torch.nn import functional
 
 from eyeward.scenes.facts import CATEGORY_NAMES, FACTS
-from eyeward.train.lessons import IGNORED, NOTHING, Batch, Effect, Point
-from eyeward.train.packed import packed_forward
-from eyeward.train.schedule import Progress, Schedule, optimizer_for
-from eyeward.train.vision import CONTEXTS, features_of
+from eyeward.train.from_scratch.lessons import IGNORED, NOTHING, Batch, Effect, Point
+from eyeward.train.from_scratch.packed import packed_forward
+from eyeward.train.from_scratch.schedule import Progress, Schedule, optimizer_for
+from eyeward.train.from_scratch.vision import CONTEXTS, features_of
 
 if TYPE_CHECKING:
     from torch import Tensor

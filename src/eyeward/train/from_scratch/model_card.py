@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from eyeward.train.recipe import Recipe
+from eyeward.train.from_scratch.recipe import Recipe
 
 _WARNING = "Knows drawn scenes only, not photographs."
 

@@ -9,9 +9,9 @@ from safetensors import safe_open
 from transformers import LlavaOnevisionForConditionalGeneration
 
 from eyeward.engine.local.checkpoint import load_checkpoint
-from eyeward.train.architecture import Architecture
-from eyeward.train.export import write_checkpoint
-from eyeward.train.tokenizer import build_tokenizer
+from eyeward.train.from_scratch.architecture import Architecture
+from eyeward.train.from_scratch.export import write_checkpoint
+from eyeward.train.from_scratch.tokenizer import build_tokenizer
 
 SMALL = Architecture(image_size=32, vision_width=64, vision_layers=2, text_width=64, text_layers=2, text_hidden=64)
 

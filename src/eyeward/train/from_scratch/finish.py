@@ -19,22 +19,22 @@ from eyeward.policy import Policy, render
 from eyeward.scenes.paint import paint
 from eyeward.scenes.sample import sample_scene
 from eyeward.scenes.truth import decide
-from eyeward.train.curriculum import choose_policy
-from eyeward.train.outsiders import outsider
-from eyeward.train.pictures import RENDER_SIZE, worn
+from eyeward.train.from_scratch.curriculum import choose_policy
+from eyeward.train.from_scratch.outsiders import outsider
+from eyeward.train.from_scratch.pictures import RENDER_SIZE, worn
 from eyeward.verdict import Rating
 
 if TYPE_CHECKING:
     from eyeward.guard import Guard
     from eyeward.scenes.graph import SceneGraph
-    from eyeward.train.recipe import Finish
+    from eyeward.train.from_scratch.recipe import Finish
 
 SCOPE_LAYERS = (1, 2)
 SCOPE_QUANTILE = 0.98
 """Share of worn validation scenes that stay in scope."""
 PROBE_SEEDS = range(60_000_000, 60_000_006)
 VALIDATION_SEED = 60_001_000
-TRAINED_ON = "drawn policies of eyeward.train.curriculum: the four packs and random variations of them"
+TRAINED_ON = "drawn policies of eyeward.train.from_scratch.curriculum: the four packs and random variations of them"
 
 ABOUT_GUARD = "Judges drawn scenes, not photographs."
 ABOUT_BASE = "A base to train guards from; it has seen no verdict, so its ratings are guesses."

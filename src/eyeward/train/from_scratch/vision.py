@@ -14,13 +14,13 @@ from torch.nn import functional
 from eyeward.scenes.facts import Context
 from eyeward.scenes.graph import BACKGROUNDS, DISTRACTORS, SceneGraph
 from eyeward.scenes.motifs import MOTIFS
-from eyeward.train.schedule import Progress, Schedule, optimizer_for
+from eyeward.train.from_scratch.schedule import Progress, Schedule, optimizer_for
 
 if TYPE_CHECKING:
     from torch import Tensor
     from transformers import SiglipVisionModel
 
-    from eyeward.train.pictures import Pictures
+    from eyeward.train.from_scratch.pictures import Pictures
 
 CONTEXTS = tuple(Context)
 

@@ -23,7 +23,7 @@ from eyeward.scenes.graph import SceneGraph
 from eyeward.scenes.motifs import MOTIF_BY_KEY
 from eyeward.scenes.rationale import rationale, reason
 from eyeward.scenes.truth import Truth, decide
-from eyeward.train.tokenizer import IMAGE, TURN_END, TURN_START, token_id
+from eyeward.train.from_scratch.tokenizer import IMAGE, TURN_END, TURN_START, token_id
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer

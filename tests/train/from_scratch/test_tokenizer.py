@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from transformers import AutoTokenizer
 
-from eyeward.train.tokenizer import IMAGE, build_tokenizer, save_tokenizer
+from eyeward.train.from_scratch.tokenizer import IMAGE, build_tokenizer, save_tokenizer
 
 CORPUS = ["O6: Weapons or Substance Abuse", "- firearms, bombs or grenades", '{"rating": "Unsafe"}']
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import yaml
 
-from eyeward.train.recipe import Recipe
+from eyeward.train.from_scratch.recipe import Recipe
 
 _STRETCH = "steps: 2, batch: 4, learning_rate: 1.0e-3, warmup: 1, policies: 2, groups: 1"
 TINY_YAML = f"""\

@@ -12,10 +12,10 @@ from eyeward.scenes.facts import Context
 from eyeward.scenes.graph import SceneGraph
 from eyeward.scenes.sample import sample_scene
 from eyeward.scenes.truth import decide
-from eyeward.train.corpus import corpus
-from eyeward.train.curriculum import choose_policy
-from eyeward.train.lessons import Answer, Point, Question, Speller, collate, policy_answer, policy_question
-from eyeward.train.tokenizer import build_tokenizer
+from eyeward.train.from_scratch.corpus import corpus
+from eyeward.train.from_scratch.curriculum import choose_policy
+from eyeward.train.from_scratch.lessons import Answer, Point, Question, Speller, collate, policy_answer, policy_question
+from eyeward.train.from_scratch.tokenizer import build_tokenizer
 
 CONTEXTS = tuple(Context)
 TOKENIZER = build_tokenizer(corpus())

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from eyeward.guard.tensor_names import publish_names
-from eyeward.train.tokenizer import save_tokenizer
+from eyeward.train.from_scratch.tokenizer import save_tokenizer
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer

@@ -14,23 +14,23 @@ from safetensors.torch import load_file, save_file
 
 from eyeward.errors import UsageError
 from eyeward.scenes.facts import Context
-from eyeward.train.base_lessons import base_answer, base_question, choose_question
-from eyeward.train.corpus import corpus
-from eyeward.train.curriculum import choose_policy
-from eyeward.train.export import write_checkpoint
-from eyeward.train.finish import base_card, finish_guard
-from eyeward.train.lessons import Speller, collate, policy_answer, policy_question
-from eyeward.train.model_card import base_readme, guard_readme
-from eyeward.train.pictures import Pictures, rendered
-from eyeward.train.reading import Lesson, Reader, train_reader
-from eyeward.train.recipe import Recipe
-from eyeward.train.tokenizer import END_OF_TEXT, build_tokenizer, token_id
-from eyeward.train.vision import SceneHeads, pixel_values, train_vision
+from eyeward.train.from_scratch.base_lessons import base_answer, base_question, choose_question
+from eyeward.train.from_scratch.corpus import corpus
+from eyeward.train.from_scratch.curriculum import choose_policy
+from eyeward.train.from_scratch.export import write_checkpoint
+from eyeward.train.from_scratch.finish import base_card, finish_guard
+from eyeward.train.from_scratch.lessons import Speller, collate, policy_answer, policy_question
+from eyeward.train.from_scratch.model_card import base_readme, guard_readme
+from eyeward.train.from_scratch.pictures import Pictures, rendered
+from eyeward.train.from_scratch.reading import Lesson, Reader, train_reader
+from eyeward.train.from_scratch.recipe import Recipe
+from eyeward.train.from_scratch.tokenizer import END_OF_TEXT, build_tokenizer, token_id
+from eyeward.train.from_scratch.vision import SceneHeads, pixel_values, train_vision
 
 if TYPE_CHECKING:
     from transformers import LlavaOnevisionForConditionalGeneration
 
-    from eyeward.train.recipe import Stretch
+    from eyeward.train.from_scratch.recipe import Stretch
 
 HELD_OUT_SEED = 50_000_000
 CONTEXTS = tuple(Context)

@@ -10,8 +10,8 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from eyeward.errors import UsageError
-from eyeward.train.architecture import Architecture
-from eyeward.train.schedule import Schedule
+from eyeward.train.from_scratch.architecture import Architecture
+from eyeward.train.from_scratch.schedule import Schedule
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -109,7 +109,7 @@ class Recipe(BaseModel):
         except ValidationError as problem:
             faults = " ".join(map(_sentence, problem.errors()))
             raise UsageError(
-                f"{path} is not a recipe: {faults} Settings are explained in eyeward/train/recipe.py; "
+                f"{path} is not a recipe: {faults} Settings are explained in eyeward/train/from_scratch/recipe.py; "
                 "recipes/mini-quick.yaml shows how they are written."
             ) from problem
 

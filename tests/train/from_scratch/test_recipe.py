@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from eyeward.errors import UsageError
-from eyeward.train.recipe import Recipe
-from tests.train.tiny import TINY, TINY_YAML
+from eyeward.train.from_scratch.recipe import Recipe
+from tests.train.from_scratch.tiny import TINY, TINY_YAML
 
 RECIPES = sorted((Path(__file__).parents[2] / "recipes").glob("*.yaml"))
 

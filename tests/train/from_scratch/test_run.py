@@ -16,10 +16,10 @@ from eyeward.guard import EyewardCard
 from eyeward.policy import Policy
 from eyeward.scenes.paint import paint
 from eyeward.scenes.sample import sample_scene
-from eyeward.train.recipe import Recipe
-from eyeward.train.run import Run
+from eyeward.train.from_scratch.recipe import Recipe
+from eyeward.train.from_scratch.run import Run
 from eyeward.verdict import Rating, Status
-from tests.train.tiny import TINY
+from tests.train.from_scratch.tiny import TINY
 
 DEFAULT = Policy.load("default")
 STAGES = ("vision", "base", "guard-1", "guard-2")

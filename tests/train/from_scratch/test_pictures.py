@@ -9,7 +9,7 @@ import pytest
 
 from eyeward.errors import UsageError
 from eyeward.scenes.sample import sample_scene
-from eyeward.train.pictures import draw, rendered
+from eyeward.train.from_scratch.pictures import draw, rendered
 
 
 @pytest.fixture(scope="module")

@@ -42,7 +42,7 @@ class Architecture(BaseModel):
         """Give the Hugging Face configuration for a model that reads `tokenizer`'s ids."""
         from transformers import LlavaOnevisionConfig, Qwen2Config, SiglipVisionConfig
 
-        from eyeward.train.tokenizer import END_OF_TEXT, IMAGE, TURN_END, token_id
+        from eyeward.train.from_scratch.tokenizer import END_OF_TEXT, IMAGE, TURN_END, token_id
 
         vision = SiglipVisionConfig(
             hidden_size=self.vision_width,

@@ -1,0 +1,1 @@
+"""From nothing to a guard: recipes, and the stages that a recipe goes through."""
