@@ -2,6 +2,7 @@
 # make test    the tests, without network or GPU, on two cores
 # make test-vllm   the tests that ask a real vLLM; sets one up in .venv-vllm unless EYEWARD_VLLM names one
 # make check   style, formatting and types
+# make experiments   the paper's experiments in small, about five hours; experiments-short 40 minutes
 # make bench   every script in benchmarks/; hours, see docs/results.md
 
 PYTHON ?= python3
@@ -12,7 +13,7 @@ PY := $(VENV)/bin/python
 # vllm_agreement: it wants an environment with vLLM.
 BENCHMARKS := reserved_intersection mini_speed verdict_speed tile_caps int8_weights mini_answers mini_scope mini_bars remote_misbehaving
 
-.PHONY: demo test test-vllm check bench
+.PHONY: demo test test-vllm check bench experiments experiments-short
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/.demo-installed
@@ -35,6 +36,12 @@ check: $(VENV)/.dev-installed
 
 bench: $(VENV)/.dev-installed
 	set -e; for script in $(BENCHMARKS); do echo "== $$script"; $(PY) -m benchmarks.$$script; done
+
+experiments: $(VENV)/.dev-installed
+	$(PY) -m benchmarks.experiments
+
+experiments-short: $(VENV)/.dev-installed
+	$(PY) -m benchmarks.experiments --short
 
 # The stamps make a second run start at once; a change of the project file or of the pins installs again.
 $(VENV)/.demo-installed: pyproject.toml constraints.txt | $(PY)

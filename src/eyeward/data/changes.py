@@ -6,7 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from eyeward.policy.schema import RuleList, Stance
+from eyeward.policy.render import render
+from eyeward.policy.schema import Policy, RuleList, Stance
 from eyeward.policy.wording import EYEWARD, PromptWording
 
 
@@ -123,3 +124,11 @@ def wording_of(changes: tuple[Change, ...], base: PromptWording = EYEWARD) -> Pr
     """Return the sentences that a sample is asked with: those of `base` with its wording changes."""
     changed = {change.field: change.to for change in changes if isinstance(change, WordingChanged)}
     return PromptWording.model_validate({**base.model_dump(), **changed})
+
+
+def worded(policy: Policy, changes: tuple[Change, ...]) -> Policy:
+    """Return a sample's policy with the very words that it is asked in, where these are not ours."""
+    wording = wording_of(changes)
+    if wording == EYEWARD or policy.verbatim is not None:
+        return policy
+    return policy.model_copy(update={"verbatim": render(policy, wording).text})

@@ -150,6 +150,15 @@ def calibrate(
     )
 
 
+def fitted(outcomes: Iterable[Outcome], method: Method = Method.temperature) -> Calibration:
+    """Fit one calibration to all questions that were rated.
+
+    Raises:
+        UsageError: when there are no unsafe, or no safe images among them.
+    """
+    return fit(_Answers.of(outcomes), method)
+
+
 def fit(answers: _Answers, method: Method, by_category: bool = False) -> Calibration:
     """Fit one calibration to all, and with `by_category` one to each category that has enough images.
 

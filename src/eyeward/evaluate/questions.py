@@ -6,12 +6,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from eyeward.data.changes import Change, PolicyChosen, StanceChanged, wording_of
+from eyeward.data.changes import Change, PolicyChosen, StanceChanged, worded
 from eyeward.data.folder import SampleFolder, default_policy
 from eyeward.data.sample import Sample, Split
 from eyeward.errors import DataError, UsageError
 from eyeward.evaluate.outcome import Question, category_id
-from eyeward.policy import EYEWARD, Policy, render
+from eyeward.policy import Policy
 from eyeward.scenes.labels import graph_of
 from eyeward.scenes.truth import decide
 from eyeward.verdict import NA, Rating
@@ -74,7 +74,7 @@ def read_questions(folder: Path, policies: Sequence[Policy] = (), split: Split |
     asks: dict[tuple[str, str], Ask] = {}
     against: list[str] = []
     for item in wanted:
-        policy = _with_wording(item.policy, item.changes)
+        policy = worded(item.policy, item.changes)
         question = Question(
             number=len(asks),
             image=item.sample.image,
@@ -140,14 +140,6 @@ def differences(base: Policy, policy: Policy) -> tuple[Change, ...]:
 
 def _scene_rating(sample: Sample) -> Rating | None:
     return None if sample.scene is None else decide(graph_of(sample), default_policy()).rating
-
-
-def _with_wording(policy: Policy, changes: tuple[Change, ...]) -> Policy:
-    """Return the policy with the very words that it is asked in."""
-    wording = wording_of(changes)
-    if wording == EYEWARD or policy.verbatim is not None:
-        return policy
-    return policy.model_copy(update={"verbatim": render(policy, wording).text})
 
 
 def _check_categories(wanted: Sequence[_Labelled], folder: Path) -> None:

@@ -106,15 +106,23 @@ def export_guard(name: str | PathLike[str], folder: Path, target: Target) -> Exp
     return exported
 
 
+def copy_settings(source: Path, target: Path, without: tuple[str, ...] = ()) -> None:
+    """Copy what stands in a checkpoint beside weights and card, but for names that fit one of the patterns `without`.
+
+    A chat template is not copied.
+    """
+    for file in sorted(source.iterdir()):
+        wanted = any(fnmatch(file.name, pattern) for pattern in _COPIED)
+        if file.is_file() and wanted and not any(fnmatch(file.name, pattern) for pattern in (*_MADE_HERE, *without)):
+            shutil.copyfile(file, target / file.name)
+
+
 def _copy_the_rest(source: Path, target: Path, card: EyewardCard) -> None:
     """Copy configuration, tokenizer, image settings, and the files that the card names.
 
     Servers take every `.safetensors` beside the weights for some of them, so the scope check moves into a folder.
     """
-    for file in sorted(source.iterdir()):
-        wanted = any(fnmatch(file.name, pattern) for pattern in _COPIED)
-        if file.is_file() and wanted and not any(fnmatch(file.name, pattern) for pattern in _MADE_HERE):
-            shutil.copyfile(file, target / file.name)
+    copy_settings(source, target)
     for probe in card.probes:
         _copy(source / probe.image, target / probe.image)
     if card.scope is not None:

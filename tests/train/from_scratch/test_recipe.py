@@ -10,7 +10,7 @@ from eyeward.errors import UsageError
 from eyeward.train.from_scratch.recipe import Recipe
 from tests.train.from_scratch.tiny import TINY, TINY_YAML
 
-RECIPES = sorted((Path(__file__).parents[2] / "recipes").glob("*.yaml"))
+RECIPES = sorted((Path(__file__).parents[3] / "recipes").glob("mini*.yaml"))
 
 
 def written(folder: Path, text: str) -> Path:

@@ -94,6 +94,25 @@ def load_checkpoint(
         placed = None if spread else chosen_device
         model = _load_model(family.model_class(), folder, choose_dtype(dtype, chosen_device, settings), placed)
         revision = commit or (digest.result() if digest else "")
+    return _assemble(folder, family, model, revision)
+
+
+def load_skeleton(name: str | PathLike[str], resizing: Resizing = Resizing.pillow) -> LoadedCheckpoint:
+    """Load all of a checkpoint but the numbers of its weights, to plan with: its model lies on the device `meta`.
+
+    Raises:
+        CheckpointError: when its parts do not fit each other.
+    """
+    folder, commit = find_folder(name)
+    settings = read_json(folder / "config.json")
+    family = find_family(settings.get("model_type"), folder).read(folder, resizing)
+    kind = family.model_class()
+    with torch.device("meta"):
+        model = kind(kind.config_class.from_pretrained(folder))
+    return _assemble(folder, family, model.eval().requires_grad_(False), commit or "")
+
+
+def _assemble(folder: Path, family: Family, model: Any, revision: str) -> LoadedCheckpoint:
     tokenizer = _load_tokenizer(folder)
     image_token_id = int(model.config.image_token_id)
     return LoadedCheckpoint(

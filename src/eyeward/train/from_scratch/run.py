@@ -24,6 +24,7 @@ from eyeward.train.from_scratch.model_card import base_readme, guard_readme
 from eyeward.train.from_scratch.pictures import Pictures, rendered
 from eyeward.train.from_scratch.reading import Lesson, Reader, train_reader
 from eyeward.train.from_scratch.recipe import Recipe
+from eyeward.train.recipe_file import FILE_NAME as RECIPE_FILE
 from eyeward.train.from_scratch.tokenizer import END_OF_TEXT, build_tokenizer, token_id
 from eyeward.train.from_scratch.vision import SceneHeads, pixel_values, train_vision
 
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
 
 HELD_OUT_SEED = 50_000_000
 CONTEXTS = tuple(Context)
-RECIPE_FILE = "recipe.yaml"
 
 
 @dataclass
@@ -98,25 +98,13 @@ class Run:
     def _claim_folder(self) -> None:
         """Write the recipe into the folder, or find that it is the one that its stages were made by."""
         file = self.folder / RECIPE_FILE
-        if file.exists():
-            found = self.recipe.differences(Recipe.load(file))
-            if found:
-                raise UsageError(
-                    f"{self.folder} holds the run of another recipe: {found}. Name another folder with --out, or "
-                    "remove this one to start again."
-                )
-            return
         done = [name for name in self.recipe.stages if self._weights(name).exists()]
-        if done:
+        if done and not file.exists():
             raise UsageError(
                 f"{self.folder} holds finished stages ({', '.join(done)}) and no {RECIPE_FILE} that says what made "
                 f"them. Name another folder with --out, or copy the recipe that made them to {file}."
             )
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            self.recipe.save(file)
-        except OSError as problem:
-            raise UsageError(f"The run cannot be kept in {self.folder}: {problem.strerror}; name another.") from problem
+        self.recipe.claim(self.folder)
 
     def _weights(self, stage: str) -> Path:
         return self.folder / f"{stage}.safetensors"

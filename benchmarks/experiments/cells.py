@@ -1,0 +1,114 @@
+"""The cells of the experiments: what each trains, from what, and how it is asked afterwards. All start from mini-base."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import eyeward
+from benchmarks.experiments.reason_first import ReasonFirstEngine, ReasonFirstTuning
+from eyeward.evaluate.outcome import Outcome
+from eyeward.evaluate.questions import read_questions
+from eyeward.evaluate.run import Run
+from eyeward.train.tuning.finish import finish
+from eyeward.train.tuning.recipe import Recipe
+from eyeward.train.tuning.run import Tuning
+
+BASE = "mini-base"
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One way to make a guard; cells are its seeds."""
+
+    name: str
+    data: str | None
+    """A training set of `worlds`; None for the base as it is."""
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    """What its recipe has beside that of the others."""
+    seeds: int = 1
+    reason_first: bool = False
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How long a cell learns."""
+
+    steps: int
+    batch: int
+    learning_rate: float
+    lora_learning_rate: float
+
+
+def arms(seeds: int) -> tuple[Arm, ...]:
+    """List what is compared."""
+    lora = {"method": "lora", "lora": {"rank": 32, "alpha": 64}}
+    return (
+        Arm("zero-shot", None),
+        Arm("plain", "plain", seeds=seeds),
+        Arm("augmented", "eyeward", seeds=seeds),
+        Arm("augmented as in the paper", "paper", seeds=seeds),
+        Arm("LoRA", "eyeward", lora),
+        Arm("image first", "eyeward", {"order": "image_first"}),
+        Arm("without rationale", "eyeward", {"rationales": False}),
+        Arm("rationale before rating", "eyeward", reason_first=True),
+    )
+
+
+def cell_name(arm: Arm, seed: int) -> str:
+    """Name a cell's folder."""
+    return f"{arm.name.replace(' ', '-')}-{seed}" if arm.seeds > 1 else arm.name.replace(" ", "-")
+
+
+def recipe_of(arm: Arm, seed: int, data: Path, scale: Scale) -> Recipe:
+    """Return the recipe of a cell."""
+    lora = arm.settings.get("method") == "lora"
+    settings = {
+        "name": "guard",
+        "method": "full",
+        "base": BASE,
+        "data": str(data),
+        "seed": seed,
+        "steps": scale.steps,
+        "batch": scale.batch,
+        "learning_rate": scale.lora_learning_rate if lora else scale.learning_rate,
+        "warmup": 0.1,
+        "label_weight": 5.0,
+        "precision": "float32",
+        "checkpointing": False,
+        "workers": 0,
+        "save_every": 100_000,
+        "calibrate": False,
+        **arm.settings,
+    }
+    return Recipe.model_validate(settings)
+
+
+def run_cell(arm: Arm, seed: int, worlds: Mapping[str, Path], scale: Scale, out: Path, bar: Any) -> list[Outcome]:
+    """Train and ask a cell, or read what it said before."""
+    folder = out / cell_name(arm, seed)
+    evaluation = folder / "evaluation"
+    started = time.perf_counter()
+    guard_folder: str | Path = BASE
+    if arm.data is not None:
+        guard_folder = folder / "run" / "guard"
+        if not guard_folder.exists():
+            recipe = recipe_of(arm, seed, worlds[arm.data], scale)
+            tuning = (ReasonFirstTuning if arm.reason_first else Tuning)(recipe, folder / "run", bar)
+            finish(tuning, tuning.train())
+            shutil.rmtree(folder / "run" / "state", ignore_errors=True)
+    asks = read_questions(worlds["test"]).asks
+    run = Run.open(evaluation, str(worlds["test"]), asks, arm.reason_first)
+    name = "guard"
+    if len(run.answered(name)) < len(asks):
+        guard: Any = eyeward.load_guard(guard_folder, self_check="off")
+        if arm.reason_first:
+            guard = replace(guard, engine=ReasonFirstEngine(guard.engine))
+        with bar(f"Judging: {arm.name}", len(asks)) as advance:
+            run.ask(name, guard, advance)
+        (folder / "seconds.txt").write_text(f"{time.perf_counter() - started:.0f}\n")
+    return run.finish()[name]

@@ -1,0 +1,1 @@
+"""From a checkpoint and labelled images to a guard: full fine-tuning, LoRA and distillation, with TRL and PEFT."""

@@ -1,0 +1,210 @@
+"""From a labelled sample to what is learnt: the very tokens that a guard is asked with, and its answer behind them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from PIL import Image
+
+from eyeward.data.changes import worded
+from eyeward.data.folder import SampleFolder
+from eyeward.data.sample import Sample
+from eyeward.engine.local.checkpoint import LoadedCheckpoint
+from eyeward.engine.local.tokens import Layout, PromptTokens
+from eyeward.engine.local.trie import Leaf, in_json
+from eyeward.engine.protocol import ImageSegment, Prompt
+from eyeward.errors import DataError
+from eyeward.guard.card import EyewardCard
+from eyeward.guard.chat_template import answer_lead, render_chat
+from eyeward.guard.forms import CATEGORY, RATING
+from eyeward.guard.llavaguard import LlavaGuardProfile, ModelText
+from eyeward.images import decode
+from eyeward.policy import Policy
+from eyeward.verdict import NA, Failure, Rating
+
+Distribution = Mapping[Rating, tuple[float, Mapping[str, float] | None]]
+"""A teacher's word on an image: by rating its probability, and those of category ids given it, None where unknown."""
+
+
+_NO_IMAGE = Image.new("RGB", (1, 1))
+
+
+@dataclass(frozen=True)
+class Written:
+    """A sample in words: the question, the right answer among those that may be written, and all its tokens."""
+
+    layout: Layout
+    leaf: Leaf
+    answer: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class SoftTarget:
+    """What a teacher says at a place where answers part."""
+
+    place: int
+    """Place in the lesson's tokens of the one that is decided here."""
+    options: tuple[int, ...]
+    """Tokens with which answers may go on."""
+    probabilities: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """A prompt with its answer, in tokens."""
+
+    tokens: tuple[int, ...]
+    """With the image token once for each image feature."""
+    answer: int
+    """Where the answer begins; everything from there is learnt."""
+    deciding: tuple[int, ...]
+    """Places of the tokens that tell this answer's rating and category from others."""
+    image: Any
+    """Made ready by the checkpoint's family."""
+    soft: tuple[SoftTarget, ...] = ()
+
+
+class Teaching:
+    """How a guard will be asked and answers: what turns samples into lessons."""
+
+    def __init__(self, checkpoint: LoadedCheckpoint, card: EyewardCard, rationales: bool = True) -> None:
+        """Take the checkpoint that learns and the card that it will have."""
+        self.tokens = PromptTokens(checkpoint.tokenizer, checkpoint.image_token_id)
+        self._checkpoint = checkpoint
+        self._card = card
+        self._rationales = rationales
+        self._end = checkpoint.eos_token_ids[0]
+        text = ModelText(
+            chat=lambda messages: render_chat(checkpoint, messages),
+            image_token=checkpoint.image_token,
+            special_tokens=self.tokens.special_tokens,
+            unknown_words=self.tokens.unknown_words,
+            answer_lead=answer_lead(checkpoint),
+        )
+        self._profile = LlavaGuardProfile(card, text)
+
+    def prompt(self, policy: Policy, sample: Sample) -> Prompt:
+        """Return the question about a sample, with a blank image.
+
+        Raises:
+            PolicyError: when the policy cannot be asked of this model.
+        """
+        question = self._profile.question(worded(policy, sample.changes))
+        return self._profile.prompt(question, _NO_IMAGE, self._rationales, None)
+
+    def written(self, folder: SampleFolder, sample: Sample) -> Written:
+        """Lay question and answer out, but for the image.
+
+        Raises:
+            DataError: when the policy does not have the sample's category.
+            PolicyError: when the policy cannot be asked of this model.
+        """
+        policy = folder.policy_of(sample)
+        layout = self.tokens.layout(self.prompt(policy, sample))
+        leaf = self._leaf(layout, policy, sample, folder)
+        answer = leaf.tokens
+        if self._rationales and sample.rationale:
+            text = leaf.text + in_json(sample.rationale) + layout.tree.tail
+            answer = (*self.tokens.answer_ids(layout.context, text), self._end)
+        return Written(layout, leaf, answer)
+
+    def length(self, written: Written, height: int, width: int) -> int:
+        """Count the tokens of a lesson with an image of this many pixels."""
+        runs = (*written.layout.shared, *written.layout.own)
+        text = sum(len(run) for run in runs if not isinstance(run, ImageSegment))
+        return text + self._checkpoint.family.token_count(height, width) + len(written.answer)
+
+    def lesson(self, folder: SampleFolder, sample: Sample, teacher: Distribution | None = None) -> Lesson:
+        """Make a lesson.
+
+        Raises:
+            DataError: when the image cannot be read, or the policy does not have the sample's category.
+            PolicyError: when the policy cannot be asked of this model.
+        """
+        written = self.written(folder, sample)
+        image = first_picture(folder, sample)
+        marks = (self._checkpoint.image_token_id,) * self._checkpoint.family.token_count(image.height, image.width)
+        runs = (*written.layout.shared, *written.layout.own)
+        asked = tuple(token for run in runs for token in (marks if isinstance(run, ImageSegment) else run))
+        soft = () if teacher is None else self._soft(written, teacher, len(asked))
+        return Lesson(
+            tokens=(*asked, *written.answer),
+            answer=len(asked),
+            deciding=tuple(len(asked) + depth for depth in _parting(written)),
+            image=self._checkpoint.family.prepare(image),
+            soft=soft,
+        )
+
+    def _leaf(self, layout: Layout, policy: Policy, sample: Sample, folder: SampleFolder) -> Leaf:
+        """Find the answer that is right among those that may be written."""
+        words = self._card.answer
+        labels = {label.partition(":")[0]: label for label in policy.labels}
+        none = sample.category == NA
+        category = words.none_applies if none else labels.get(sample.category.partition(":")[0])
+        wanted = ((RATING, words.word_for(sample.rating)), (CATEGORY, category))
+        for leaf in layout.tree.leaves:
+            if leaf.labels == wanted:
+                return leaf
+        message = f"{sample.image} is {sample.rating} by {sample.category!r}, which its policy does not have; mend one."
+        raise DataError(message, folder.path)
+
+    def _soft(self, written: Written, teacher: Distribution, start: int) -> tuple[SoftTarget, ...]:
+        """Give the teacher's probabilities wherever the path of the right answer parts from others.
+
+        A place that the teacher would never have come to is left out: it has nothing to say there.
+        """
+        path = written.leaf.tokens
+        leaves = written.layout.tree.leaves
+        masses = {leaf.tokens: self._mass(leaf, teacher, leaves) for leaf in leaves}
+        found = []
+        for depth in _parting(written):
+            here = [leaf for leaf in leaves if leaf.tokens[:depth] == path[:depth]]
+            ratings = {self._rating(leaf) for leaf in here}
+            if len(ratings) == 1 and teacher[ratings.pop()][1] is None:
+                continue
+            options: dict[int, float] = {}
+            for leaf in here:
+                options[leaf.tokens[depth]] = options.get(leaf.tokens[depth], 0.0) + masses[leaf.tokens]
+            total = sum(options.values())
+            if total > 0.0:
+                shares = tuple(mass / total for mass in options.values())
+                found.append(SoftTarget(start + depth, tuple(options), shares))
+        return tuple(found)
+
+    def _rating(self, leaf: Leaf) -> Rating:
+        return self._card.answer.rating_of(dict(leaf.labels)[RATING])
+
+    def _mass(self, leaf: Leaf, teacher: Distribution, leaves: Sequence[Leaf]) -> float:
+        rating = self._rating(leaf)
+        p_rating, categories = teacher[rating]
+        if categories is None:
+            return p_rating / sum(self._rating(other) is rating for other in leaves)
+        category = dict(leaf.labels)[CATEGORY]
+        label = NA if category == self._card.answer.none_applies else category
+        return p_rating * categories.get(label.partition(":")[0], 0.0)
+
+
+def first_picture(folder: SampleFolder, sample: Sample) -> Image.Image:
+    """Return the first picture of a sample's image, as guards decode it.
+
+    Raises:
+        DataError: when it cannot be read.
+    """
+    decoded = decode(folder.image_of(sample))
+    if isinstance(decoded, Failure):
+        raise DataError(f"{sample.image}: {decoded.message}", folder.path)
+    return decoded.frames[0].pixels
+
+
+def _parting(written: Written) -> tuple[int, ...]:
+    """Return how many tokens of the answer stand before each place where its path parts from others."""
+    path = written.leaf.tokens
+    depths = {_common(path, other.tokens) for other in written.layout.tree.leaves if other is not written.leaf}
+    return tuple(sorted(depths))
+
+
+def _common(first: tuple[int, ...], second: tuple[int, ...]) -> int:
+    pairs = zip(first, second, strict=False)
+    return next((place for place, (a, b) in enumerate(pairs) if a != b), min(len(first), len(second)))

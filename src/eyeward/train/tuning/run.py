@@ -1,0 +1,224 @@
+"""Tune a checkpoint by a recipe, from the look at the data to the guard; a run that was stopped goes on."""
+
+from __future__ import annotations
+
+import json
+import os
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from eyeward.data.folder import SampleFolder
+from eyeward.data.sample import Split
+from eyeward.engine.local.checkpoint import LoadedCheckpoint, find_folder, load_checkpoint, load_skeleton
+from eyeward.errors import MissingExtra, UsageError
+from eyeward.guard.card import FILE_NAME as CARD_FILE
+from eyeward.guard.card import EyewardCard
+from eyeward.guard.loading import packaged_guards
+from eyeward.train.tuning.batches import NUMBER, Collator
+from eyeward.train.tuning.curve import write_curve
+from eyeward.train.tuning.lessons import Teaching
+from eyeward.train.tuning.parameters import choose, lora_settings
+from eyeward.train.tuning.plan import Plan, make_plan, shown
+from eyeward.train.tuning.recipe import Precision, Recipe
+from eyeward.train.tuning.survey import DISCARDED_FILE, Survey, balanced, chosen, survey
+from eyeward.train.tuning.teacher import read_teacher
+
+if TYPE_CHECKING:
+    from eyeward.train.tuning.trainer import GuardTrainer
+
+STATE = "state"
+"""Points from which a stopped run goes on."""
+LOSSES, CURVE = "losses.jsonl", "loss.svg"
+_MOST_HELD_OUT = 256
+"""Validation samples whose loss is looked at on the way."""
+
+Bar = Callable[[str, int], Any]
+"""Gives a bar: a context with the function that advances it."""
+
+
+@dataclass
+class Tuning:
+    """A recipe at work in a folder."""
+
+    recipe: Recipe
+    folder: Path
+    bar: Bar
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be done before anything is read.
+
+        Raises:
+            MissingExtra: without the libraries of training.
+            UsageError: without data.
+        """
+        for package in ("trl", "peft", "datasets", "accelerate"):
+            if find_spec(package) is None:
+                raise MissingExtra("train", "Tuning a checkpoint")
+        if not self.recipe.data:
+            raise UsageError("The recipe names no data; add data=FOLDER, one that `eyeward data build` wrote.")
+        self.data = SampleFolder(Path(self.recipe.data))
+
+    @cached_property
+    def base(self) -> Path:
+        """The folder of the checkpoint that learns."""
+        return find_folder(packaged_guards().get(self.recipe.base) or self.recipe.base)[0]
+
+    @cached_property
+    def card(self) -> EyewardCard:
+        """What the guard will be, so far as that is known before it is trained."""
+        known = (self.base / CARD_FILE).is_file()
+        return self.recipe.card(EyewardCard.read(self.base) if known else None)
+
+    def teaching(self, checkpoint: LoadedCheckpoint) -> Teaching:
+        """Return what turns samples into lessons for this guard."""
+        return Teaching(checkpoint, self.card, self.recipe.rationales)
+
+    def look(self, checkpoint: LoadedCheckpoint, split: Split) -> Survey:
+        """Try all samples of one side.
+
+        Raises:
+            UsageError: when none of them is a lesson.
+        """
+        samples = chosen(self.data, split)
+        teaching = self.teaching(checkpoint)
+        most = int(checkpoint.model.config.text_config.max_position_embeddings)
+        with self.bar(f"Looking at the samples for {split}", len(samples)) as advance:
+            found = survey(teaching, self.data, samples, most, advance)
+        if not found.samples and split is Split.TRAIN:
+            reasons = ", ".join(f"{count} {reason}" for reason, count in found.reasons.items()) or "there are none"
+            raise UsageError(f"{self.recipe.data} holds no sample to learn from: {reasons}.")
+        return found
+
+    def numbers(self, found: Survey) -> list[int]:
+        """Return the places of samples that an epoch shows, in order."""
+        return balanced(found.samples) if self.recipe.balance else list(range(len(found.samples)))
+
+    def plan(self) -> tuple[Plan, Survey, tuple[str, str]]:
+        """Say what the run would do; also a sample as it is learnt. No weights are loaded."""
+        checkpoint = load_skeleton(self.base)
+        found = self.look(checkpoint, Split.TRAIN)
+        devices = int(os.environ.get("WORLD_SIZE", "1"))
+        plan = make_plan(self.recipe, checkpoint, found, self.numbers(found), devices)
+        return plan, found, shown(self.teaching(checkpoint).lesson(self.data, found.samples[0]), checkpoint)
+
+    def train(self) -> GuardTrainer:
+        """Learn, from the beginning or from where a run was stopped.
+
+        Raises:
+            UsageError: when the folder holds the run of another recipe.
+        """
+        self.recipe.claim(self.folder)
+        settings = self._arguments()  # before the weights: what spreads them over devices has to be known by then
+        checkpoint = load_checkpoint(self.base, dtype=self.recipe.weights.value, device="cpu")
+        found = self.look(checkpoint, Split.TRAIN)
+        found.write_discarded(self.folder / DISCARDED_FILE)
+        held_out = self.look(checkpoint, Split.VALIDATION)
+        trainer = self._trainer(settings, checkpoint, found, held_out)
+        states = self.folder / STATE
+        begun = states.is_dir() and any(states.glob("checkpoint-*"))
+        with _known_warnings():
+            trainer.train(resume_from_checkpoint=begun)
+        self.keep_losses(trainer)
+        return trainer
+
+    def keep_losses(self, trainer: GuardTrainer) -> None:
+        """Write what was logged, and its picture."""
+        if trainer.is_world_process_zero():
+            history = trainer.state.log_history
+            lines = "".join(json.dumps(entry) + "\n" for entry in history)
+            (self.folder / LOSSES).write_text(lines, encoding="utf-8", newline="\n")
+            write_curve(self.folder / CURVE, history, self.recipe.name)
+
+    def _arguments(self) -> Any:
+        import torch
+        from trl import SFTConfig
+
+        recipe = self.recipe
+        on_cpu = not (torch.cuda.is_available() or torch.backends.mps.is_available())
+        return SFTConfig(
+            output_dir=str(self.folder / STATE),
+            num_train_epochs=recipe.epochs,
+            max_steps=recipe.steps or -1,
+            per_device_train_batch_size=recipe.batch,
+            per_device_eval_batch_size=recipe.batch,
+            gradient_accumulation_steps=recipe.accumulate,
+            learning_rate=recipe.learning_rate,
+            lr_scheduler_type=recipe.schedule,
+            warmup_steps=recipe.warmup if recipe.warmup < 1 else int(recipe.warmup),
+            weight_decay=recipe.weight_decay,
+            max_grad_norm=recipe.clip,
+            bf16=recipe.precision is Precision.bfloat16,
+            tf32=torch.cuda.is_available() or None,
+            gradient_checkpointing=recipe.checkpointing,
+            use_cpu=on_cpu,
+            dataloader_num_workers=recipe.workers,
+            dataloader_pin_memory=not on_cpu,
+            save_strategy="steps",
+            save_steps=recipe.save_every,
+            save_total_limit=recipe.keep,
+            eval_strategy="no",
+            logging_steps=1,
+            report_to=_trackers(),
+            seed=recipe.seed,
+            data_seed=recipe.seed,
+            remove_unused_columns=False,
+            max_length=None,
+            dataset_kwargs={"skip_prepare_dataset": True},
+            prediction_loss_only=True,
+        )
+
+    def _trainer(self, settings: Any, checkpoint: LoadedCheckpoint, found: Survey, held_out: Survey) -> GuardTrainer:
+        from datasets import Dataset
+        from datasets import disable_progress_bars as without_bars
+
+        from eyeward.train.tuning.trainer import GuardTrainer
+
+        without_bars()
+        recipe = self.recipe
+        choose(checkpoint.model, recipe)
+        samples = (*found.samples, *held_out.samples[:_MOST_HELD_OUT])
+        evaluated = list(range(len(found.samples), len(samples)))
+        if evaluated:
+            settings.eval_strategy, settings.eval_steps = "steps", recipe.save_every
+        collator = Collator(
+            self.teaching(checkpoint),
+            self.data,
+            samples,
+            checkpoint,
+            read_teacher(recipe.teacher) if recipe.teacher else {},
+            recipe.label_weight,
+        )
+        with _known_warnings():
+            trainer = GuardTrainer(
+                model=checkpoint.model,
+                args=settings,
+                data_collator=collator,
+                train_dataset=Dataset.from_dict({NUMBER: self.numbers(found)}),
+                eval_dataset=Dataset.from_dict({NUMBER: evaluated}) if evaluated else None,
+                processing_class=checkpoint.tokenizer,
+                peft_config=lora_settings(recipe),
+            )
+        trainer.teacher_weight = recipe.teacher.weight if recipe.teacher else 0.0
+        return trainer
+
+
+def _trackers() -> list[str]:
+    """Name the trackers that are installed; Weights & Biases only where somebody set it up."""
+    found = ["tensorboard"] if find_spec("tensorboard") or find_spec("tensorboardX") else []
+    wanted = os.environ.get("WANDB_API_KEY") or os.environ.get("WANDB_MODE")
+    return [*found, "wandb"] if wanted and find_spec("wandb") else found
+
+
+@contextmanager
+def _known_warnings() -> Iterator[None]:
+    """Keep warnings of the libraries to themselves that say nothing about a run."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", category=FutureWarning)
+        warnings.filterwarnings("ignore", category=DeprecationWarning)
+        yield

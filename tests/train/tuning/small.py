@@ -1,0 +1,100 @@
+"""A small data set, and recipes for tiny checkpoints."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from eyeward.data.changes import StanceChanged
+from eyeward.data.folder import SampleFolder, SampleWriter
+from eyeward.data.sample import Sample, Split
+from eyeward.engine.local.checkpoint import LoadedCheckpoint
+from eyeward.policy import Policy
+from eyeward.policy.schema import Stance
+from eyeward.train.tuning.recipe import Recipe
+from eyeward.train.tuning.run import Tuning
+from eyeward.verdict import NA, Rating
+from tests.engine.local.families.checkpoints import MAKERS as OTHERS
+from tests.engine.local.questions import picture
+from tests.engine.local.tiny import make_checkpoint
+
+MAKERS: dict[str, Callable[..., Any]] = {"llava_onevision": make_checkpoint} | OTHERS
+POLICY = Policy.load("default").only("O1", "O6")
+O1, O6 = POLICY.labels
+
+
+@contextmanager
+def no_bar(what: str, total: int = 0) -> Iterator[Callable[[], None]]:
+    """Show nothing."""
+    yield lambda: None
+
+
+def sample(number: int, unsafe: bool, split: Split = Split.TRAIN, **fields: Any) -> Sample:
+    """Label picture `number`."""
+    content: dict[str, Any] = {
+        "image": f"images/{number}.png",
+        "category": O6 if unsafe else NA,
+        "rating": Rating.Unsafe if unsafe else Rating.Safe,
+        "rationale": "A knife lies on a table." if unsafe else 'A dog "sleeps".',
+        "split": split,
+        "group": f"group-{number}",
+        "policy": POLICY.model_dump(),
+    }
+    return Sample.model_validate({**content, **fields})
+
+
+def write_data(folder: Path, samples: list[Sample], pictures: int) -> SampleFolder:
+    """Write samples and pictures."""
+    (folder / "images").mkdir(parents=True)
+    for number in range(pictures):
+        picture(number).save(folder / f"images/{number}.png")
+    writer = SampleWriter(folder)
+    for item in samples:
+        writer.write(item)
+    writer.finish()
+    return SampleFolder(folder)
+
+
+def data(folder: Path) -> SampleFolder:
+    """Write twelve samples for training, one of them with an exception, and four to validate."""
+    allowed = POLICY.with_stance(Stance.non_violating, "O6")
+    exception = sample(
+        1,
+        False,
+        category=O6,
+        policy=allowed.model_dump(),
+        changes=[StanceChanged(category="O6", to=Stance.non_violating).model_dump()],
+    )
+    train = [sample(number, number % 2 == 1) for number in range(11)] + [exception]
+    held_out = [sample(number, number % 2 == 1, Split.VALIDATION) for number in range(11, 15)]
+    return write_data(folder, train + held_out, 15)
+
+
+def recipe(base: Path, folder: SampleFolder, **settings: Any) -> Recipe:
+    """Return a recipe of four steps on two cores."""
+    content: dict[str, Any] = {
+        "name": "small",
+        "method": "full",
+        "base": str(base),
+        "data": str(folder.path),
+        "steps": 4,
+        "batch": 2,
+        "learning_rate": 1e-3,
+        "precision": "float32",
+        "checkpointing": False,
+        "workers": 0,
+        "calibrate": False,
+    }
+    return Recipe.model_validate({**content, **settings})
+
+
+def tuning(base: Path, folder: SampleFolder, out: Path, **settings: Any) -> Tuning:
+    """Return a run that shows nothing."""
+    return Tuning(recipe(base, folder, **settings), out, no_bar)
+
+
+def supervised(checkpoint: LoadedCheckpoint, ids: list[int], labels: list[int]) -> str:
+    """Decode what a row teaches."""
+    return str(checkpoint.tokenizer.decode([i for i, label in zip(ids, labels, strict=True) if label != -100]))

@@ -1,0 +1,67 @@
+"""Recipes of the project load, change from the command line, and say what is wrong with them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from eyeward.errors import UsageError
+from eyeward.guard.card import PromptOrder
+from eyeward.guard.forms import COMPACT, PUBLISHED_2025_ANSWER
+from eyeward.train.tuning.recipe import Method, Recipe
+
+FOLDER = Path(__file__).parents[3] / "recipes"
+RECIPES = sorted(file for file in FOLDER.glob("*.yaml") if not file.stem.startswith("mini"))
+
+
+def test_there_is_a_recipe_for_each_model_and_method() -> None:
+    models = ("onevision-0.5b", "onevision-7b", "qwen2.5-vl-3b", "qwen2.5-vl-7b")
+    expected = {f"{model}-{method}" for model in models for method in Method}
+    assert {file.stem for file in RECIPES} == expected | {"tuned-mini"}
+
+
+@pytest.mark.parametrize("file", RECIPES, ids=lambda file: file.stem)
+def test_the_recipes_load_under_their_own_names_in_both_orders(file: Path) -> None:
+    recipe = Recipe.load(file, ["data=runs/set"])
+    assert (recipe.name, recipe.data) == (file.stem, "runs/set")
+    assert not recipe.train_vision
+    first = Recipe.load(file, ["order=image_first", "words=published_2025"])
+    assert first.card(None).order is PromptOrder.image_first
+    assert first.card(None).answer == PUBLISHED_2025_ANSWER
+    assert recipe.card(None).answer == COMPACT
+
+
+def test_settings_inside_of_others_are_changed_alone() -> None:
+    file = FOLDER / "onevision-0.5b-lora.yaml"
+    before, after = Recipe.load(file), Recipe.load(file, ["lora.rank=4", "name=mine", "balance=false"])
+    assert (after.lora.rank, after.lora.alpha) == (4, before.lora.alpha)
+    assert (after.name, after.balance) == ("mine", False)
+    assert Recipe.load(file, ["teacher.outcomes=runs/e"]).teacher is not None
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ("learning_rate", "changes no setting; write name=value"),
+        ("=3", "changes no setting"),
+        ("lora..rank=3", "changes no setting"),
+        ("steps=[", "is not YAML"),
+        ("steps=many", "steps should be a whole number, not 'many'."),
+        ("stepps=3", "stepps is no setting."),
+        ("learning_rate=0", "learning_rate should be"),
+        ("train_vision=true", "method lora adapts the language model alone"),
+        ("name=a/b", "name should"),
+    ],
+)
+def test_a_change_that_makes_no_sense_is_refused(change: str, said: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        Recipe.load(FOLDER / "onevision-0.5b-lora.yaml", [change])
+    assert said in str(caught.value)
+
+
+def test_a_recipe_is_written_with_all_settings_and_read_again(tmp_path: Path) -> None:
+    recipe = Recipe.load(FOLDER / "qwen2.5-vl-3b-full.yaml", ["teacher.outcomes=runs/e", "data=d"])
+    assert recipe.claim(tmp_path / "run")
+    assert Recipe.load(tmp_path / "run" / "recipe.yaml") == recipe
+    assert not recipe.claim(tmp_path / "run")

@@ -1,0 +1,197 @@
+"""Training moves what it should, goes on where it was stopped, and ends with a guard that loads everywhere."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from transformers import AutoModelForImageTextToText, TrainerCallback
+
+import eyeward
+from eyeward.data.folder import SampleFolder
+from eyeward.engine.local.checkpoint import load_checkpoint
+from eyeward.errors import UsageError
+from eyeward.guard import EyewardCard
+from eyeward.train.tuning.finish import ADAPTER, finish
+from eyeward.train.tuning.parameters import part_of
+from eyeward.train.tuning.run import CURVE, LOSSES
+from eyeward.verdict import Status
+from tests.train.tuning.small import MAKERS, POLICY, data, tuning
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> SampleFolder:
+    return data(tmp_path_factory.mktemp("data") / "set")
+
+
+@pytest.fixture(scope="module")
+def bases(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    place = tmp_path_factory.mktemp("bases")
+    for name, make in MAKERS.items():
+        make(place / name)
+    return {name: place / name for name in MAKERS}
+
+
+@pytest.fixture
+def unchecked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let guards pass that have learnt next to nothing; the check itself has a test below."""
+    monkeypatch.setattr(
+        "eyeward.train.tuning.finish.load_guard", lambda name, **_: eyeward.load_guard(name, self_check="off")
+    )
+
+
+def weights(folder: Path) -> dict[str, torch.Tensor]:
+    state: dict[str, torch.Tensor] = load_checkpoint(folder, dtype=torch.float32).model.state_dict()
+    return state
+
+
+def moved(before: dict[str, torch.Tensor], after: dict[str, torch.Tensor]) -> dict[str, set[str]]:
+    assert set(before) == set(after)
+    found: dict[str, set[str]] = {"vision": set(), "projector": set(), "language": set()}
+    for name, tensor in before.items():
+        if not torch.equal(tensor, after[name]):
+            found[part_of(name)].add(name)
+    return found
+
+
+@pytest.mark.parametrize("family", sorted(MAKERS))
+def test_full_tuning_moves_the_language_model_alone(
+    family: str, bases: dict[str, Path], folder: SampleFolder, tmp_path: Path, unchecked: None
+) -> None:
+    run = tuning(bases[family], folder, tmp_path / "run", steps=2)
+    guard = finish(run, run.train())
+    assert guard is not None
+    before = weights(bases[family])
+    found = moved(before, weights(guard))
+    assert not found["vision"]
+    assert not found["projector"]
+    language = {name for name in before if part_of(name) == "language"}
+    assert found["language"] >= {name for name in language if "proj" in name and name.endswith("weight")}
+    assert any("embed_tokens" in name for name in found["language"])
+
+
+@pytest.mark.parametrize("family", sorted(MAKERS))
+def test_everything_learns_when_the_recipe_says_so(
+    family: str, bases: dict[str, Path], folder: SampleFolder, tmp_path: Path, unchecked: None
+) -> None:
+    run = tuning(bases[family], folder, tmp_path / "run", steps=2, train_vision=True, train_projector=True)
+    guard = finish(run, run.train())
+    assert guard is not None
+    found = moved(weights(bases[family]), weights(guard))
+    assert all(found.values())
+
+
+@pytest.mark.parametrize("family", sorted(MAKERS))
+def test_lora_moves_linear_layers_of_the_language_model_alone(
+    family: str, bases: dict[str, Path], folder: SampleFolder, tmp_path: Path, unchecked: None
+) -> None:
+    run = tuning(bases[family], folder, tmp_path / "run", steps=2, method="lora", lora={"rank": 4, "alpha": 8})
+    guard = finish(run, run.train())
+    assert guard is not None
+    found = moved(weights(bases[family]), weights(guard))
+    assert not found["vision"]
+    assert not found["projector"]
+    kinds = {name.split(".")[-2] for name in found["language"]}
+    assert kinds == {"q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"}
+    assert (run.folder / ADAPTER / "adapter_model.safetensors").is_file()
+
+
+class _StopsAt(TrainerCallback):
+    def __init__(self, step: int) -> None:
+        self._step = step
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        control.should_training_stop = state.global_step >= self._step
+
+
+@pytest.mark.parametrize("method", ["full", "lora"])
+def test_a_run_that_was_stopped_goes_on_to_the_same_losses(
+    method: str, bases: dict[str, Path], folder: SampleFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = {"steps": 6, "save_every": 2, "method": method, "lora": {"rank": 4, "alpha": 8}}
+    whole = tuning(bases["llava_onevision"], folder, tmp_path / "whole", **settings)
+    whole.train()
+    stopped = tuning(bases["llava_onevision"], folder, tmp_path / "stopped", **settings)
+    real = stopped._trainer
+
+    def with_stop(*arguments: Any) -> Any:
+        trainer = real(*arguments)
+        trainer.add_callback(_StopsAt(4))
+        return trainer
+
+    with monkeypatch.context() as patch:
+        patch.setattr(stopped, "_trainer", with_stop)
+        assert stopped.train().state.global_step == 4
+    tuning(bases["llava_onevision"], folder, tmp_path / "stopped", **settings).train()
+    losses = [
+        {entry["step"]: entry["loss"] for line in (run / LOSSES).read_text().splitlines() if "loss" in (entry := json.loads(line))}
+        for run in (tmp_path / "whole", tmp_path / "stopped")
+    ]
+    assert list(losses[0]) == [1, 2, 3, 4, 5, 6]
+    assert losses[0] == losses[1]
+    assert len(set(losses[0].values())) > 3
+
+
+def test_losses_fall_and_are_drawn(bases: dict[str, Path], folder: SampleFolder, tmp_path: Path) -> None:
+    run = tuning(bases["llava_onevision"], folder, tmp_path / "run", steps=30, learning_rate=1e-2, batch=4, warmup=0.1)
+    run.train()
+    logged = [json.loads(line) for line in (run.folder / LOSSES).read_text().splitlines()]
+    losses = [entry["loss"] for entry in logged if "loss" in entry]
+    assert sum(losses[-5:]) < 0.5 * sum(losses[:5])
+    assert (run.folder / CURVE).read_text().count("polyline") >= 2
+
+
+def test_the_guard_loads_in_eyeward_and_in_transformers_and_carries_figures(
+    bases: dict[str, Path], folder: SampleFolder, tmp_path: Path, unchecked: None
+) -> None:
+    run = tuning(bases["llava_onevision"], folder, tmp_path / "run", calibrate=True)
+    guard_folder = finish(run, run.train())
+    assert guard_folder is not None
+    guard = eyeward.load_guard(guard_folder, self_check="off")
+    verdict = guard.assess(folder.path / "images/1.png", POLICY)
+    assert verdict.status is not Status.error
+    assert verdict.model.name == "small"
+    card = EyewardCard.read(guard_folder)
+    assert card.trained_to_judge
+    assert len(card.training_policies) == 2
+    assert card.calibration.default is not None
+    page = (guard_folder / "README.md").read_text()
+    assert "balanced accuracy" in page
+    assert "always Safe" in page
+    model = AutoModelForImageTextToText.from_pretrained(guard_folder)
+    ours = load_checkpoint(guard_folder).model.state_dict()
+    assert all(torch.equal(tensor.float(), ours[name].float()) for name, tensor in model.state_dict().items())
+    assert not list(run.folder.glob(".*unfinished"))
+
+
+def test_random_weights_that_learnt_nothing_are_no_guard(
+    bases: dict[str, Path], folder: SampleFolder, tmp_path: Path
+) -> None:
+    run = tuning(bases["llava_onevision"], folder, tmp_path / "run", steps=1, learning_rate=1e-9)
+    trainer = run.train()
+    with pytest.raises(eyeward.errors.EyewardError):
+        finish(run, trainer)
+
+
+def test_a_folder_with_the_run_of_another_recipe_is_refused(
+    bases: dict[str, Path], folder: SampleFolder, tmp_path: Path
+) -> None:
+    tuning(bases["llava_onevision"], folder, tmp_path / "run").recipe.claim(tmp_path / "run")
+    with pytest.raises(UsageError, match="learning_rate is 0.002 here and 0.001 there"):
+        tuning(bases["llava_onevision"], folder, tmp_path / "run", learning_rate=2e-3).train()
+
+
+def test_data_without_a_single_lesson_is_refused(bases: dict[str, Path], folder: SampleFolder, tmp_path: Path) -> None:
+    empty = data(tmp_path / "set")
+    for file in (empty.path / "images").iterdir():
+        file.write_bytes(b"")
+    with pytest.raises(UsageError, match="no sample to learn from: 12 unreadable_image"):
+        tuning(bases["llava_onevision"], empty, tmp_path / "run").train()
+
+
+def test_a_recipe_without_data_is_refused(bases: dict[str, Path], folder: SampleFolder, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="add data=FOLDER"):
+        tuning(bases["llava_onevision"], folder, tmp_path / "run", data="")
