@@ -63,9 +63,7 @@ def main() -> None:
     tables: dict[str, list[OutcomeTable]] = {}
     for arm in arms(seeds):
         for seed in range(arm.seeds):
-            tables.setdefault(arm.name, []).append(
-                OutcomeTable.of(run_cell(arm, seed, worlds, scale, out, screen.bar))
-            )
+            tables.setdefault(arm.name, []).append(OutcomeTable.of(run_cell(arm, seed, worlds, scale, out, screen.bar)))
             print(f"done: {cell_name(arm, seed)}", flush=True)
     first = next(iter(tables.values()))[0]
     for rating in (Rating.Safe, Rating.Unsafe):

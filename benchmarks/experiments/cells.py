@@ -1,4 +1,4 @@
-"""The cells of the experiments: what each trains, from what, and how it is asked afterwards. All start from mini-base."""
+"""The cells of the experiments: what each trains, and how it is asked afterwards. All start from mini-base."""
 
 from __future__ import annotations
 

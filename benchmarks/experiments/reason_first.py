@@ -77,11 +77,8 @@ class ReasonFirstEngine:
 
     def judge(self, prompts: Sequence[Prompt]) -> Iterator[RawAnswer]:
         """Yield one answer per prompt, in order."""
-        reasons = list(
-            self.engine.judge(
-                [replace(p, form=reason_form(p.form), explain=True, rating_rule=None, feature_layers=()) for p in prompts]
-            )
-        )
+        plain = {"explain": True, "rating_rule": None, "feature_layers": ()}
+        reasons = list(self.engine.judge([replace(p, form=reason_form(p.form), **plain) for p in prompts]))
         asked = [
             replace(prompt, form=rating_form(prompt.form, reason.written.get(RATIONALE, "")), explain=False)
             for prompt, reason in zip(prompts, reasons, strict=True)
@@ -91,4 +88,3 @@ class ReasonFirstEngine:
                 yield RawAnswer(error=reason.error or answer.error)
             else:
                 yield replace(answer, written={**answer.written, RATIONALE: reason.written[RATIONALE]})
-

@@ -10,9 +10,9 @@ from eyeward.data.augment.recipe import Augmentation, Variation, augment
 from eyeward.data.augment.steps import Count, DeclareOthers, DeclareOwn
 from eyeward.data.folder import SampleFolder, SampleWriter
 from eyeward.data.sample import Sample, Split
+from eyeward.policy.schema import Stance
 from eyeward.scenes.labels import write_scenes
 from eyeward.scenes.relabelling import by_scene
-from eyeward.policy.schema import Stance
 
 AUDIT = Augmentation(
     seed=911,

@@ -75,7 +75,7 @@ def _print_plan(screen: Screen, tuning: object) -> None:
     parts = ", ".join(f"{part} {count / 1e6:,.1f} M" for part, count in plan.parameters.items())
     for line in (
         f"{counted(plan.steps, 'step')} of {counted(plan.samples_a_step, 'sample')}; "
-        f"{counted(plan.samples, 'sample')} an epoch, {plan.tokens_an_epoch:,} tokens, the longest lesson {plan.longest:,}.",
+        f"{counted(plan.samples, 'sample')} an epoch of {plan.tokens_an_epoch:,} tokens; at most {plan.longest:,}.",
         f"Parameters: {parts}; {plan.learning / 1e6:,.1f} M of them or beside them learn.",
         f"Memory: about {plan.memory_bytes / 2**30:,.1f} GiB on a device that has all of it.",
     ):

@@ -15,6 +15,7 @@ import pytest
 import torch
 
 from eyeward.engine.local.checkpoint import LoadedCheckpoint, load_checkpoint
+from eyeward.engine.local.families import reference
 
 RATIONALE = "A banner, seen from afar."
 

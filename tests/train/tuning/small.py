@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from safetensors.torch import load_file, save_file
+
 from eyeward.data.changes import StanceChanged
 from eyeward.data.folder import SampleFolder, SampleWriter
 from eyeward.data.sample import Sample, Split
@@ -23,6 +25,19 @@ from tests.engine.local.tiny import make_checkpoint
 MAKERS: dict[str, Callable[..., Any]] = {"llava_onevision": make_checkpoint} | OTHERS
 POLICY = Policy.load("default").only("O1", "O6")
 O1, O6 = POLICY.labels
+
+
+def make_teachable(folder: Path) -> None:
+    """Write a checkpoint whose random weights are small enough to learn from."""
+    make_checkpoint(folder)
+    file = folder / "model.safetensors"
+    tensors = load_file(file)
+    for name, tensor in tensors.items():
+        if "norm" in name and name.endswith("weight"):
+            tensor.fill_(1.0)
+        else:
+            tensor.mul_(0.25)
+    save_file(tensors, file, metadata={"format": "pt"})
 
 
 @contextmanager
@@ -46,10 +61,10 @@ def sample(number: int, unsafe: bool, split: Split = Split.TRAIN, **fields: Any)
 
 
 def write_data(folder: Path, samples: list[Sample], pictures: int) -> SampleFolder:
-    """Write samples and pictures."""
+    """Write samples, and pictures of several shapes."""
     (folder / "images").mkdir(parents=True)
     for number in range(pictures):
-        picture(number).save(folder / f"images/{number}.png")
+        picture(number, 60 + 25 * (number % 3), 60).save(folder / f"images/{number}.png")
     writer = SampleWriter(folder)
     for item in samples:
         writer.write(item)
@@ -77,6 +92,7 @@ def recipe(base: Path, folder: SampleFolder, **settings: Any) -> Recipe:
     content: dict[str, Any] = {
         "name": "small",
         "method": "full",
+        "order": "image_first",
         "base": str(base),
         "data": str(folder.path),
         "steps": 4,

@@ -8,7 +8,10 @@ from xml.etree import ElementTree
 
 from eyeward.train.tuning.curve import write_curve
 
-HISTORY = [{"step": n, "loss": 4.0 / n} for n in range(1, 41)] + [{"step": 20, "eval_loss": 0.4}, {"step": 40, "eval_loss": 0.2}]
+HISTORY = [{"step": n, "loss": 4.0 / n} for n in range(1, 41)] + [
+    {"step": 20, "eval_loss": 0.4},
+    {"step": 40, "eval_loss": 0.2},
+]
 
 
 def test_falling_losses_fall_in_the_picture(tmp_path: Path) -> None:
@@ -16,7 +19,7 @@ def test_falling_losses_fall_in_the_picture(tmp_path: Path) -> None:
     text = (tmp_path / "loss.svg").read_text()
     root = ElementTree.fromstring(text)
     assert root.tag.endswith("svg")
-    lines = {name: points for name, points in re.findall(r'class="(\w+)" points="([^"]+)"', text)}
+    lines = dict(re.findall(r'class="(\w+)" points="([^"]+)"', text))
     assert set(lines) == {"train", "smooth", "held"}
     heights = [float(point.split(",")[1]) for point in lines["train"].split()]
     assert len(heights) == 40

@@ -13,10 +13,11 @@ from eyeward.data.folder import SampleFolder
 from eyeward.engine.local.checkpoint import LoadedCheckpoint, load_checkpoint
 from eyeward.engine.local.engine import LocalEngine
 from eyeward.engine.protocol import ImageSegment
-from eyeward.errors import DataError
+from eyeward.errors import CheckpointError, DataError
 from eyeward.guard.loading import assemble
 from eyeward.train.tuning.batches import IGNORED, Collator
 from eyeward.train.tuning.lessons import Teaching, first_picture
+from eyeward.train.tuning.template import chat_template
 from eyeward.verdict import NA, Rating
 from tests.train.tuning.small import MAKERS, O1, O6, POLICY, data, recipe, sample, supervised, write_data
 
@@ -44,6 +45,10 @@ def test_the_prompt_is_the_one_that_the_guard_is_asked_with(
     checkpoint: LoadedCheckpoint, folder: SampleFolder, order: str, words: str
 ) -> None:
     made = recipe(checkpoint.folder, folder, order=order, words=words)
+    if order == "policy_first" and checkpoint.model.config.model_type in ("llava", "llava_next"):
+        with pytest.raises(CheckpointError, match="puts the image before the policy; tune it with order=image_first"):
+            chat_template(checkpoint, made.order)
+        return
     engine = LocalEngine(checkpoint)
     guard: Any = assemble(made.card(None), checkpoint, engine)
     teach = Teaching(checkpoint, made.card(None))
@@ -69,7 +74,9 @@ def test_what_is_learnt_is_the_answer_and_its_end_and_nothing_else(
     collator = Collator(teaching(checkpoint, folder, words=words), folder, samples, checkpoint, {})
     batch = collator([{"number": number} for number in range(12)])
     end = checkpoint.tokenizer.decode([checkpoint.eos_token_ids[0]])
-    for item, ids, labels, mask in zip(samples, batch["input_ids"], batch["labels"], batch["attention_mask"], strict=False):
+    for item, ids, labels, mask in zip(
+        samples, batch["input_ids"], batch["labels"], batch["attention_mask"], strict=False
+    ):
         learnt = labels != IGNORED
         assert torch.equal(ids[learnt], labels[learnt])
         assert not learnt[mask == 0].any()

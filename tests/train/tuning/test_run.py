@@ -19,7 +19,7 @@ from eyeward.train.tuning.finish import ADAPTER, finish
 from eyeward.train.tuning.parameters import part_of
 from eyeward.train.tuning.run import CURVE, LOSSES
 from eyeward.verdict import Status
-from tests.train.tuning.small import MAKERS, POLICY, data, tuning
+from tests.train.tuning.small import MAKERS, POLICY, data, make_teachable, tuning
 
 
 @pytest.fixture(scope="module")
@@ -99,6 +99,11 @@ def test_lora_moves_linear_layers_of_the_language_model_alone(
     assert (run.folder / ADAPTER / "adapter_model.safetensors").is_file()
 
 
+def logged(run: Path) -> dict[int, float]:
+    entries = [json.loads(line) for line in (run / LOSSES).read_text().splitlines()]
+    return {entry["step"]: entry["loss"] for entry in entries if "loss" in entry}
+
+
 class _StopsAt(TrainerCallback):
     def __init__(self, step: int) -> None:
         self._step = step
@@ -127,7 +132,11 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_losses(
         assert stopped.train().state.global_step == 4
     tuning(bases["llava_onevision"], folder, tmp_path / "stopped", **settings).train()
     losses = [
-        {entry["step"]: entry["loss"] for line in (run / LOSSES).read_text().splitlines() if "loss" in (entry := json.loads(line))}
+        {
+            entry["step"]: entry["loss"]
+            for line in (run / LOSSES).read_text().splitlines()
+            if "loss" in (entry := json.loads(line))
+        }
         for run in (tmp_path / "whole", tmp_path / "stopped")
     ]
     assert list(losses[0]) == [1, 2, 3, 4, 5, 6]
@@ -135,8 +144,9 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_losses(
     assert len(set(losses[0].values())) > 3
 
 
-def test_losses_fall_and_are_drawn(bases: dict[str, Path], folder: SampleFolder, tmp_path: Path) -> None:
-    run = tuning(bases["llava_onevision"], folder, tmp_path / "run", steps=30, learning_rate=1e-2, batch=4, warmup=0.1)
+def test_losses_fall_and_are_drawn(folder: SampleFolder, tmp_path: Path) -> None:
+    make_teachable(tmp_path / "base")
+    run = tuning(tmp_path / "base", folder, tmp_path / "run", steps=30, learning_rate=1e-2, batch=4, warmup=0.1)
     run.train()
     logged = [json.loads(line) for line in (run.folder / LOSSES).read_text().splitlines()]
     losses = [entry["loss"] for entry in logged if "loss" in entry]

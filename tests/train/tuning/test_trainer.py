@@ -14,9 +14,9 @@ from eyeward.train.tuning.batches import IGNORED, Collator
 from eyeward.train.tuning.lessons import SoftTarget
 from eyeward.train.tuning.teacher import read_teacher
 from eyeward.train.tuning.trainer import places_to_score, weighted_loss
-from tests.evaluate.hand_made import SAFE, UNSAFE, outcome, said
 from tests.engine.local.tiny import make_checkpoint
-from tests.train.tuning.small import data, tuning
+from tests.evaluate.hand_made import SAFE, UNSAFE, outcome, said
+from tests.train.tuning.small import data, make_teachable, tuning
 
 ROWS, TOKENS, VOCABULARY = 2, 7, 11
 
@@ -84,7 +84,7 @@ def test_weights_of_one_learn_as_trl_does(tmp_path: Path) -> None:
 
 def test_a_guard_learns_its_teachers_probabilities(tmp_path: Path) -> None:
     """The teacher says the contrary of the labels, and alone counts."""
-    make_checkpoint(tmp_path / "base")
+    make_teachable(tmp_path / "base")
     folder = data(tmp_path / "set")
     outcomes = [
         outcome(

@@ -245,7 +245,7 @@ def _load_model(kind: Any, folder: Path, dtype: torch.dtype, device: torch.devic
     """Load the weights onto a device; without one, onto all GPUs."""
     spread = {"device_map": "balanced"} if device is None else {}
     try:
-        with _quiet():
+        with quiet():
             model, report = kind.from_pretrained(
                 folder,
                 dtype=dtype,
@@ -282,7 +282,7 @@ def _some(names: Any) -> str:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Keep transformers' progress bars and loading report to itself: faults are raised, with their names."""
     log: Any = transformers.utils.logging
     level, bars = log.get_verbosity(), log.is_progress_bar_enabled()
@@ -300,7 +300,7 @@ def _load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
     from transformers import AutoTokenizer
 
     try:
-        with _quiet():
+        with quiet():
             return AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     except Exception as error:
         raise CheckpointError(f"The tokenizer in {folder} cannot be loaded: {error}") from error

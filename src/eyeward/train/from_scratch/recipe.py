@@ -10,6 +10,7 @@ from eyeward.train.from_scratch.architecture import Architecture
 from eyeward.train.from_scratch.schedule import Schedule
 from eyeward.train.recipe_file import RecipeFile
 
+
 class PictureSet(BaseModel):
     """Scenes to draw for training."""
 

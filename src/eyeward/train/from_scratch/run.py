@@ -24,9 +24,9 @@ from eyeward.train.from_scratch.model_card import base_readme, guard_readme
 from eyeward.train.from_scratch.pictures import Pictures, rendered
 from eyeward.train.from_scratch.reading import Lesson, Reader, train_reader
 from eyeward.train.from_scratch.recipe import Recipe
-from eyeward.train.recipe_file import FILE_NAME as RECIPE_FILE
 from eyeward.train.from_scratch.tokenizer import END_OF_TEXT, build_tokenizer, token_id
 from eyeward.train.from_scratch.vision import SceneHeads, pixel_values, train_vision
+from eyeward.train.recipe_file import FILE_NAME as RECIPE_FILE
 
 if TYPE_CHECKING:
     from transformers import LlavaOnevisionForConditionalGeneration

@@ -33,11 +33,8 @@ def write_curve(file: Path, history: Sequence[Mapping[str, float]], title: str) 
     for name, points in (("train", train), ("smooth", _smooth(train)), ("held", held_out)):
         places = " ".join(f"{_x(step, last):.1f},{_y(loss, highest):.1f}" for step, loss in points)
         parts.append(f'<polyline class="{name}" points="{places}"/>')
-    body = "".join(parts)
-    file.write_text(
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {_HEIGHT}"><style>{_STYLE}</style>{body}</svg>\n',
-        encoding="utf-8",
-    )
+    opening = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {_HEIGHT}"><style>{_STYLE}</style>'
+    file.write_text(f"{opening}{''.join(parts)}</svg>\n", encoding="utf-8")
 
 
 def _smooth(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 
 from eyeward.data.sample import Sample, Split
-from eyeward.engine.local.checkpoint import load_checkpoint, read_chat_template
+from eyeward.engine.local.checkpoint import load_checkpoint, quiet
 from eyeward.engine.local.preparation import read_json
 from eyeward.evaluate.calibrating import fitted
 from eyeward.evaluate.questions import read_questions
@@ -22,7 +22,9 @@ from eyeward.guard.exporting import copy_settings
 from eyeward.guard.tensor_names import publish_names
 from eyeward.train.tuning.model_card import readme
 from eyeward.train.tuning.recipe import Method
+from eyeward.train.tuning.run import known_warnings
 from eyeward.train.tuning.survey import chosen
+from eyeward.train.tuning.template import chat_template
 from eyeward.verdict import Rating
 
 if TYPE_CHECKING:
@@ -61,19 +63,22 @@ def _write_weights(tuning: Tuning, folder: Path, tensors: Mapping[str, Tensor] |
     unfinished = folder.with_name(f".{folder.name}.unfinished")
     shutil.rmtree(unfinished, ignore_errors=True)
     unfinished.mkdir()
-    model: Any = load_checkpoint(tuning.base, dtype="float32", device="cpu").model
+    base = load_checkpoint(tuning.base, dtype="float32", device="cpu")
+    model = base.model
     stored = _stored_type(tuning.base)
     if tensors is not None:
         model.load_state_dict(tensors)
     else:
         from peft import PeftModel
 
-        model = PeftModel.from_pretrained(model, tuning.folder / ADAPTER).merge_and_unload()
+        with known_warnings():
+            model = PeftModel.from_pretrained(model, tuning.folder / ADAPTER).merge_and_unload()
     model.tie_weights()
-    model.to(stored).save_pretrained(unfinished)
+    with quiet():
+        model.to(stored).save_pretrained(unfinished)
     publish_names(unfinished, model.config.to_dict())
     copy_settings(tuning.base, unfinished, ("config.json", "README.md"))
-    template = read_chat_template(tuning.base)
+    template = chat_template(base, tuning.recipe.order)
     if template is not None:
         (unfinished / "chat_template.jinja").write_text(template, encoding="utf-8")
     _card(tuning, unfinished).write(unfinished)
@@ -83,9 +88,8 @@ def _write_weights(tuning: Tuning, folder: Path, tensors: Mapping[str, Tensor] |
 
 def _stored_type(base: Path) -> torch.dtype:
     settings = read_json(base / "config.json")
-    name = settings.get("dtype") or settings.get("torch_dtype")
-    found = getattr(torch, str(name), None)
-    return found if isinstance(found, torch.dtype) else torch.bfloat16
+    found = getattr(torch, str(settings.get("dtype") or settings.get("torch_dtype")), None)
+    return found if isinstance(found, torch.dtype) else torch.float32
 
 
 def _card(tuning: Tuning, folder: Path) -> EyewardCard:
@@ -124,4 +128,3 @@ def _measure(tuning: Tuning, folder: Path) -> Metrics | None:
 
 def _both_ratings(samples: list[Sample]) -> bool:
     return {sample.rating for sample in samples} >= {Rating.Safe, Rating.Unsafe}
-

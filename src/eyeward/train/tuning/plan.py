@@ -16,7 +16,7 @@ _BYTES = {Precision.float32: 4, Precision.bfloat16: 2}
 _OPTIMIZER_BYTES = 8
 """Two moments of AdamW, in float32."""
 _KEPT_WIDTHS = 34
-"""Numbers that a layer keeps for the way back, in widths of the model, a token (arXiv 2205.05198, without attention)."""
+"""Numbers that a layer keeps a token for the way back, in widths of the model (arXiv 2205.05198, no attention)."""
 
 
 @dataclass(frozen=True)
@@ -81,4 +81,3 @@ def shown(lesson: Lesson, checkpoint: LoadedCheckpoint) -> tuple[str, str]:
     once = [token for place, token in enumerate(asked) if token != image or place == 0 or asked[place - 1] != image]
     tokenizer = checkpoint.tokenizer
     return str(tokenizer.decode(once)), str(tokenizer.decode(list(lesson.tokens[lesson.answer :])))
-

@@ -5,8 +5,16 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import ClassVar, Self
 
-from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
-from pydantic import model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    model_validator,
+)
 
 from eyeward.guard.card import EyewardCard, PromptOrder, Vocabulary
 from eyeward.guard.forms import COMPACT, PUBLISHED_2025_ANSWER
@@ -58,7 +66,7 @@ class Teacher(_Settings):
     guard: str | None = None
     """Its name there; not needed where the folder holds one guard."""
     weight: float = Field(default=0.5, ge=0.0, le=1.0)
-    """Share of the loss: 0 learns from labels alone; with 1 ratings and categories are learnt from the teacher alone."""
+    """Share of what ratings and categories cost: with 0 labels alone count there, with 1 the teacher alone."""
 
 
 class Recipe(RecipeFile):

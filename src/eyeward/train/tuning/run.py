@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from eyeward.data.folder import SampleFolder
 from eyeward.data.sample import Split
-from eyeward.engine.local.checkpoint import LoadedCheckpoint, find_folder, load_checkpoint, load_skeleton
+from eyeward.engine.local.checkpoint import LoadedCheckpoint, find_folder, load_checkpoint, load_skeleton, quiet
 from eyeward.errors import MissingExtra, UsageError
 from eyeward.guard.card import FILE_NAME as CARD_FILE
 from eyeward.guard.card import EyewardCard
@@ -28,6 +29,7 @@ from eyeward.train.tuning.plan import Plan, make_plan, shown
 from eyeward.train.tuning.recipe import Precision, Recipe
 from eyeward.train.tuning.survey import DISCARDED_FILE, Survey, balanced, chosen, survey
 from eyeward.train.tuning.teacher import read_teacher
+from eyeward.train.tuning.template import chat_template
 
 if TYPE_CHECKING:
     from eyeward.train.tuning.trainer import GuardTrainer
@@ -101,7 +103,7 @@ class Tuning:
 
     def plan(self) -> tuple[Plan, Survey, tuple[str, str]]:
         """Say what the run would do; also a sample as it is learnt. No weights are loaded."""
-        checkpoint = load_skeleton(self.base)
+        checkpoint = self._templated(load_skeleton(self.base))
         found = self.look(checkpoint, Split.TRAIN)
         devices = int(os.environ.get("WORLD_SIZE", "1"))
         plan = make_plan(self.recipe, checkpoint, found, self.numbers(found), devices)
@@ -115,17 +117,28 @@ class Tuning:
         """
         self.recipe.claim(self.folder)
         settings = self._arguments()  # before the weights: what spreads them over devices has to be known by then
-        checkpoint = load_checkpoint(self.base, dtype=self.recipe.weights.value, device="cpu")
+        checkpoint = self._templated(load_checkpoint(self.base, dtype=self.recipe.weights.value, device="cpu"))
         found = self.look(checkpoint, Split.TRAIN)
         found.write_discarded(self.folder / DISCARDED_FILE)
         held_out = self.look(checkpoint, Split.VALIDATION)
+        from eyeward.train.tuning.trainer import StepCounter
+
         trainer = self._trainer(settings, checkpoint, found, held_out)
         states = self.folder / STATE
         begun = states.is_dir() and any(states.glob("checkpoint-*"))
-        with _known_warnings():
+        with self.bar("Learning", self._steps(trainer)) as advance, quiet(), known_warnings():
+            trainer.add_callback(StepCounter(advance))
             trainer.train(resume_from_checkpoint=begun)
         self.keep_losses(trainer)
         return trainer
+
+    def _steps(self, trainer: GuardTrainer) -> int:
+        recipe = self.recipe
+        batches = math.ceil(len(trainer.get_train_dataloader()) / recipe.accumulate)
+        return recipe.steps or math.ceil(batches * recipe.epochs)
+
+    def _templated(self, checkpoint: LoadedCheckpoint) -> LoadedCheckpoint:
+        return replace(checkpoint, chat_template=chat_template(checkpoint, self.recipe.order))
 
     def keep_losses(self, trainer: GuardTrainer) -> None:
         """Write what was logged, and its picture."""
@@ -155,7 +168,7 @@ class Tuning:
             max_grad_norm=recipe.clip,
             bf16=recipe.precision is Precision.bfloat16,
             tf32=torch.cuda.is_available() or None,
-            gradient_checkpointing=recipe.checkpointing,
+            activation_checkpointing=recipe.checkpointing,
             use_cpu=on_cpu,
             dataloader_num_workers=recipe.workers,
             dataloader_pin_memory=not on_cpu,
@@ -164,6 +177,7 @@ class Tuning:
             save_total_limit=recipe.keep,
             eval_strategy="no",
             logging_steps=1,
+            disable_tqdm=True,
             report_to=_trackers(),
             seed=recipe.seed,
             data_seed=recipe.seed,
@@ -176,6 +190,7 @@ class Tuning:
     def _trainer(self, settings: Any, checkpoint: LoadedCheckpoint, found: Survey, held_out: Survey) -> GuardTrainer:
         from datasets import Dataset
         from datasets import disable_progress_bars as without_bars
+        from transformers import PrinterCallback
 
         from eyeward.train.tuning.trainer import GuardTrainer
 
@@ -194,7 +209,7 @@ class Tuning:
             read_teacher(recipe.teacher) if recipe.teacher else {},
             recipe.label_weight,
         )
-        with _known_warnings():
+        with known_warnings():
             trainer = GuardTrainer(
                 model=checkpoint.model,
                 args=settings,
@@ -204,6 +219,7 @@ class Tuning:
                 processing_class=checkpoint.tokenizer,
                 peft_config=lora_settings(recipe),
             )
+        trainer.remove_callback(PrinterCallback)
         trainer.teacher_weight = recipe.teacher.weight if recipe.teacher else 0.0
         return trainer
 
@@ -216,7 +232,7 @@ def _trackers() -> list[str]:
 
 
 @contextmanager
-def _known_warnings() -> Iterator[None]:
+def known_warnings() -> Iterator[None]:
     """Keep warnings of the libraries to themselves that say nothing about a run."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", category=FutureWarning)

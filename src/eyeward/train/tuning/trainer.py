@@ -2,16 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional
+from transformers import TrainerCallback
 from trl import SFTTrainer
 
 from eyeward.train.tuning.batches import IGNORED, soft_places
 from eyeward.train.tuning.lessons import SoftTarget
+
+
+class StepCounter(TrainerCallback):
+    """Calls a function after every step, those included that were made before a run was stopped."""
+
+    def __init__(self, advance: Callable[[], None]) -> None:
+        self._advance = advance
+        self._seen = 0
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Catch up with the trainer."""
+        for _step in range(self._seen, state.global_step):
+            self._advance()
+        self._seen = state.global_step
 
 
 class GuardTrainer(SFTTrainer):
@@ -59,14 +74,14 @@ def weighted_loss(
     has `teacher_weight` of the token's share: the cross-entropy of its probabilities with the model's among the same
     options. Engines read labels the same way, as probabilities among the tokens with which answers may go on.
     """
-    weights = weights.clone()
+    given, weights = weights, weights.clone()
     column = {place: number for number, place in enumerate(places.tolist())}
     learnt = logits.new_zeros((), dtype=torch.float32)
     for row, target in soft_places(soft):
         options = torch.tensor(target.options, device=logits.device)
         wanted = torch.tensor(target.probabilities, device=logits.device)
         scores = logits[row, column[target.place - 1], options].float()
-        learnt = learnt - weights[row, target.place] * (wanted * scores.log_softmax(-1)).sum()
+        learnt = learnt - given[row, target.place] * (wanted * scores.log_softmax(-1)).sum()
         weights[row, target.place] *= 1 - teacher_weight
     hard = functional.cross_entropy(
         logits.flatten(0, 1).float(), labels[:, places + 1].flatten(), reduction="none", ignore_index=IGNORED

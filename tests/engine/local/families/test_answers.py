@@ -13,9 +13,9 @@ from PIL import Image
 
 from eyeward.engine.local.checkpoint import LoadedCheckpoint, load_checkpoint
 from eyeward.engine.local.engine import LocalEngine
+from eyeward.engine.local.families import reference
 from eyeward.engine.local.tokens import PromptTokens
 from eyeward.engine.protocol import AnswerForm, Forced, Prompt
-from eyeward.engine.local.families import reference
 from tests.engine.local.families.checkpoints import MAKERS
 from tests.engine.local.families.processing import inputs, noise, teach
 from tests.engine.local.families.questions import all_scores, ask, judge, layout

@@ -14,10 +14,9 @@ from safetensors.torch import load_file, save_file
 
 from eyeward.engine.local.checkpoint import load_checkpoint
 from eyeward.engine.local.engine import LocalEngine
-from eyeward.engine.local.families import FAMILIES
+from eyeward.engine.local.families import FAMILIES, reference
 from eyeward.engine.local.families.qwen25_vl import PATCHES_AT_ONCE
 from eyeward.errors import CheckpointError, MissingExtra
-from eyeward.engine.local.families import reference
 from tests.engine.local.families.checkpoints import MAKERS, make_qwen
 from tests.engine.local.families.processing import noise
 from tests.engine.local.families.questions import all_scores, ask, judge

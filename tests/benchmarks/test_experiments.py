@@ -1,0 +1,107 @@
+"""The experiments count what they say: worlds without leaks, differences with their sign, rationales first."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import eyeward
+from benchmarks.experiments.cells import Scale, arms, recipe_of
+from benchmarks.experiments.differences import difference, mean
+from benchmarks.experiments.reason_first import ReasonFirstEngine, rating_form, reason_form
+from benchmarks.experiments.worlds import Sizes, make_worlds
+from eyeward.data.folder import SampleFolder
+from eyeward.engine.protocol import Prompt, RawAnswer
+from eyeward.errors import ErrorType
+from eyeward.evaluate.questions import read_questions
+from eyeward.evaluate.table import OutcomeTable
+from eyeward.policy import Policy
+from eyeward.scenes.paint import paint
+from eyeward.scenes.sample import sample_scene
+from eyeward.verdict import Failure, Rating, Status
+from tests.evaluate.hand_made import SAFE, UNSAFE, outcome, said
+
+DEFAULT = Policy.load("default")
+
+
+def arm(right: int, count: int = 60) -> OutcomeTable:
+    """Judge half safe, half unsafe images; the first `right` of each ten are right."""
+    rows = []
+    for number in range(count):
+        truth = SAFE if number % 2 else UNSAFE
+        other = UNSAFE if truth is SAFE else SAFE
+        rows.append(outcome(truth, said(truth if number // 2 % 10 < right else other), f"{number}.png", number=number))
+    return OutcomeTable.of(rows)
+
+
+def test_a_difference_has_its_sign_only_where_images_and_seeds_agree() -> None:
+    better = difference("balanced_accuracy", [arm(9), arm(9)], [arm(3), arm(3)])
+    assert better.value == pytest.approx(0.6)
+    assert (better.sign, difference("balanced_accuracy", [arm(3)], [arm(9)]).sign) == (1, -1)
+    assert difference("balanced_accuracy", [arm(5)], [arm(5)]).sign == 0
+    torn = difference("balanced_accuracy", [arm(9), arm(1)], [arm(5), arm(5)])
+    assert (torn.value, torn.sign) == (pytest.approx(0.0), 0)
+    wide, narrow = (mean("balanced_accuracy", seeds) for seeds in ([arm(9), arm(1)], [arm(5), arm(5)]))
+    assert wide.value == pytest.approx(narrow.value)
+    assert wide.low is not None and narrow.low is not None and wide.low < narrow.low, "seeds that differ widen it"
+
+
+def test_worlds_share_no_scene_and_ask_every_test_image_under_several_policies(tmp_path: Path) -> None:
+    worlds = make_worlds(tmp_path, Sizes(train=12, test=8))
+    train = {
+        json.dumps(sample.scene) for name in ("plain", "paper", "eyeward") for sample in SampleFolder(worlds[name])
+    }
+    test = {json.dumps(sample.scene) for sample in SampleFolder(worlds["test"])}
+    assert not train & test
+    counts = {name: len(list(SampleFolder(folder))) for name, folder in worlds.items()}
+    assert counts["plain"] == 12 < counts["paper"] < counts["eyeward"]
+    asks = read_questions(worlds["test"]).asks
+    assert len({ask.question.image for ask in asks}) == 8
+    assert all(sum(ask.question.image == one.question.image for ask in asks) >= 3 for one in asks)
+    assert {ask.question.rating for ask in asks if ask.question.changes} == {Rating.Safe, Rating.Unsafe}
+    assert make_worlds(tmp_path, Sizes(train=12, test=8)) == worlds
+
+
+def test_every_arm_has_a_recipe() -> None:
+    scale = Scale(steps=3, batch=2, learning_rate=1e-3, lora_learning_rate=2e-3)
+    recipes = {a.name: recipe_of(a, 1, Path("data"), scale) for a in arms(3) if a.data is not None}
+    assert recipes["LoRA"].learning_rate == 2e-3
+    assert recipes["image first"].order.value == "image_first"
+    assert not recipes["without rationale"].rationales
+    assert {recipe.steps for recipe in recipes.values()} == {3}
+
+
+def test_the_rating_is_scored_behind_the_rationale_that_was_written() -> None:
+    guard: Any = eyeward.load_guard("mini")
+    turned = replace(guard, engine=ReasonFirstEngine(guard.engine))
+    images = [paint(sample_scene(number, "test")) for number in range(3)]
+    for verdict in turned.assess_many(images, DEFAULT, explain=True):
+        assert verdict.status is Status.ok
+        assert verdict.rationale
+        assert verdict.p_unsafe_raw is not None
+
+
+def test_a_failure_of_either_turn_is_a_failure() -> None:
+    failure = Failure(type=ErrorType.internal, message="It went wrong.")
+    guard: Any = eyeward.load_guard("mini")
+    question = guard.profile.question(DEFAULT)
+    prompt = guard.profile.prompt(question, paint(sample_scene(1, "test")), True, guard.rule)
+
+    class Failing:
+        def __init__(self, turn: int) -> None:
+            self.turn = turn
+
+        def judge(self, prompts: list[Prompt]) -> list[RawAnswer]:
+            self.turn -= 1
+            good = RawAnswer(written={"rationale": "A dog."})
+            return [RawAnswer(error=failure) if self.turn == 0 else good for _ in prompts]
+
+    for turn in (1, 2):
+        (answer,) = ReasonFirstEngine(Failing(turn)).judge([prompt])
+        assert answer.error == failure
+    assert [part.text for part in reason_form(prompt.form).parts if hasattr(part, "text")][0].endswith('"rationale": "')
+    assert 'A \\"dog\\"' in rating_form(prompt.form, 'A "dog"').parts[0].text  # type: ignore[union-attr]
