@@ -10,12 +10,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from eyeward.data.folder import SampleFolder
 from eyeward.data.sample import Sample
 from eyeward.engine.local.trie import in_json
 from eyeward.engine.protocol import AnswerForm, Forced, Prompt, RawAnswer, TextSlot
 from eyeward.guard.forms import CATEGORY, RATING, RATIONALE
-from eyeward.train.tuning.lessons import Teaching, Written
+from eyeward.train.tuning.lessons import Teaching
 from eyeward.train.tuning.run import Tuning
 
 RATIONALE_TOKENS = 96
@@ -47,13 +46,9 @@ def rating_form(form: AnswerForm, rationale: str) -> AnswerForm:
 class ReasonFirstTeaching(Teaching):
     """Lessons whose answers begin with the rationale."""
 
-    def written(self, folder: SampleFolder, sample: Sample) -> Written:
-        """Lay question and answer out, but for the image."""
-        policy = folder.policy_of(sample)
-        prompt = self.prompt(policy, sample)
-        layout = self.tokens.layout(replace(prompt, form=rating_form(prompt.form, sample.rationale or "")))
-        leaf = self._leaf(layout, policy, sample, folder)
-        return Written(layout, leaf, (*leaf.tokens, self._end))
+    def form(self, form: AnswerForm, sample: Sample) -> AnswerForm:
+        """Return the second turn."""
+        return rating_form(form, sample.rationale or "")
 
 
 class ReasonFirstTuning(Tuning):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from PIL import Image
@@ -13,8 +13,8 @@ from eyeward.data.folder import SampleFolder
 from eyeward.data.sample import Sample
 from eyeward.engine.local.checkpoint import LoadedCheckpoint
 from eyeward.engine.local.tokens import Layout, PromptTokens
-from eyeward.engine.local.trie import Leaf, in_json
-from eyeward.engine.protocol import ImageSegment, Prompt
+from eyeward.engine.local.trie import AnswerTree, Leaf, in_json
+from eyeward.engine.protocol import AnswerForm, Forced, ImageSegment, Part, Prompt, TextSlot
 from eyeward.errors import DataError
 from eyeward.guard.card import EyewardCard
 from eyeward.guard.chat_template import answer_lead, render_chat
@@ -33,11 +33,16 @@ _NO_IMAGE = Image.new("RGB", (1, 1))
 
 @dataclass(frozen=True)
 class Written:
-    """A sample in words: the question, the right answer among those that may be written, and all its tokens."""
+    """A sample in words."""
 
+    prompt: Prompt
+    """The question, with a blank image."""
     layout: Layout
-    leaf: Leaf
+    """Its tokens."""
+    labels: dict[str, str]
+    """What the slots of the right answer hold."""
     answer: tuple[int, ...]
+    """All tokens that are learnt."""
 
 
 @dataclass(frozen=True)
@@ -94,6 +99,10 @@ class Teaching:
         question = self._profile.question(worded(policy, sample.changes))
         return self._profile.prompt(question, _NO_IMAGE, self._rationales, None)
 
+    def form(self, form: AnswerForm, sample: Sample) -> AnswerForm:
+        """Return the form in which the answer to a sample is learnt: the one that the guard is asked for."""
+        return form
+
     def written(self, folder: SampleFolder, sample: Sample) -> Written:
         """Lay question and answer out, but for the image.
 
@@ -102,13 +111,18 @@ class Teaching:
             PolicyError: when the policy cannot be asked of this model.
         """
         policy = folder.policy_of(sample)
-        layout = self.tokens.layout(self.prompt(policy, sample))
-        leaf = self._leaf(layout, policy, sample, folder)
+        prompt = self.prompt(policy, sample)
+        form = self.form(prompt.form, sample)
+        labels = self._labels(form, policy, sample, folder)
+        layout = self.tokens.layout(replace(prompt, form=filled(form, labels)))
+        (leaf,) = layout.tree.leaves
         answer = leaf.tokens
-        if self._rationales and sample.rationale:
+        if not any(isinstance(part, TextSlot) for part in form.parts):
+            answer = (*answer, self._end)
+        elif self._rationales and sample.rationale:
             text = leaf.text + in_json(sample.rationale) + layout.tree.tail
             answer = (*self.tokens.answer_ids(layout.context, text), self._end)
-        return Written(layout, leaf, answer)
+        return Written(replace(prompt, form=form), layout, labels, answer)
 
     def length(self, written: Written, height: int, width: int) -> int:
         """Count the tokens of a lesson with an image of this many pixels."""
@@ -128,45 +142,45 @@ class Teaching:
         marks = (self._checkpoint.image_token_id,) * self._checkpoint.family.token_count(image.height, image.width)
         runs = (*written.layout.shared, *written.layout.own)
         asked = tuple(token for run in runs for token in (marks if isinstance(run, ImageSegment) else run))
-        soft = () if teacher is None else self._soft(written, teacher, len(asked))
+        tree = self.tokens.layout(written.prompt).tree
+        leaf = next(leaf for leaf in tree.leaves if dict(leaf.labels) == written.labels)
+        parting = _parting(leaf, tree)
         return Lesson(
             tokens=(*asked, *written.answer),
             answer=len(asked),
-            deciding=tuple(len(asked) + depth for depth in _parting(written)),
+            deciding=tuple(len(asked) + depth for depth in parting),
             image=self._checkpoint.family.prepare(image),
-            soft=soft,
+            soft=() if teacher is None else self._soft(leaf, tree, teacher, len(asked)),
         )
 
-    def _leaf(self, layout: Layout, policy: Policy, sample: Sample, folder: SampleFolder) -> Leaf:
-        """Find the answer that is right among those that may be written."""
+    def _labels(self, form: AnswerForm, policy: Policy, sample: Sample, folder: SampleFolder) -> dict[str, str]:
+        """Return what the slots of the right answer hold."""
         words = self._card.answer
-        labels = {label.partition(":")[0]: label for label in policy.labels}
-        none = sample.category == NA
-        category = words.none_applies if none else labels.get(sample.category.partition(":")[0])
-        wanted = ((RATING, words.word_for(sample.rating)), (CATEGORY, category))
-        for leaf in layout.tree.leaves:
-            if leaf.labels == wanted:
-                return leaf
-        message = f"{sample.image} is {sample.rating} by {sample.category!r}, which its policy does not have; mend one."
-        raise DataError(message, folder.path)
+        known = {label.partition(":")[0]: label for label in policy.labels}
+        category = words.none_applies if sample.category == NA else known.get(sample.category.partition(":")[0])
+        labels = {RATING: words.word_for(sample.rating), CATEGORY: category or ""}
+        if any(labels[slot.name] not in slot.allowed(labels) for slot in form.label_slots):
+            message = (
+                f"{sample.image} is {sample.rating} by {sample.category!r}, which its policy does not have; mend one."
+            )
+            raise DataError(message, folder.path)
+        return labels
 
-    def _soft(self, written: Written, teacher: Distribution, start: int) -> tuple[SoftTarget, ...]:
+    def _soft(self, leaf: Leaf, tree: AnswerTree, teacher: Distribution, start: int) -> tuple[SoftTarget, ...]:
         """Give the teacher's probabilities wherever the path of the right answer parts from others.
 
         A place that the teacher would never have come to is left out: it has nothing to say there.
         """
-        path = written.leaf.tokens
-        leaves = written.layout.tree.leaves
-        masses = {leaf.tokens: self._mass(leaf, teacher, leaves) for leaf in leaves}
+        masses = {other.tokens: self._mass(other, teacher, tree.leaves) for other in tree.leaves}
         found = []
-        for depth in _parting(written):
-            here = [leaf for leaf in leaves if leaf.tokens[:depth] == path[:depth]]
-            ratings = {self._rating(leaf) for leaf in here}
+        for depth in _parting(leaf, tree):
+            here = [other.tokens for other in tree.leaves if other.tokens[:depth] == leaf.tokens[:depth]]
+            ratings = {self._rating(other) for other in tree.leaves if other.tokens in here}
             if len(ratings) == 1 and teacher[ratings.pop()][1] is None:
                 continue
             options: dict[int, float] = {}
-            for leaf in here:
-                options[leaf.tokens[depth]] = options.get(leaf.tokens[depth], 0.0) + masses[leaf.tokens]
+            for tokens in here:
+                options[tokens[depth]] = options.get(tokens[depth], 0.0) + masses[tokens]
             total = sum(options.values())
             if total > 0.0:
                 shares = tuple(mass / total for mass in options.values())
@@ -198,11 +212,22 @@ def first_picture(folder: SampleFolder, sample: Sample) -> Image.Image:
     return decoded.frames[0].pixels
 
 
-def _parting(written: Written) -> tuple[int, ...]:
-    """Return how many tokens of the answer stand before each place where its path parts from others."""
-    path = written.leaf.tokens
-    depths = {_common(path, other.tokens) for other in written.layout.tree.leaves if other is not written.leaf}
-    return tuple(sorted(depths))
+def filled(form: AnswerForm, labels: Mapping[str, str]) -> AnswerForm:
+    """Return a form whose slots hold these labels already."""
+    parts: list[Part] = []
+    text = ""
+    for part in form.parts:
+        if isinstance(part, TextSlot):
+            parts += [Forced(text), part]
+            text = ""
+        else:
+            text += part.text if isinstance(part, Forced) else in_json(labels[part.name])
+    return AnswerForm((*parts, Forced(text)))
+
+
+def _parting(leaf: Leaf, tree: AnswerTree) -> tuple[int, ...]:
+    """Return how many tokens of an answer stand before each place where its path parts from others."""
+    return tuple(sorted({_common(leaf.tokens, other.tokens) for other in tree.leaves if other is not leaf}))
 
 
 def _common(first: tuple[int, ...], second: tuple[int, ...]) -> int:
