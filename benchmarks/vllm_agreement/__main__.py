@@ -27,7 +27,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import eyeward
-from benchmarks.vllm_agreement.comparing import Agreement, compare
+from benchmarks.vllm_agreement.comparing import TOLERANCE, Agreement, compare, differences
 from benchmarks.vllm_agreement.timing import Timing, engine_seconds, guard_seconds, scenes
 from eyeward.engine.remote.engine import RemoteEngine
 from eyeward.engine.remote.settings import RemoteSettings
@@ -54,7 +54,7 @@ def main() -> None:
     parser.add_argument("--vllm", default=None, help=f"an environment with vLLM; default: {VARIABLE}")
     parser.add_argument("--model", default="mini")
     parser.add_argument("--images", type=int, default=500, help="test scenes whose verdicts are compared")
-    parser.add_argument("--speed-images", type=int, default=500, help="fresh scenes of each timing")
+    parser.add_argument("--speed-images", type=int, default=500, help="fresh scenes of each timing; 0 times nothing")
     parser.add_argument("--dtypes", nargs="+", choices=DTYPES, default=DTYPES)
     parser.add_argument("--cores", nargs="+", choices=CORES, default=list(CORES))
     parser.add_argument("--json", type=Path, default=None)
@@ -83,6 +83,8 @@ class Bench:
         self._count = speed_images
         self._fresh = images
         self.agreements: list[Agreement] = []
+        self.verdicts: dict[str, list[Verdict]] = {}
+        """By place and type."""
         self.timings: list[Timing] = []
 
     def run(self, dtypes: Sequence[str], cores: Sequence[str]) -> None:
@@ -109,10 +111,13 @@ class Bench:
     def _here(self, dtype: str) -> list[Verdict]:
         guard = self._guard(dtype)
         verdicts = list(guard.assess_many(scenes(0, self._images), "default", explain=True))
+        self.verdicts[f"local, {dtype}"] = verdicts
         self._time_here(dtype)
         return verdicts
 
     def _time_here(self, dtype: str) -> None:
+        if not self._count:
+            return
         guard = self._guard(dtype)
         guard_seconds(guard, scenes(self._take(32), 32), explain=False)
         for explain in (False, True):
@@ -137,11 +142,13 @@ class Bench:
         if ours is not None:
             theirs = list(guard.assess_many(scenes(0, self._images), "default", explain=True))
             self.agreements.append(compare("vLLM over HTTP", dtype, ours, theirs))
+            self.verdicts[f"vLLM over HTTP, {dtype}"] = theirs
         _close(guard)
-        self._best(
-            CONCURRENCY,
-            lambda concurrency, explain: self._timed(connected(concurrency), concurrency, dtype, cores, explain),
-        )
+        if self._count:
+            self._best(
+                CONCURRENCY,
+                lambda concurrency, explain: self._timed(connected(concurrency), concurrency, dtype, cores, explain),
+            )
 
     def _timed(self, guard: eyeward.Guard, concurrency: int, dtype: str, cores: str, explain: bool) -> float:
         seconds = engine_seconds(guard, scenes(self._take(self._count), self._count), explain)
@@ -181,6 +188,7 @@ class Bench:
         if ours is not None:
             theirs = [Verdict.model_validate(verdict) for verdict in said["verdicts"]]
             self.agreements.append(compare("vLLM in process", dtype, ours, theirs))
+            self.verdicts[f"vLLM in process, {dtype}"] = theirs
 
     def _note(self, timing: Timing) -> None:
         self.timings.append(timing)
@@ -202,7 +210,9 @@ class Bench:
         """Print the tables."""
         print(f"{self._images} test scenes, local engine against vLLM on the same weights:\n")
         print("\n".join(Agreement.table(self.agreements)))
-        for explain, alone, what in KINDS:
+        print(f"\nLargest difference of p between any two of them (the mean one, how many beyond {TOLERANCE:g}):\n")
+        print("\n".join(differences(self.verdicts)))
+        for explain, alone, what in KINDS if self._count else ():
             local, here = self._median("local", explain, alone)
             theirs, there = self._median("vLLM", explain, alone)
             bar = f" (bar {BAR:g})" if what == "score only" else ""
@@ -216,7 +226,7 @@ class Bench:
         """Return everything as data."""
         ratios = {
             what: self._median("vLLM", explain, alone)[0] / self._median("local", explain, alone)[0]
-            for explain, alone, what in KINDS
+            for explain, alone, what in (KINDS if self._count else ())
         }
         return {
             "model": self._model,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from eyeward.verdict import Verdict
@@ -66,6 +66,21 @@ def compare(where: str, dtype: str, ours: Sequence[Verdict], theirs: Sequence[Ve
         categories=sum(a.category == b.category for a, b in pairs) / count,
         rationales=sum(a.rationale == b.rationale for a, b in pairs) / count,
     )
+
+
+def differences(verdicts: Mapping[str, Sequence[Verdict]]) -> Iterator[str]:
+    """Yield the lines of a table of all pairs: the largest difference of p, the mean, how many are beyond 0.02."""
+    names = list(verdicts)
+    yield f"| | {' | '.join(names[:-1])} |"
+    yield "|---" * len(names) + "|"
+    for number, name in enumerate(names[1:], start=1):
+        cells = []
+        for other in names[:number]:
+            pairs = zip(verdicts[name], verdicts[other], strict=True)
+            gaps = [abs(_p(a) - _p(b)) for a, b in pairs if a.error is None and b.error is None]
+            beyond = sum(gap > TOLERANCE for gap in gaps)
+            cells.append(f"{max(gaps, default=0.0):.2g} ({sum(gaps) / max(1, len(gaps)):.2g}, {beyond})")
+        yield f"| {name} | {' | '.join(cells)} |" + " |" * (len(names) - 1 - number)
 
 
 def _hangs_on_little(verdict: Verdict) -> bool:

@@ -41,12 +41,13 @@ def main() -> None:
         timings.append((batch, explain, alone, seconds))
         return seconds
 
-    best = min(arguments.batches, key=lambda batch: timed(batch, False))
-    for _ in range(arguments.rounds - 1):
-        timed(best, False)
-    timed(best, True)
-    for _ in range(arguments.rounds):
-        timed(best, False, True)
+    if arguments.count:
+        best = min(arguments.batches, key=lambda batch: timed(batch, False))
+        for _ in range(arguments.rounds - 1):
+            timed(best, False)
+        timed(best, True)
+        for _ in range(arguments.rounds):
+            timed(best, False, True)
     compared = scenes(0, arguments.compared)
     verdicts = [verdict.model_dump(mode="json") for verdict in guard.assess_many(compared, "default", explain=True)]
     arguments.output.write_text(json.dumps({"timings": timings, "verdicts": verdicts}), encoding="utf-8")

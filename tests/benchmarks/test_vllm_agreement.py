@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from benchmarks.vllm_agreement.comparing import Agreement, compare
+from benchmarks.vllm_agreement.comparing import Agreement, compare, differences
 from eyeward.verdict import NA, ErrorType, Failure, ModelRef, PolicyRef, Rating, Verdict
 from tests.test_verdict import verdict
 
@@ -53,3 +53,11 @@ def test_one_category_in_a_hundred_may_differ() -> None:
     ours = [unsafe(0.9)] * 100
     assert compare("there", "bfloat16", ours, [other, *ours[1:]]).holds
     assert not compare("there", "bfloat16", ours, [other, other, *ours[2:]]).holds
+
+
+def test_differences_are_those_of_every_pair() -> None:
+    said = {"a": [unsafe(0.9), safe(0.1)], "b": [unsafe(0.8), safe(0.1)], "c": [unsafe(0.9), safe(0.4)]}
+    rows = list(differences(said))
+    assert rows[0] == "| | a | b |"
+    assert rows[2] == "| b | 0.1 (0.05, 1) | |"
+    assert rows[3] == "| c | 0.3 (0.15, 1) | 0.3 (0.2, 2) |"
