@@ -72,8 +72,8 @@ class ReasonFirstEngine:
 
     def judge(self, prompts: Sequence[Prompt]) -> Iterator[RawAnswer]:
         """Yield one answer per prompt, in order."""
-        plain = {"explain": True, "rating_rule": None, "feature_layers": ()}
-        reasons = list(self.engine.judge([replace(p, form=reason_form(p.form), **plain) for p in prompts]))
+        plain = [replace(prompt, explain=True, rating_rule=None, feature_layers=()) for prompt in prompts]
+        reasons = list(self.engine.judge([replace(prompt, form=reason_form(prompt.form)) for prompt in plain]))
         asked = [
             replace(prompt, form=rating_form(prompt.form, reason.written.get(RATIONALE, "")), explain=False)
             for prompt, reason in zip(prompts, reasons, strict=True)

@@ -46,7 +46,7 @@ def no_bar(what: str, total: int = 0) -> Iterator[Callable[[], None]]:
     yield lambda: None
 
 
-def sample(number: int, unsafe: bool, split: Split = Split.TRAIN, **fields: Any) -> Sample:
+def sample(number: int, unsafe: bool, split: Split | None = Split.TRAIN, **fields: Any) -> Sample:
     """Label picture `number`."""
     content: dict[str, Any] = {
         "image": f"images/{number}.png",

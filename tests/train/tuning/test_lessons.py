@@ -73,7 +73,7 @@ def test_what_is_learnt_is_the_answer_and_its_end_and_nothing_else(
     samples = list(folder)
     collator = Collator(teaching(checkpoint, folder, words=words), folder, samples, checkpoint, {})
     batch = collator([{"number": number} for number in range(12)])
-    end = checkpoint.tokenizer.decode([checkpoint.eos_token_ids[0]])
+    end = str(checkpoint.tokenizer.decode([checkpoint.eos_token_ids[0]]))
     for item, ids, labels, mask in zip(
         samples, batch["input_ids"], batch["labels"], batch["attention_mask"], strict=False
     ):

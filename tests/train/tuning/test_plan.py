@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
 
 from eyeward.cli.main import app
+from eyeward.train.tuning.trainer import GuardTrainer
 from tests.engine.local.tiny import TURN_END, make_checkpoint
 from tests.train.tuning.small import data, recipe, tuning
+
+
+def learning(trainer: GuardTrainer) -> int:
+    model: Any = trainer.model
+    return sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
 
 
 def test_the_plan_is_what_the_run_does(tmp_path: Path) -> None:
@@ -20,8 +27,7 @@ def test_the_plan_is_what_the_run_does(tmp_path: Path) -> None:
     assert (plan.samples, plan.samples_a_step, plan.steps) == (12, 4, 6)
     trainer = tuning(tmp_path / "base", folder, tmp_path / "run", **settings).train()
     assert trainer.state.global_step == plan.steps
-    learning = sum(p.numel() for p in trainer.model.parameters() if p.requires_grad)
-    assert plan.learning == learning
+    assert plan.learning == learning(trainer)
     assert plan.tokens_an_epoch == found.tokens.sum()
     assert asked.count("<image>") == 1
     assert learnt.endswith(TURN_END)
@@ -34,7 +40,7 @@ def test_lora_learns_as_many_numbers_as_the_plan_says(tmp_path: Path) -> None:
     settings = {"method": "lora", "lora": {"rank": 3, "alpha": 6}, "steps": 1}
     plan, _, _ = tuning(tmp_path / "base", folder, tmp_path / "run", **settings).plan()
     trainer = tuning(tmp_path / "base", folder, tmp_path / "run", **settings).train()
-    assert plan.learning == sum(p.numel() for p in trainer.model.parameters() if p.requires_grad)
+    assert plan.learning == learning(trainer)
 
 
 def test_memory_grows_with_what_needs_it(tmp_path: Path) -> None:

@@ -107,14 +107,15 @@ def test_a_guard_learns_its_teachers_probabilities(tmp_path: Path) -> None:
     collator: Any = trainer.data_collator
     assert isinstance(collator, Collator)
     assert collator.teacher == read_teacher(run.recipe.teacher)  # type: ignore[arg-type]
-    trainer.model.eval()
+    model: Any = trainer.model
+    model.eval()
     wrong = 0
     for number in range(12):
         lesson = collator.lesson(number)
         batch = collator([{"number": number}])
         batch = {key: value for key, value in batch.items() if key not in ("weights", "soft", "labels")}
         with torch.inference_mode():
-            logits = trainer.model(**batch).logits[0, lesson.deciding[0] - 1]
+            logits = model(**batch).logits[0, lesson.deciding[0] - 1]
         rating = lesson.soft[0]
         learnt = logits[list(rating.options)].softmax(-1)
         wrong += int(learnt.argmax()) != int(torch.tensor(rating.probabilities).argmax())

@@ -150,7 +150,7 @@ class Tuning:
 
     def _arguments(self) -> Any:
         import torch
-        from trl import SFTConfig
+        from trl.trainer.sft_config import SFTConfig
 
         recipe = self.recipe
         on_cpu = not (torch.cuda.is_available() or torch.backends.mps.is_available())

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 from transformers import TrainerCallback
-from trl import SFTTrainer
+from trl.trainer.sft_trainer import SFTTrainer
 
 from eyeward.train.tuning.batches import IGNORED, soft_places
 from eyeward.train.tuning.lessons import SoftTarget
