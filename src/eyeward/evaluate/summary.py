@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from eyeward.data.rationales.faults import RationaleFault, rationale_faults
 from eyeward.data.sample import Severity
 from eyeward.errors import UsageError, described
 from eyeward.evaluate.confusion import Confusion
@@ -17,7 +18,6 @@ from eyeward.evaluate.intervals import RESAMPLES, share_interval
 from eyeward.evaluate.metrics import OVERALL, SLICED, Estimate, estimates
 from eyeward.evaluate.outcome import Outcome, OutcomeKind
 from eyeward.evaluate.paired import Comparison, compare
-from eyeward.evaluate.rationales import RationaleFault, rationale_faults
 from eyeward.evaluate.shares import Share
 from eyeward.evaluate.table import Bools, OutcomeTable
 from eyeward.policy import Policy
