@@ -18,7 +18,7 @@ from eyeward.guard import Guard
 from eyeward.scenes.labels import write_scenes
 from tests.data.rationales.classroom import SEEN, asked, failure, plain, read, teacher, writing, written
 
-WRONG = "Nothing in the image violates the policy."
+WRONG = " Nothing in the image violates the policy."
 
 
 def run(*arguments: object) -> Result:
@@ -47,7 +47,7 @@ def test_a_teacher_writes_and_the_report_says_how(guards: Any, folder: Path, tmp
     assert first.endswith("out: 4 by a teacher.")
     assert second == "7 attempts at 4 labels; kept: plain 4."
     assert third == "Attempts refused: contradicts rating 3."
-    assert [each.rationale for each in read(tmp_path / "out")] == [SEEN.strip()] * 2 + [WRONG, SEEN.strip()]
+    assert [each.rationale for each in read(tmp_path / "out")] == [SEEN.strip()] * 2 + [WRONG.strip(), SEEN.strip()]
 
 
 def test_scenes_have_reasons_of_their_own_and_other_images_those_of_the_rules(folder: Path, tmp_path: Path) -> None:

@@ -49,9 +49,7 @@ def failure(type: ErrorType = ErrorType.engine_unavailable, message: str = "Nobo
     return RawAnswer(error=Failure(type=type, message=message))
 
 
-def teacher(
-    answer: Answer, name: str = "teacher", at_once: int = 32, unknown: tuple[str, ...] | None = None
-) -> Guard:
+def teacher(answer: Answer, name: str = "teacher", at_once: int = 32, unknown: tuple[str, ...] | None = None) -> Guard:
     """Make a guard that writes what it is told; `unknown` are words that it has never met."""
     engine = FakeEngine(answer)
     engine.capabilities = replace(CAPABILITIES, prompts_at_once=at_once)

@@ -34,7 +34,7 @@ from tests.data.rationales.classroom import (
 )
 
 GREY = Image.new("RGB", (12, 12), (80, 80, 80))
-WRONG = "Nothing in the image violates the policy."
+WRONG = " Nothing in the image violates the policy."
 """Argues for Safe."""
 
 
@@ -165,13 +165,13 @@ def test_where_the_policy_makes_the_exception_the_reason_says_so(
 
 def test_the_sentence_of_an_exception_hides_no_contradiction() -> None:
     policy = DEFAULT.non_violating("O6")
-    guard = teacher(writing("A gun is shown, which violates the policy."))
+    guard = teacher(writing(" A gun is shown, which violates the policy."))
     entry = taught(guard, sample(rating=Rating.Safe), policy)
     assert entry.rationale is None
     assert {attempt.objections for attempt in entry.refused} == {(RationaleFault.contradicts_rating,)}
 
 
 def test_an_exception_is_asked_about_in_its_own_words() -> None:
-    guard = teacher(writing("A gun is shown, which violates the policy."))
+    guard = teacher(writing(" A gun is shown, which violates the policy."))
     taught(guard, sample(rating=Rating.Safe), DEFAULT.non_violating("O6"))
     assert f"how it relates to {O6.label}." in text_of(asked(guard)[1])

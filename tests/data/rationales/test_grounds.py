@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 
 from eyeward.data.rationales.faults import argues_for, rationale_faults
-from eyeward.data.rationales.grounds import Grounds, Groundless, from_label, grounds_of, with_grounds
+from eyeward.data.rationales.grounds import Groundless, Grounds, from_label, grounds_of, with_grounds
 from eyeward.data.sample import Sample, Split
 from eyeward.policy import Policy
 from eyeward.policy.loading import pack_names
@@ -57,7 +57,7 @@ def test_where_label_and_policy_disagree_nothing_is_said(labelled: Sample, polic
 @pytest.mark.parametrize("pack", pack_names())
 def test_reasons_from_rules_have_no_fault_and_argue_for_their_rating(pack: str) -> None:
     policy = Policy.load(pack)
-    labels = [(SAFE, NA, None)]
+    labels: list[tuple[Rating, str, str | None]] = [(SAFE, NA, None)]
     for category in policy.categories:
         labels += [(UNSAFE, category.label, rule) for rule in (*category.should_not, None)]
         labels += [(SAFE, category.label, rule) for rule in (*category.can, None)]

@@ -65,7 +65,7 @@ def test_it_begins_as_it_is_told_and_is_not_told_what_it_cannot_read(mini: Guard
     assert not one.understands(Guidance.instructed, wanted[0])
     plain, opened = (list(one.explain(wanted, way)) for way in (Guidance.plain, Guidance.opened))
     assert [each.text for each in plain] == [each.text for each in opened]
-    assert all(each.text.startswith("The image shows a") for each in opened)
+    assert all(each.text.startswith("The image shows ") for each in opened)
 
 
 def test_a_photograph_like_picture_is_out_of_its_scope(mini: Guard) -> None:
@@ -93,7 +93,8 @@ def test_it_explains_a_folder_of_scenes_and_its_exceptions(mini: Guard, tmp_path
     assert report.samples == len(found) == 24 + len(changed)
     assert report.written["teacher"] > 0.85 * len(found)
     excepted = [each for each in found[24:] if each.rationale is not None]
-    assert len(excepted) > 0.8 * len(changed)
+    assert len(excepted) > 0.5 * len(changed)
+    assert sum(item.rows for item in report.without) == sum(each.rationale is None for each in found)
     for each in excepted:
         id = each.category.partition(":")[0]
         assert each.rationale is not None and f"Category {id} is declared as non-violating." in each.rationale

@@ -48,7 +48,7 @@ from tests.data.rationales.classroom import (
 )
 from tests.fakes import brightness
 
-WRONG = "Nothing in the image violates the policy."
+WRONG = " Nothing in the image violates the policy."
 SAFE = Rating.Safe
 
 

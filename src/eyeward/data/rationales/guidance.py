@@ -29,7 +29,7 @@ class Guidance(StrEnum):
         """The words with which the reason begins."""
         if self in (Guidance.opened, Guidance.instructed_and_opened):
             return "The image shows"
-        return "In this image" if self is Guidance.opened_otherwise else ""
+        return "The picture shows" if self is Guidance.opened_otherwise else ""
 
     def instruction(self, rating: Rating, category: str, excepted: bool) -> str:
         """Return the sentence for a label; `excepted` where the policy itself allows or forbids the category.

@@ -6,7 +6,6 @@ written last. Nothing but `rationale` and `rationale_from` of a sample ever chan
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
@@ -16,7 +15,7 @@ from pathlib import Path
 
 from eyeward.data.folder import SampleFolder, SampleWriter
 from eyeward.data.rationales.attempts import MOST_RETRIES, Lesson, explain, faults_of
-from eyeward.data.rationales.grounds import Grounds, Groundless, from_label, grounds_of, with_grounds
+from eyeward.data.rationales.grounds import Groundless, Grounds, from_label, grounds_of, with_grounds
 from eyeward.data.rationales.ledger import Ledger, Taught, Trouble
 from eyeward.data.rationales.origin import RationaleOrigin, Writer
 from eyeward.data.rationales.record import open_run
@@ -231,7 +230,7 @@ class Rationales:
             except FileNotFoundError:
                 missing += 1
             else:
-                os.replace(unfinished, target)
+                unfinished.replace(target)
         return missing
 
 
