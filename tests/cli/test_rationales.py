@@ -14,9 +14,12 @@ from eyeward.cli.main import app
 from eyeward.data.folder import SampleFolder
 from eyeward.data.rationales.origin import Writer
 from eyeward.data.rationales.report import RationaleReport
+from eyeward.engine.remote.servers import ServerKind
 from eyeward.guard import Guard
 from eyeward.scenes.labels import write_scenes
 from tests.data.rationales.classroom import SEEN, asked, failure, plain, read, teacher, writing, written
+from tests.engine.remote.fake_model import FakeModel
+from tests.engine.remote.fake_server import FakeServer
 
 WRONG = " Nothing in the image violates the policy."
 
@@ -97,3 +100,16 @@ def test_wrong_usage_is_one_sentence(guards: Any, folder: Path, tmp_path: Path) 
         (sentence,) = result.stderr.splitlines()
         assert said in sentence
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("kind", [ServerKind.vllm, ServerKind.openai])
+def test_a_model_behind_a_server_teaches(kind: ServerKind, folder: Path, tmp_path: Path) -> None:
+    model = FakeModel()
+    model.rationale = "The image shows a grey wall."
+    with FakeServer(kind, model) as server:
+        result = run(folder, "--out", tmp_path / "out", "--teacher", f"zero_shot:{server.address}")
+    assert result.exit_code == 0, result.stderr
+    found = read(tmp_path / "out")
+    assert [each.rationale for each in found] == [model.rationale] * 4
+    origins = [each.rationale_from for each in found]
+    assert {origin.teacher.engine for origin in origins if origin and origin.teacher} == {f"remote:{kind.value}"}
