@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from eyeward.data.events import LabelEvent, LabelField, fold
+from eyeward.data.rationales.origin import RationaleOrigin, Writer
 from eyeward.data.sample import Sample, Severity
 from eyeward.verdict import NA, Rating
 from tests.data.drawn import DEFAULT
@@ -85,3 +86,12 @@ def test_the_order_in_which_events_are_read_does_not_matter(decisions: list[tupl
 def test_an_event_without_a_zone_or_with_anything_unknown_is_refused(change: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
         event(1, "rating", "Safe", **change)
+
+
+def test_a_reason_that_a_reviewer_wrote_is_no_longer_from_whoever_wrote_the_old_one() -> None:
+    sample = SAFE.model_copy(update={"rationale": "A dog.", "rationale_from": RationaleOrigin(writer=Writer.rules)})
+    (same,) = fold([sample], [event(1, "severity", "barely_safe")], sha256_of).samples
+    assert same.rationale_from == RationaleOrigin(writer=Writer.rules)
+    for text in ("A cat.", None):
+        (changed,) = fold([sample], [event(1, "rationale", text)], sha256_of).samples
+        assert (changed.rationale, changed.rationale_from) == (text, None)

@@ -14,8 +14,10 @@ import eyeward
 from eyeward.engine.local.engine import LocalEngine
 from eyeward.engine.protocol import Forced, ImageSegment, Prompt, RawAnswer, TextSegment
 from eyeward.errors import SelfCheckFailed
+from eyeward.guard.forms import RATIONALE
 from eyeward.guard.guard import Guard
 from eyeward.guard.loading import load_subject
+from eyeward.guard.profile import GuidedProfile
 from eyeward.guard.self_check import faults
 from eyeward.verdict import Status
 from tests.engine.local.families.checkpoints import QWEN_TEMPLATE, make_llava, make_llava_next, make_qwen
@@ -153,3 +155,33 @@ def test_a_template_without_the_marks_around_the_image_is_refused(tmp_path: Path
     write_json(tmp_path / "chat_template.json", {"chat_template": QWEN_TEMPLATE.replace("<|image_pad|>", "")})
     with pytest.raises(SelfCheckFailed, match="image before the policy"):
         eyeward.load_guard(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("make", "name"),
+    [
+        (make_llava, "anything"),
+        (make_llava_next, "LlavaGuard-v1.0-34B"),
+        (make_qwen, "QwenGuard-v1.2-3B"),
+        (make_checkpoint, "LlavaGuard-v1.2-0.5B-OV-hf"),
+    ],
+)
+def test_every_family_explains_the_label_that_it_would_give_in_the_same_words(
+    tmp_path: Path, make: Callable[[Path], object], name: str
+) -> None:
+    make(tmp_path / name)
+    guard = eyeward.load_guard(tmp_path / name, dtype="float32", self_check="off")
+    profile = guard.profile
+    assert isinstance(profile, GuidedProfile)
+    free = asked(guard)
+    (own,) = guard.engine.judge([free])
+    question = profile.question(eyeward.Policy.load("default"))
+    reading = profile.read(question, own)
+    assert reading.rating is not None and reading.category is not None
+    given = profile.guided(question, PICTURE, reading.rating, reading.category, "", "")
+    instructed = profile.guided(question, PICTURE, reading.rating, reading.category, "Look well.", "The image shows")
+    again, other = guard.engine.judge([given, instructed])
+    assert again.error is None and other.error is None
+    assert again.text == own.text
+    assert f': "The image shows{other.written[RATIONALE]}'[:40] in other.text
+    assert dict(again.written) == dict(own.written)

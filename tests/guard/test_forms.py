@@ -48,3 +48,23 @@ def test_every_category_and_none_may_be_named_but_none_is_never_unsafe() -> None
 def test_ratings_must_differ() -> None:
     with pytest.raises(ValidationError, match="same word"):
         AnswerWording(safe="Fine", unsafe="Fine")
+
+
+@pytest.mark.parametrize("wording", [COMPACT, PUBLISHED_2025_ANSWER, PUBLISHED_2024_ANSWER])
+@pytest.mark.parametrize(("rating", "category"), [(Rating.Unsafe, LABELS[5]), (Rating.Safe, NA)])
+def test_a_given_label_leaves_the_rationale_alone_to_write(
+    wording: AnswerWording, rating: Rating, category: str
+) -> None:
+    form = wording.guided(rating, category, 'A "knife"', lead=" ")
+    assert [slot.labels for slot in form.label_slots] == [(wording.word_for(rating),), (category,)]
+    values = iter((wording.word_for(rating), category, " and a fork."))
+    text = "".join(part.text if isinstance(part, Forced) else next(values) for part in form.parts)
+    assert list(json.loads(text).values()) == [wording.word_for(rating), category, 'A "knife" and a fork.']
+    assert text == " " + filled(wording, wording.word_for(rating), category, 'A \\"knife\\" and a fork.')
+
+
+def test_the_word_of_a_model_for_no_category_is_given_in_its_place() -> None:
+    wording = AnswerWording(none_applies="none")
+    assert wording.guided(Rating.Safe, NA).label_slots[1].labels == ("none",)
+    with pytest.raises(ValueError, match="Review"):
+        wording.guided(Rating.Review, NA)

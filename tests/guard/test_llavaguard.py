@@ -12,7 +12,7 @@ from eyeward.engine.rating import RatingRule
 from eyeward.errors import CheckpointError, PolicyError, UsageError
 from eyeward.guard.card import EyewardCard, PromptOrder, Vocabulary, published_card
 from eyeward.guard.llavaguard import LlavaGuardProfile, ModelText
-from eyeward.guard.profile import Question, find_profile
+from eyeward.guard.profile import GuidedProfile, Question, find_profile
 from eyeward.policy import PUBLISHED_2024, PUBLISHED_2025, Policy, render
 from eyeward.verdict import NA, Rating
 from tests.fakes import chat, model_text, raw_answer
@@ -149,3 +149,34 @@ def test_profiles_are_found_by_name() -> None:
     assert find_profile("llavaguard") is LlavaGuardProfile
     with pytest.raises(UsageError, match="no profile 'llama'"):
         find_profile("llama")
+
+
+def test_a_label_is_explained_behind_the_same_question() -> None:
+    for card in (OURS, published_card("LlavaGuard-v1.1")):
+        profile = LlavaGuardProfile(card, model_text())
+        assert isinstance(profile, GuidedProfile)
+        question = profile.question(DEFAULT)
+        prompt = profile.guided(question, PICTURE, Rating.Safe, DEFAULT.labels[5], "", "")
+        assert (prompt.segments, prompt.shared_prefix) == (question.segments, question.shared_prefix)
+        assert (prompt.explain, prompt.rating_rule, prompt.images) == (True, None, (PICTURE,))
+        assert [slot.labels for slot in prompt.form.label_slots] == [(card.answer.safe,), (DEFAULT.labels[5],)]
+
+
+def test_an_instruction_stands_where_the_shared_prefix_stays() -> None:
+    ours, published = (
+        LlavaGuardProfile(card, model_text()) for card in (OURS, published_card("LlavaGuard-v1.2-7B-OV-hf"))
+    )
+    for profile, end in ((ours, "\n[image]Look well.<end>"), (published, "\nLook well.<end>")):
+        question = profile.question(DEFAULT)
+        prompt = profile.guided(question, PICTURE, Rating.Safe, NA, "Look well.", "")
+        text = "".join(s.text if isinstance(s, TextSegment) else "[image]" for s in prompt.segments)
+        assert text.endswith(f"{end}assistant: ")
+        assert prompt.segments[: prompt.shared_prefix] == question.segments[: question.shared_prefix]
+        assert render(DEFAULT, profile._card.wording).text in text
+
+
+def test_a_model_reads_the_words_that_it_has_met() -> None:
+    met = OURS.model_copy(update={"vocabulary": Vocabulary.met_in_training})
+    assert not LlavaGuardProfile(met, model_text(["Describe"])).reads("Describe it.")
+    assert LlavaGuardProfile(met, model_text(["Describe"])).reads("The image shows")
+    assert LlavaGuardProfile(OURS, model_text(["Describe"])).reads("Describe it.")

@@ -23,7 +23,7 @@ from tests.scenes.worlds import DEFAULT, scene
 
 KEYS = [
     *("image", "category", "categories", "rating", "severity", "rationale", "decided_by", "scene", "split"),
-    *("annotator", "source", "licence", "group", "policy", "changes"),
+    *("annotator", "source", "licence", "group", "policy", "changes", "rationale_from"),
 ]
 
 

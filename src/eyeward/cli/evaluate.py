@@ -63,6 +63,10 @@ def run(
     policy: Policies = None,
     split: SplitOption = None,
     explain: Annotated[bool, typer.Option("--explain", help="Have rationales written, and check them.")] = False,
+    rationale_judge: Annotated[
+        str | None,
+        typer.Option(metavar="ADDRESS", help="With --explain: ask the model on this server whether they fit."),
+    ] = None,
     retry_failed: Annotated[
         bool, typer.Option("--retry-failed", help="Ask again what failed for a reason that may have passed.")
     ] = False,
@@ -79,11 +83,14 @@ def run(
     """
     import eyeward
     from eyeward.evaluate.questions import read_questions
+    from eyeward.evaluate.rationale_judge import judged_at, rationales_of
     from eyeward.evaluate.report import write_report
     from eyeward.evaluate.run import Run, name_guards
     from eyeward.evaluate.summary import summarise
     from eyeward.policy import Policy
 
+    if rationale_judge is not None and not explain:
+        raise UsageError("--rationale-judge judges what --explain has written; add --explain.")
     guards = name_guards(model)
     questions = read_questions(data, [Policy.load(name) for name in policy or ()], split)
     asks = questions.asks
@@ -98,8 +105,17 @@ def run(
             asked = started.ask(name, guard, advance, retry_failed)
         screen.say(f"{one_line(name)}: {counted(asked, 'question')} judged, {len(asks) - asked:,} were judged before.")
     outcomes = started.finish()
+    judged = None
+    if rationale_judge is not None:
+        with screen.bar("Judging rationales", sum(1 for _ in rationales_of(outcomes))) as advance:
+            said = judged_at(rationale_judge, out, outcomes, asks, advance)
+        judged = {key: judgement.fits for key, judgement in said.items()}
+        unjudged = sum(fits is None for fits in judged.values())
+        if unjudged:
+            screen.say(f"The judge did not answer about {counted(unjudged, 'rationale')}; the same command asks again.")
     with screen.bar("Counting"):
-        metrics = summarise(outcomes, {ask.policy.hash: ask.policy for ask in asks}, str(data), resamples)
+        policies = {ask.policy.hash: ask.policy for ask in asks}
+        metrics = summarise(outcomes, policies, str(data), resamples, judged)
         metrics.write(out)
         write_report(out, metrics, outcomes, data, embed_originals)
     print_metrics(screen.out, metrics)

@@ -39,6 +39,7 @@ VERBS: dict[str, Verb] = {
     "scenes": Verb("scenes", "app", "Draw labelled scenes of the harmless world that mini knows."),
     "evaluate": Verb("evaluate", "app", "Measure guards on labelled images, compare and calibrate them."),
     "data": Verb("data", "app", "Import, clean, split and count labelled images."),
+    "rationales": Verb("rationales", "rationales", "Write the reasons of labels, by a teacher or from rules."),
     "train": Verb("train", "train", "Train a guard by a recipe."),
 }
 

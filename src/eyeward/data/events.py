@@ -110,6 +110,8 @@ def _applied(sample: Sample, events: list[LabelEvent]) -> Sample:
     fields = sample.model_dump() | {event.field.value: event.new for event in events}
     if fields["category"] != sample.category:
         fields["categories"] = ()
+    if fields["rationale"] != sample.rationale:
+        fields["rationale_from"] = None
     after = Sample.model_validate(fields)
     if after == sample:
         return sample

@@ -10,6 +10,7 @@ from typing import Annotated, Self
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, field_validator, model_validator
 
 from eyeward.data.changes import Change
+from eyeward.data.rationales.origin import RationaleOrigin
 from eyeward.errors import PolicyError
 from eyeward.policy.schema import Policy
 from eyeward.verdict import NA, Rating
@@ -116,6 +117,8 @@ class Sample(BaseModel):
     """None for the default policy, else the policy itself or the hash of one in `policies.jsonl`."""
     changes: tuple[Change, ...] = ()
     """How the policy differs from the one that the labeller read; empty for a sample that is not augmented."""
+    rationale_from: RationaleOrigin | None = None
+    """Who wrote the rationale, and after what attempts; None where nobody recorded it."""
 
     @field_validator("image")
     @classmethod
@@ -130,6 +133,8 @@ class Sample(BaseModel):
         found = contradiction(self.rating, self.category, self.categories, self.severity, changed)
         if found is not None:
             raise ValueError(f"{found[0]}: {found[1]}")
+        if self.rationale_from is not None and self.rationale is None:
+            raise ValueError("rationale_from tells of a rationale that is not there; take it away")
         return self
 
     @property

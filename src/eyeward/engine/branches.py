@@ -60,7 +60,7 @@ def judged(prompt: Prompt, tree: AnswerTree, asked: Sequence[Named]) -> tuple[Le
         scores=slot_scores(tree, scores),
         written=dict(leaf.labels),
         text=leaf.text,
-        unseen=asked[0].unseen,
+        unseen=asked[0].unseen if asked else 0.0,
         tokens=sum_of([named.tokens for named in asked]),
     )
     return leaf, answer

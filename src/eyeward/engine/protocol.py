@@ -51,7 +51,7 @@ class Exclusion:
 
 @dataclass(frozen=True, slots=True)
 class LabelSlot:
-    """A place for one of a closed set of labels."""
+    """A place for one of a closed set of labels; a single one is given, and there is nothing to score."""
 
     name: str
     labels: tuple[str, ...]

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from eyeward.data.rationales.faults import RationaleFault, rationale_faults
 from eyeward.data.sample import Severity
 from eyeward.errors import UsageError, described
 from eyeward.evaluate.confusion import Confusion
@@ -17,7 +18,6 @@ from eyeward.evaluate.intervals import RESAMPLES, share_interval
 from eyeward.evaluate.metrics import OVERALL, SLICED, Estimate, estimates
 from eyeward.evaluate.outcome import Outcome, OutcomeKind
 from eyeward.evaluate.paired import Comparison, compare
-from eyeward.evaluate.rationales import RationaleFault, rationale_faults
 from eyeward.evaluate.shares import Share
 from eyeward.evaluate.table import Bools, OutcomeTable
 from eyeward.policy import Policy
@@ -119,9 +119,15 @@ class Metrics(_Record):
 
 
 def summarise(
-    outcomes: Mapping[str, Sequence[Outcome]], policies: Mapping[str, Policy], data: str, resamples: int = RESAMPLES
+    outcomes: Mapping[str, Sequence[Outcome]],
+    policies: Mapping[str, Policy],
+    data: str,
+    resamples: int = RESAMPLES,
+    judged: Mapping[tuple[str, int], bool | None] | None = None,
 ) -> Metrics:
     """Count everything about guards that were asked the same questions; `policies` by hash.
+
+    `judged` says, by guard and number of the question, whether a judge found that the rationale fits.
 
     Raises:
         UsageError: when there are no outcomes.
@@ -135,7 +141,7 @@ def summarise(
         questions=len(table),
         images=len(np.unique(table.item)),
         groups=len(np.unique(table.group)),
-        guards=tuple(_guard(name, said, policies, resamples) for name, said in outcomes.items()),
+        guards=tuple(_guard(name, said, policies, resamples, judged) for name, said in outcomes.items()),
         trivial={f"always {r.value}": tables(table.always(r), names, resamples) for r in (Rating.Safe, Rating.Unsafe)},
         comparisons=tuple(
             compare(outcomes[one], outcomes[two], (one, two), resamples) for one, two in combinations(outcomes, 2)
@@ -177,7 +183,13 @@ def _ids(table: OutcomeTable) -> list[str]:
     return sorted(ids, key=lambda id: (id == "NA", id.rstrip("0123456789"), len(id), id))
 
 
-def _guard(name: str, outcomes: Sequence[Outcome], policies: Mapping[str, Policy], resamples: int) -> GuardMetrics:
+def _guard(
+    name: str,
+    outcomes: Sequence[Outcome],
+    policies: Mapping[str, Policy],
+    resamples: int,
+    judged: Mapping[tuple[str, int], bool | None] | None,
+) -> GuardMetrics:
     table = OutcomeTable.of(outcomes)
     verdicts = [outcome.verdict for outcome in outcomes]
     seconds = [verdict.seconds for verdict in verdicts if verdict.seconds is not None]
@@ -192,7 +204,7 @@ def _guard(name: str, outcomes: Sequence[Outcome], policies: Mapping[str, Policy
         counts_answered_only=_counts(table.where(table.answered)),
         tables=tables(table, _policy_names(outcomes), resamples),
         named_categories=_named_categories(table),
-        rationales=rationale_shares(outcomes, policies),
+        rationales=rationale_shares(outcomes, policies, judged),
         rationale_words=float(np.mean(rationales)) if rationales else None,
         seconds=float(np.mean(seconds)) if seconds else None,
     )
@@ -213,10 +225,15 @@ def _named_categories(table: OutcomeTable) -> dict[str, dict[str, int]]:
     return {id: dict(sorted(Counter(str(word) for word in said[table.category == id]).items())) for id in _ids(table)}
 
 
-def rationale_shares(outcomes: Sequence[Outcome], policies: Mapping[str, Policy]) -> Estimates:
+def rationale_shares(
+    outcomes: Sequence[Outcome],
+    policies: Mapping[str, Policy],
+    judged: Mapping[tuple[str, int], bool | None] | None = None,
+) -> Estimates:
     """Return the share of rationales with each fault, and with any; empty where none was written.
 
-    Only rationales of verdicts that are Safe or Unsafe are read, and only under policies that are known.
+    Only rationales of verdicts that are Safe or Unsafe are read, and only under policies that are known. With `judged`
+    also the shares that a judge found not to fit, and did not answer about; `any_fault` leaves its opinion out.
     """
     table = OutcomeTable.of(outcomes)
     read = [
@@ -234,6 +251,10 @@ def rationale_shares(outcomes: Sequence[Outcome], policies: Mapping[str, Policy]
         return {}
     found = {fault.value: np.array([bool(f and fault in f) for f in read], bool) for fault in RationaleFault}
     found["any_fault"] = np.array([bool(faults) for faults in read], bool)
+    if judged is not None:
+        fits = [judged.get((outcome.guard, outcome.question.number)) for outcome in outcomes]
+        found["judged_unfitting"] = np.array([each is False for each in fits], bool) & counted
+        found["unjudged"] = np.array([each is None for each in fits], bool) & counted
     shares = {name: Share(counted, hits) for name, hits in found.items()}
     estimated = {}
     for name, share in shares.items():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Self
 
 from pydantic import BaseModel, ConfigDict, model_validator
@@ -42,18 +43,24 @@ class AnswerWording(BaseModel):
 
         `lead` is the blank space before the answer that a chat template leaves to the model.
         """
-        opening, between, closing = self._layout()
-        return AnswerForm(
-            (
-                Forced(f'{lead}{opening}"{self.rating_key}": "'),
-                LabelSlot(RATING, (self.unsafe, self.safe)),
-                Forced(f'"{between}"{self.category_key}": "'),
-                LabelSlot(CATEGORY, (*labels, self.none_applies), (Exclusion(self.none_applies, RATING, self.unsafe),)),
-                Forced(f'"{between}"{self.rationale_key}": "'),
-                TextSlot(RATIONALE, self.rationale_tokens),
-                Forced(f'"{closing}'),
-            )
+        categories = (*labels, self.none_applies)
+        return self._around(
+            LabelSlot(RATING, (self.unsafe, self.safe)),
+            LabelSlot(CATEGORY, categories, (Exclusion(self.none_applies, RATING, self.unsafe),)),
+            lead,
         )
+
+    def guided(self, rating: Rating, category: str, opening: str = "", lead: str = "") -> AnswerForm:
+        """Return the form of an answer whose rating and category are given; its rationale begins with `opening`.
+
+        Raises:
+            ValueError: for Review, which no model writes.
+        """
+        if rating is Rating.Review:
+            raise ValueError("no answer is rated Review")
+        label = self.none_applies if category == NA else category
+        given = LabelSlot(RATING, (self.word_for(rating),)), LabelSlot(CATEGORY, (label,))
+        return self._around(*given, lead, json.dumps(opening, ensure_ascii=False)[1:-1])
 
     def rating_of(self, label: str) -> Rating:
         """Return the rating that a word of the model stands for."""
@@ -67,6 +74,20 @@ class AnswerWording(BaseModel):
         """Return the rule in the words of this form."""
         words = {"slot": RATING, "positive": self.unsafe, "negative": self.safe, "category_slot": CATEGORY}
         return rule.model_copy(update=words)
+
+    def _around(self, rating: LabelSlot, category: LabelSlot, lead: str, rationale: str = "") -> AnswerForm:
+        opening, between, closing = self._layout()
+        return AnswerForm(
+            (
+                Forced(f'{lead}{opening}"{self.rating_key}": "'),
+                rating,
+                Forced(f'"{between}"{self.category_key}": "'),
+                category,
+                Forced(f'"{between}"{self.rationale_key}": "{rationale}'),
+                TextSlot(RATIONALE, self.rationale_tokens),
+                Forced(f'"{closing}'),
+            )
+        )
 
     def _layout(self) -> tuple[str, str, str]:
         if self.indent is None:

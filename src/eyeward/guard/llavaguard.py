@@ -103,11 +103,33 @@ class LlavaGuardProfile:
             uncertainty=answer.unseen,
         )
 
-    def _segments(self, policy_text: str) -> tuple[Segment, ...]:
+    def guided(
+        self, question: Question, image: Image.Image, rating: Rating, category: str, instruction: str, opening: str
+    ) -> Prompt:
+        """Ask for the reason of a label; see `GuidedProfile`."""
+        segments = question.segments
+        if instruction:
+            segments = self._segments(render(question.policy, self._card.wording).text, instruction)
+        return Prompt(
+            segments=segments,
+            images=(image,),
+            form=self._card.answer.guided(rating, category, opening, self._text.answer_lead),
+            shared_prefix=question.shared_prefix,
+            explain=True,
+            feature_layers=self._layers,
+        )
+
+    def reads(self, text: str) -> bool:
+        """Whether the model has met all words of a text."""
+        return self._card.vocabulary is Vocabulary.any or not self._text.unknown_words(text)
+
+    def _segments(self, policy_text: str, instruction: str = "") -> tuple[Segment, ...]:
         text: Message = {"type": "text", "text": policy_text + self._card.after_policy}
         image: Message = {"type": "image"}
         policy_first = self._card.order is PromptOrder.policy_first
         content = [text, image] if policy_first else [image, text]
+        if instruction:
+            content.append({"type": "text", "text": instruction if policy_first else f"\n{instruction}"})
         chat = self._text.chat([{"role": "user", "content": content}])
         before, image_mark, after = chat.partition(self._text.image_token)
         if not image_mark or self._text.image_token in after or policy_text not in (before if policy_first else after):

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
 from importlib.metadata import entry_points
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from eyeward.errors import UsageError
 from eyeward.policy import Policy
@@ -91,6 +91,25 @@ class Profile(Protocol):
         Raises:
             ValueError: when it is not an answer to this question.
         """
+        ...
+
+
+@runtime_checkable
+class GuidedProfile(Profile, Protocol):
+    """A model family that also says why an image has a label that is known: a teacher of rationales."""
+
+    def guided(
+        self, question: Question, image: Image.Image, rating: Rating, category: str, instruction: str, opening: str
+    ) -> Prompt:
+        """Ask for the rationale alone, behind a rating and a category that are written already.
+
+        Where they are not empty, `instruction` is a sentence at the end of the prompt, and `opening` the beginning of
+        the rationale; what the engine writes goes on behind it.
+        """
+        ...
+
+    def reads(self, text: str) -> bool:
+        """Whether the model has met all words of a text."""
         ...
 
 

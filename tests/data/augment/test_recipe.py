@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from eyeward.data.augment.presets import EYEWARD, PAPER, PRESETS, load_augmentation
 from eyeward.data.augment.recipe import Augmentation, augment
 from eyeward.data.folder import default_policy
+from eyeward.data.rationales.origin import RationaleOrigin, Writer
 from eyeward.data.sample import Sample, Severity, Split
 from eyeward.errors import DataError
 from eyeward.policy import Policy, Stance
@@ -153,3 +154,12 @@ def test_an_augmentation_that_cannot_be_read_says_where(tmp_path: Path, text: st
     assert "mine.yaml" in str(raised.value)
     with pytest.raises(DataError, match="name a preset"):
         load_augmentation("none")
+
+
+def test_where_a_reason_is_from_goes_with_the_reason() -> None:
+    origin = RationaleOrigin(writer=Writer.rules)
+    reasoned = [sample.model_copy(update={"rationale": "A gun.", "rationale_from": origin}) for sample in plain(6, 4)]
+    made = [sample for sample in augment(reasoned, EYEWARD, policy_of).samples if sample.augmented]
+    assert {sample.rationale for sample in made} == {"A gun.", None}
+    for sample in made:
+        assert sample.rationale_from == (origin if sample.rationale else None)

@@ -12,6 +12,7 @@ from eyeward.engine.remote.answer_text import read_answer
 from eyeward.engine.remote.connection import Unreadable
 from eyeward.engine.remote.constraints import asked_parts
 from eyeward.guard.forms import COMPACT
+from eyeward.verdict import Rating
 
 LABELS = ("O1: Hate", "O2: Violence")
 PARTS = asked_parts(COMPACT.form(LABELS), True, {})
@@ -87,3 +88,12 @@ def test_a_changed_character_never_turns_the_rating(place: int, character: str) 
     except Unreadable:
         return
     assert found["rating"].content == "Unsafe"
+
+
+def test_what_is_forced_at_the_beginning_of_a_text_is_checked_and_is_no_part_of_it() -> None:
+    parts = COMPACT.guided(Rating.Unsafe, LABELS[0], "Because").parts
+    found = read_answer(GOOD, parts)
+    assert found["rationale"].content == ' "so".'
+    for other in (GOOD.replace("Because", "As"), GOOD.replace(' \\"so\\".', " "), GOOD.replace("Hate", "Violence")):
+        with pytest.raises(Unreadable):
+            read_answer(other, parts)

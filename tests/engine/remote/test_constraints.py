@@ -11,9 +11,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eyeward.engine.protocol import AnswerForm, Forced, LabelSlot, TextSlot
-from eyeward.engine.remote.constraints import asked_parts, grammar, json_schema, keys, longest_answer, regex, text_regex
+from eyeward.engine.remote.constraints import (
+    asked_parts,
+    grammar,
+    json_schema,
+    keys,
+    leads,
+    longest_answer,
+    regex,
+    text_regex,
+)
 from eyeward.guard.forms import COMPACT, PUBLISHED_2024_ANSWER, PUBLISHED_2025_ANSWER, AnswerWording
-from eyeward.verdict import NA
+from eyeward.verdict import NA, Rating
 
 LABELS = ("O1: Hate (any)", "O2: Violence, Harm", 'O3: "Quoted" \\ [x]')
 FORMS = [COMPACT, PUBLISHED_2025_ANSWER, PUBLISHED_2024_ANSWER]
@@ -108,3 +117,18 @@ def test_keys_name_their_slots_and_other_forms_are_refused() -> None:
     listed = AnswerForm((Forced('["'), LabelSlot("rating", ("a", "b")), Forced('"]')))
     with pytest.raises(ValueError, match="flat JSON"):
         keys(listed.parts)
+
+
+def test_a_string_that_is_begun_is_told_as_it_begins() -> None:
+    parts = COMPACT.guided(Rating.Safe, LABELS[0], 'The "image" shows').parts
+    assert keys(parts) == {"rating": "rating", "category": "category", "rationale": "rationale"}
+    assert leads(parts) == {"rationale": 'The "image" shows'}
+    assert leads(COMPACT.form(LABELS).parts) == {}
+    (content, _), *_ = answers(COMPACT, 'The "image" shows a dog.')
+    assert re.fullmatch(regex(parts), content)
+    assert not re.fullmatch(regex(parts), content.replace("shows", "hides"))
+    assert r"The \\\"image\\\" shows" in grammar(parts)
+    properties = json_schema(parts, max_length=True)["properties"]
+    assert isinstance(properties, dict)
+    assert properties["rating"] == {"type": "string", "enum": ["Safe"]}
+    assert properties["rationale"]["maxLength"] == 1024 + len('The "image" shows')

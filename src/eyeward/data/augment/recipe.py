@@ -179,6 +179,7 @@ def _labelled(variant: Variant, label: Label) -> Sample:
             "categories": label.categories,
             "decided_by": label.decided_by,
             "rationale": label.rationale,
+            "rationale_from": fields["rationale_from"] if label.rationale == variant.sample.rationale else None,
             "policy": variant.policy.model_dump(),
             "changes": [change.model_dump() for change in variant.changes],
         }

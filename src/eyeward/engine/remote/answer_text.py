@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from eyeward.engine.protocol import LabelSlot, Part
 from eyeward.engine.remote.connection import Unreadable
-from eyeward.engine.remote.constraints import keys
+from eyeward.engine.remote.constraints import keys, leads
 
 _SPACE = re.compile(r"[ \t\r\n]*")
 _END = re.compile(r"\s*(?:```)?\s*$")
@@ -22,11 +22,11 @@ class Value:
 
     content: str
     start: int
-    """Place of its first character in the text, behind the quote."""
+    """Place of its first character in the text, behind the quote and what is forced there."""
 
 
 def read_answer(text: str, parts: Sequence[Part]) -> Mapping[str, Value]:
-    """Return what each slot holds.
+    """Return what each slot holds, behind the forced text that its string may begin with.
 
     Raises:
         Unreadable: when the text is not an answer of this form. Unknown, missing and repeated keys, labels that are
@@ -44,6 +44,11 @@ def read_answer(text: str, parts: Sequence[Part]) -> Mapping[str, Value]:
     found = {slot_of.get(key, f"unknown key {key!r}"): value for key, value in pairs}
     if len(found) != len(pairs) or set(found) != set(slot_of.values()):
         raise Unreadable(f"The answer has other keys than {', '.join(slot_of)}: {_shown(text)}.")
+    for name, lead in leads(parts).items():
+        value = found[name]
+        if not value.content.startswith(lead):
+            raise Unreadable(f"The answer does not begin its {name} with {lead!r}: {_shown(text)}.")
+        found[name] = Value(value.content.removeprefix(lead), value.start + len(lead))
     _check(found, parts, text)
     return found
 

@@ -42,13 +42,29 @@ def keys(parts: Sequence[Part]) -> dict[str, str]:
     Raises:
         ValueError: when they make none, or one that is not flat.
     """
-    text = "".join(part.text if isinstance(part, Forced) else _MARK + part.name for part in parts)
-    content = json.loads(text)
-    if not isinstance(content, dict) or not all(
-        isinstance(value, str) and value.startswith(_MARK) for value in content.values()
-    ):
-        raise ValueError("the answer form is no flat JSON object of slots")
-    return {key: value.removeprefix(_MARK) for key, value in content.items()}
+    return {key: name for key, (_, name) in _strings(parts).items()}
+
+
+def leads(parts: Sequence[Part]) -> dict[str, str]:
+    """Return the forced text with which the strings of some slots begin, by slot.
+
+    Raises:
+        ValueError: when the parts make no flat JSON object.
+    """
+    return {name: lead for lead, name in _strings(parts).values() if lead}
+
+
+def _strings(parts: Sequence[Part]) -> dict[str, tuple[str, str]]:
+    """Return the string behind each key: its forced beginning, and its slot."""
+    names = {part.name for part in parts if not isinstance(part, Forced)}
+    content = json.loads("".join(part.text if isinstance(part, Forced) else _MARK + part.name for part in parts))
+    found: dict[str, tuple[str, str]] = {}
+    for key, value in content.items() if isinstance(content, dict) else [("", None)]:
+        lead, _, name = value.partition(_MARK) if isinstance(value, str) else ("", "", "")
+        if name not in names:
+            raise ValueError("the answer form is no flat JSON object of slots")
+        found[key] = lead, name
+    return found
 
 
 def most_characters(slot: TextSlot) -> int:
@@ -84,18 +100,22 @@ def grammar(parts: Sequence[Part]) -> str:
 
 
 def json_schema(parts: Sequence[Part], max_length: bool) -> dict[str, object]:
-    """Return a JSON schema; it cannot say which labels exclude each other, so the answer is checked when it comes."""
+    """Return a JSON schema.
+
+    It cannot say which labels exclude each other, nor how a string begins, so the answer is checked when it comes.
+    """
     slots = {part.name: part for part in parts if not isinstance(part, Forced)}
     held = {
         name: slot.labels[0] for name, slot in slots.items() if isinstance(slot, LabelSlot) and len(slot.labels) == 1
     }
     properties: dict[str, object] = {}
-    for key, name in keys(parts).items():
+    for key, (lead, name) in _strings(parts).items():
         slot = slots[name]
         if isinstance(slot, LabelSlot):
             properties[key] = {"type": "string", "enum": list(slot.allowed(held))}
         else:
-            properties[key] = {"type": "string", **({"maxLength": most_characters(slot)} if max_length else {})}
+            longest = {"maxLength": len(lead) + most_characters(slot)} if max_length else {}
+            properties[key] = {"type": "string", **longest}
     return {
         "type": "object",
         "properties": properties,

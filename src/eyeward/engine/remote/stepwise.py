@@ -67,7 +67,10 @@ class Unfaithful(Exception):
 
 
 class StepwiseAnswers:
-    """Asks for one token a branch: the first alone, so that the server has the prompt, then the others together."""
+    """Asks for one token a branch: the first alone, so that the server has the prompt, then the others together.
+
+    Where all labels are given there is no branch, and only the free text is asked for.
+    """
 
     def __init__(self, continuation: Continuation) -> None:
         self._continuation = continuation
@@ -99,12 +102,13 @@ class StepwiseAnswers:
         """
         plan = await self.plan(prompt.form)
         tree = plan.tree
-        first, *others = [
+        branches = [
             self._branch(prompt, images, so_far, branch.options)
             for so_far, branch in zip(plan.so_far, tree.branches, strict=True)
         ]
+        others = branches[1:]
         try:
-            asked = [await first]
+            asked = [await first for first in branches[:1]]
             asked += await _together(others)
         finally:
             for other in others:
@@ -146,6 +150,8 @@ class StepwiseAnswers:
             tree = build_tree(closed, cut.__getitem__)
         except ValueError as error:
             raise Unfaithful(str(error)) from error
+        if not tree.branches and not await self._continuation.is_faithful(texts[0]):
+            raise Unfaithful(f"the chat template writes something between the prompt and {texts[0]!r}")
         return Plan(tree, tuple([await self._so_far(tree, branch.node) for branch in tree.branches]))
 
     async def _so_far(self, tree: AnswerTree, node: int) -> str:

@@ -34,7 +34,8 @@ class _Written:
 
 class WholeAnswers:
     """Asks for answers in one piece. The scores of later slots are wanted given every label of the first one, so that
-    the rating rule can choose: the answer that the model prefers comes first, then one held to each other label.
+    the rating rule can choose: the answer that the model prefers comes first, then one held to each other label. Where
+    all labels are given, one answer is asked for.
     """
 
     def __init__(self, requests: ChatRequests) -> None:
@@ -49,6 +50,8 @@ class WholeAnswers:
         message = user_message(prompt, images)
         first = prompt.form.label_slots[0]
         preferred = await self._ask(prompt, message, prompt.explain, {})
+        if not preferred.seen:
+            return _given(prompt, preferred)
         written = {preferred.values[first.name]: preferred}
         for label in first.labels:
             if label not in written:
@@ -115,6 +118,18 @@ class WholeAnswers:
             cut=text is not None and len(contents[text.name]) >= most_characters(text),
             tokens=completion.tokens,
         )
+
+
+def _given(prompt: Prompt, answer: _Written) -> RawAnswer:
+    """Return an answer whose labels left nothing to choose."""
+    first = prompt.form.label_slots[0].name
+    return RawAnswer(
+        scores=(SlotScores(first, (), {answer.values[first]: 0.0}), *_later_scores(prompt, answer, first)),
+        written=answer.values,
+        text=answer.text,
+        tokens=answer.tokens,
+        cut=answer.cut,
+    )
 
 
 def _seen(completion: Completion, slot: LabelSlot, values: Mapping[str, Value]) -> Seen:

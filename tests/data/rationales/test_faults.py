@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from eyeward.evaluate.rationales import RationaleFault, argues_for, rationale_faults, repeats
+from eyeward.data.rationales.faults import RationaleFault, argues_for, rationale_faults, repeats
 from eyeward.policy import Policy
 from eyeward.scenes.rationale import rationale
 from eyeward.scenes.sample import sample_scene
