@@ -83,9 +83,7 @@ def test_an_option_that_means_nothing_is_wrong_usage(
     tmp_path: Path, form: str, options: tuple[object, ...], words: str
 ) -> None:
     write_scenes(tmp_path / "scenes", 1, 1, size=40)
-    code, stdout, stderr = run(
-        *("export", tmp_path / "scenes", "--out", tmp_path / "out", "--format", form, *options)
-    )
+    code, stdout, stderr = run(*("export", tmp_path / "scenes", "--out", tmp_path / "out", "--format", form, *options))
     assert (code, stdout) == (2, "")
     assert words in stderr
     assert not (tmp_path / "out").exists()

@@ -30,7 +30,13 @@ def run(*arguments: object) -> Result:
 def test_a_dry_run_shows_weights_card_and_licence_and_sends_nothing(tmp_path: Path, there: FakeHub) -> None:
     result = run(good_model(tmp_path), REPO, "--dry-run")
     assert result.exit_code == 0
-    for shown in ("model.safetensors", "eyeward.json", "model somebody/little: 7 files", "apache-2.0", "1 probe images"):
+    for shown in (
+        "model.safetensors",
+        "eyeward.json",
+        "model somebody/little: 7 files",
+        "apache-2.0",
+        "1 probe images",
+    ):
         assert shown in result.stdout
     assert (there.made, there.received) == ([], {})
 

@@ -105,7 +105,7 @@ def test_a_licence_that_nobody_stated_is_refused(tmp_path: Path) -> None:
 
 def test_a_path_of_this_machine_that_saving_left_behind_is_refused(tmp_path: Path) -> None:
     folder = good_model(tmp_path)
-    (folder / "config.json").write_text('{"_name_or_path": "/home/me/runs/base"}', encoding="utf-8")
+    (folder / "config.json").write_text('{"_name_or_path": "/Users/me/runs/base"}', encoding="utf-8")
     assert "a path of this machine" in refused(folder)["config.json"]
 
 

@@ -51,7 +51,7 @@ def good_model(folder: Path) -> Path:
     save_file({"mean": np.zeros(4, np.float32)}, folder / "scope" / "check.safetensors")
     save_file({"weight": np.zeros(8, np.float32)}, folder / "model.safetensors")
     (folder / "config.json").write_text('{"model_type": "llava_onevision"}', encoding="utf-8")
-    (folder / "tokenizer.json").write_text('{"model": {"vocab": {"/home/user": 1}}}', encoding="utf-8")
+    (folder / "tokenizer.json").write_text('{"model": {"vocab": {"/data/user": 1}}}', encoding="utf-8")
     probe = Probe(image="probes/a.png", rating=Rating.Safe, category=NA, p_unsafe_raw=0.1)
     EyewardCard(name="little", scope=ScopeSettings(layers=(0,), threshold=1.0), probes=(probe,)).write(folder)
     return folder

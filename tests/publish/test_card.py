@@ -37,7 +37,7 @@ def test_the_licence_and_the_text_below_are_read(tmp_path: Path) -> None:
         ("license: my own", "'my own', which the Hub does not know; use one of its ids"),
         ("license: [mit, secret]", "'secret', which the Hub does not know"),
         ("license: other\nlicense_link: https://example.org", "without its name; add `license_name`"),
-        ("license: other\nlicense_name: mine", "without its text; add `license_link`, or a LICENSE file"),
+        ("license: other\nlicense_name: mine", "without its text; add `license_link` or a LICENSE file"),
         ("just words", "front matter without keys"),
         ("a: [", "a front matter that is not YAML"),
     ],

@@ -42,7 +42,9 @@ def test_programs_are_refused(tmp_path: Path, ending: str) -> None:
     assert refused(tmp_path)[f"load.{ending}"].startswith("is a program")
 
 
-@pytest.mark.parametrize(("name", "words"), [("a.zip", "is an archive"), ("a.xyz", "not expected"), ("Makefile", "not")])
+@pytest.mark.parametrize(
+    ("name", "words"), [("a.zip", "is an archive"), ("a.xyz", "not expected"), ("Makefile", "not")]
+)
 def test_everything_else_is_refused_by_its_name(tmp_path: Path, name: str, words: str) -> None:
     (tmp_path / name).write_text("x", encoding="utf-8")
     assert words in refused(tmp_path)[name]
@@ -99,13 +101,13 @@ def test_secrets_are_refused_by_name_and_by_content(tmp_path: Path) -> None:
     assert "aB3aB3" not in found["rows.jsonl"]
 
 
-@pytest.mark.parametrize("path", ["/home/me/models/base", "/data/run/7", "/Users/me/x", "C:\\Users\\me"])
+@pytest.mark.parametrize("path", ["/mnt/models/base", "/data/run/7", "/Users/me/x", "C:\\Users\\me"])
 def test_a_path_of_this_machine_in_settings_is_refused(tmp_path: Path, path: str) -> None:
     (tmp_path / "config.json").write_text(json.dumps({"a": [{"_name_or_path": path}]}), encoding="utf-8")
     assert "a path of this machine; take it out" in refused(tmp_path)["config.json"]
 
 
 def test_a_token_that_looks_like_a_path_is_none(tmp_path: Path) -> None:
-    (tmp_path / "tokenizer.json").write_text('{"merges": ["/home/user"]}', encoding="utf-8")
-    (tmp_path / "config.json").write_text('{"a": "see /home/user for more", "b": "owner/name"}', encoding="utf-8")
+    (tmp_path / "tokenizer.json").write_text('{"merges": ["/data/user"]}', encoding="utf-8")
+    (tmp_path / "config.json").write_text('{"a": "see /data/user for more", "b": "owner/name"}', encoding="utf-8")
     assert refused(tmp_path) == {}

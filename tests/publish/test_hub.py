@@ -20,7 +20,8 @@ TOKEN = "hf_" + "x" * 34
 
 
 @pytest.fixture
-def server() -> Iterator[HubServer]:
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[HubServer]:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
     with running() as state:
         yield state
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -86,7 +87,7 @@ def export(
         screen.say(f"The licence of {unstated} is not stated; the card says so, and `eyeward data push` refuses them.")
 
 
-def _refuse(form: Form, given: dict[str, object]) -> None:
+def _refuse(form: Form, given: Mapping[str, object]) -> None:
     """Refuse options that mean nothing for a form."""
     of_tasks = {"--policy", "--prefix", "--as-annotations"}
     meant = of_tasks if form is Form.label_studio else {"--name", "--json"}

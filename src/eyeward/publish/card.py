@@ -68,7 +68,9 @@ def _refusals(card: Card, names: Collection[str]) -> Iterator[Refusal]:
             if card.licence_name is None:
                 yield Refusal(CARD_FILE, "says `license: other` without its name; add `license_name`.")
             if card.licence_link is None and not any(name in names for name in LICENCE_FILES):
-                yield Refusal(CARD_FILE, "says `license: other` without its text; add `license_link`, or a LICENSE file.")
+                yield Refusal(
+                    CARD_FILE, "says `license: other` without its text; add `license_link` or a LICENSE file."
+                )
         elif licence not in HUB_LICENCES:
             mend = "use one of its ids, or `license: other` with license_name and license_link"
             yield Refusal(CARD_FILE, f"names the licence {licence!r}, which the Hub does not know; {mend}.")

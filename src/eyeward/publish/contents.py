@@ -20,18 +20,28 @@ MODEL_KINDS = frozenset((*IMAGES, *_TEXTS, ".safetensors", ".jinja", ".model"))
 _WITHOUT_ENDING = frozenset(("LICENSE", "LICENCE", "NOTICE", ".gitattributes"))
 
 _PICKLES = frozenset(
-    ".bin .pt .pth .pkl .pickle .ckpt .joblib .npy .npz .h5 .hdf5 .keras .msgpack .dill .mar .nemo".split()
+    (
+        *(".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".joblib", ".npy", ".npz", ".h5", ".hdf5", ".keras"),
+        *(".msgpack", ".dill", ".mar", ".nemo"),
+    )
 )
 _PROGRAMS = frozenset(
-    """
-    .py .pyc .pyo .pyd .ipynb .sh .bash .zsh .bat .cmd .ps1 .exe .dll .so .dylib .js .mjs .ts .html .htm .wasm .jar
-    .class .rb .pl .php .lua .r .c .cc .cpp .cu .h .hpp .go .rs .whl .egg .pth .msi .apk .app .com .scr .vbs .service
-    """.split()
+    (
+        *(".py", ".pyc", ".pyo", ".pyd", ".ipynb", ".sh", ".bash", ".zsh", ".bat", ".cmd", ".ps1", ".exe", ".dll"),
+        *(".so", ".dylib", ".js", ".mjs", ".ts", ".html", ".htm", ".wasm", ".jar", ".class", ".rb", ".pl", ".php"),
+        *(".lua", ".r", ".c", ".cc", ".cpp", ".cu", ".h", ".hpp", ".go", ".rs", ".whl", ".egg", ".msi", ".apk"),
+        *(".app", ".com", ".scr", ".vbs", ".service"),
+    )
 )
-_ARCHIVES = frozenset(".zip .tar .gz .tgz .bz2 .xz .zst .7z .rar .iso .dmg".split())
-_SCRIPT = re.compile(r"<\s*(?:script|foreignObject|iframe|!ENTITY)|\bon[a-z]+\s*=|javascript:|@import|=\s*[\"']?https?:")
+_ARCHIVES = frozenset((".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".zst", ".7z", ".rar", ".iso", ".dmg"))
+_SCRIPT = re.compile(
+    r"<\s*(?:script|foreignObject|iframe|!ENTITY)|\bon[a-z]+\s*=|javascript:|@import|=\s*[\"']?https?:",
+    re.IGNORECASE,
+)
 _NAMESPACE = re.compile(r"\bxmlns(?::\w+)?\s*=\s*[\"']http[^\"']*[\"']")
-_OF_THIS_MACHINE = re.compile(r"(?:/(?:home|root|Users|mnt|media|tmp|var|opt|data|scratch|work|workspace)|[A-Za-z]:\\)\S*")
+_OF_THIS_MACHINE = re.compile(
+    r"(?:/(?:home|root|Users|mnt|media|srv|tmp|var|opt|data|scratch|work|workspace)/|[A-Za-z]:\\)\S*"
+)
 _LARGEST_SETTINGS = 4 << 20
 _NO_SETTINGS = ("tokenizer.json", "vocab.json")
 """JSON in which a text that looks like a path is a token."""

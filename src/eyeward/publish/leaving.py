@@ -57,7 +57,9 @@ def _walk(folder: Path, root: Path, above: str = "") -> Iterator[Leaving | Refus
         elif entry.name.startswith(".") and entry.name not in _SEEN_BY_THE_HUB:
             yield Refusal(name, "is hidden, and nobody would look for it; take it away.")
         elif entry.is_symlink() and not (path.is_file() and path.resolve().is_relative_to(root)):
-            yield Refusal(name, f"is a link to {os.readlink(path)!r}, which is no file in here; put a copy in its place.")
+            yield Refusal(
+                name, f"is a link to {str(path.readlink())!r}, which is no file in here; put a copy in its place."
+            )
         elif entry.is_dir():
             yield from _walk(path, root, f"{name}/")
         else:

@@ -9,7 +9,18 @@ from pathlib import Path
 _NAMES = (
     *("*.pem", "*.key", "*.p12", "*.pfx", "*.jks", "*.kdbx", "*.ppk", "*.asc", "*.gpg", "*.token", "*.secret"),
     *("id_rsa*", "id_dsa*", "id_ecdsa*", "id_ed25519*", "*credential*", "*password*", "*passwd*", "htpasswd"),
-    *("secret", "secrets", "secret.*", "secrets.*", "token", "token.*", "tokens.*", "*_token", "*_token.*", "*api_key*"),
+    *(
+        "secret",
+        "secrets",
+        "secret.*",
+        "secrets.*",
+        "token",
+        "token.*",
+        "tokens.*",
+        "*_token",
+        "*_token.*",
+        "*api_key*",
+    ),
     *("env", "netrc", "pgpass", "kubeconfig", "authorized_keys", "known_hosts"),
 )
 _CONTENTS: tuple[tuple[str, bytes], ...] = (

@@ -179,9 +179,7 @@ def test_a_reply_that_somebody_corrected_counts_and_what_stood_beside_it_does_no
 
 def test_a_prompt_that_somebody_changed_counts(tmp_path: Path) -> None:
     def change(row: dict[str, Any]) -> None:
-        row["conversations"][0]["value"] = turns_of(
-            sample(0), DEFAULT.sensitive("O2"), card_like("mini")
-        ).prompt
+        row["conversations"][0]["value"] = turns_of(sample(0), DEFAULT.sensitive("O2"), card_like("mini")).prompt
 
     folder, back = exported_and(tmp_path, change)
     assert folder.policy_of(back).category("O2").stance == "sensitive"

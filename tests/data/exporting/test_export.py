@@ -22,7 +22,14 @@ def sample(number: int, **fields: object) -> Sample:
 
 @pytest.mark.parametrize("form", EVERY)
 def test_every_row_is_written_or_named_with_the_reason(tmp_path: Path, form: Form) -> None:
-    samples = [sample(0), sample(1), sample(2), sample(3, policy="0" * 64), sample(4, category="O77: Cooking"), sample(5)]
+    samples = [
+        sample(0),
+        sample(1),
+        sample(2),
+        sample(3, policy="0" * 64),
+        sample(4, category="O77: Cooking"),
+        sample(5),
+    ]
     data = labelled(tmp_path / "in", samples)
     (tmp_path / "in" / "1.png").unlink()
     (tmp_path / "in" / "2.png").write_bytes(b"\x80\x04K\x01.")

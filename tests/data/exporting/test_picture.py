@@ -35,7 +35,9 @@ def test_every_cell_has_its_number_and_every_row_its_sum() -> None:
 
 
 def test_a_fuller_cell_is_stronger_but_never_so_that_its_number_cannot_be_read() -> None:
-    samples = [sample("O1: A", "highly_unsafe", Rating.Unsafe)] * 100 + [sample("O2: B", "highly_unsafe", Rating.Unsafe)]
+    samples = [sample("O1: A", "highly_unsafe", Rating.Unsafe)] * 100 + [
+        sample("O2: B", "highly_unsafe", Rating.Unsafe)
+    ]
     cells = [
         float(element.attrib["fill-opacity"])
         for element in xml.fromstring(category_picture(statistics(samples))).iter(f"{SVG}rect")

@@ -88,7 +88,9 @@ def test_an_answer_is_laid_out_as_published_and_as_an_engine_writes_it(wording: 
 
 
 def test_a_label_that_json_has_to_escape_is_escaped() -> None:
-    odd = Policy.model_validate({"name": "odd", "categories": [{"id": "X1", "name": 'a "b" \\ é', "should_not": ["x"]}]})
+    odd = Policy.model_validate(
+        {"name": "odd", "categories": [{"id": "X1", "name": 'a "b" \\ é', "should_not": ["x"]}]}
+    )
     answer = answer_of(sample(category=odd.labels[0]), odd, COMPACT)
     assert json.loads(answer)["category"] == 'X1: a "b" \\ é'
     assert "é" in answer

@@ -110,7 +110,7 @@ class _Side:
 
 def features() -> dict[str, dict[str, object]]:
     """Return the columns as `datasets` describes them, in the words that its older versions know, too."""
-    text = {"dtype": "string", "_type": "Value"}
+    text: dict[str, object] = {"dtype": "string", "_type": "Value"}
     described: dict[str, dict[str, object]] = {name: dict(text) for name in COLUMNS}
     described["image"] = {"_type": "Image"}
     for name in _LISTS:

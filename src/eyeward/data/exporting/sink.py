@@ -38,7 +38,7 @@ class Item:
     @property
     def side(self) -> str:
         """The name of its split, which files are named after."""
-        return self.sample.split or UNSPLIT
+        return UNSPLIT if self.sample.split is None else self.sample.split.value
 
     @property
     def inline(self) -> Sample:
