@@ -34,6 +34,7 @@ def test_the_front_matter_names_licence_sides_and_sizes(tmp_path: Path) -> None:
     assert front["pretty_name"] == "scenes"
     splits = {entry["name"]: entry["num_examples"] for entry in front["dataset_info"]["splits"]}
     assert splits == {side: size.samples for side, size in done.sides.items()}
+    assert list(splits) == list(Split)
     paths = {entry["split"]: entry["path"] for entry in front["configs"][0]["data_files"]}
     assert paths == {side: f"data/{side}-*" for side in done.sides}
     assert read_card(tmp_path / "out", {"README.md"})[1] == ()
@@ -69,7 +70,7 @@ def test_many_policies_are_summed_up_and_stances_named(tmp_path: Path) -> None:
     exported(data, tmp_path / "out", Form.parquet)
     body = card(tmp_path / "out")[1]
     assert "O6 non-violating" in body
-    assert "| 1 more | | | | 1 |" in body
+    assert "| 9 more | | | | 9 |" in body
 
 
 def test_an_unknown_licence_is_named_and_counted(tmp_path: Path) -> None:

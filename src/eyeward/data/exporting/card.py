@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import yaml
 
 from eyeward.data.exporting.parquet import features_in_yaml
-from eyeward.data.exporting.sink import SideSize
+from eyeward.data.exporting.sink import UNSPLIT, SideSize
 from eyeward.data.statistics import Statistics
 from eyeward.policy.schema import Policy, Stance
 from eyeward.publish.licences import OTHER, UNKNOWN, hub_licence
@@ -17,7 +17,7 @@ from eyeward.verdict import Rating
 
 _SIZES = ((10**3, "n<1K"), (10**4, "1K<n<10K"), (10**5, "10K<n<100K"), (10**6, "100K<n<1M"), (10**7, "1M<n<10M"))
 _LARGER = "10M<n<100M"
-_MOST_POLICIES = 20
+_MOST_POLICIES = 12
 _IN_TABLES = re.compile(r"([\\|`*_<>\[\]#])")
 _READ_BY = {
     "llava": "LLaVA's trainers: `--data_path train.json --image_folder .`. They always put the image first.",
@@ -106,7 +106,7 @@ def _parts(described: Described) -> Iterator[str]:
     if found.ratings.get(Rating.Unsafe):
         yield "**Some images show what the categories name.** Look at them only if you have to, and not alone."
     yield f"![Samples by category and severity]({described.picture})"
-    yield "## Sides\n\n" + "\n".join(_sides(described))
+    yield "## Splits\n\n" + "\n".join(_sides(described))
     yield _augmented(found)
     yield "## Policies\n\n" + "\n".join(_policies(described.policies))
     yield "## Where it is from\n\n" + "\n".join(_provenance(found))
@@ -117,9 +117,9 @@ def _parts(described: Described) -> Iterator[str]:
 
 
 def _sides(described: Described) -> Iterator[str]:
-    yield "| side | Safe | Unsafe | all | MB |\n|---|---:|---:|---:|---:|"
+    yield "| split | Safe | Unsafe | all | MB |\n|---|---:|---:|---:|---:|"
     for name, side in described.sides.items():
-        ratings = described.found.splits.get("none" if name == "unsplit" else name, {})
+        ratings = described.found.splits.get("none" if name == UNSPLIT else name, {})
         counts = " | ".join(f"{ratings.get(rating, 0):,}" for rating in (Rating.Safe, Rating.Unsafe))
         yield f"| {name} | {counts} | {side.samples:,} | {side.bytes / 1e6:,.1f} |"
 

@@ -61,7 +61,7 @@ class ConversationSink:
 
     def finish(self) -> dict[str, SideSize]:
         """Close the files."""
-        sizes = {name: file.finish() for name, file in sorted(self._sides.items())}
+        sizes = {name: file.finish() for name, file in self._sides.items()}
         if self._trainer is Trainer.llama_factory:
             info = {f"{self._name}_{side}": _described(size.files[0]) for side, size in sizes.items()}
             text = json.dumps(info, ensure_ascii=False, indent=2) + "\n"

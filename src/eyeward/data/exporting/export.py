@@ -14,7 +14,7 @@ from eyeward.data.exporting.card import Described, PolicyUse, dataset_card
 from eyeward.data.exporting.conversations import ConversationSink, Trainer
 from eyeward.data.exporting.parquet import SHARD_BYTES, ParquetSink
 from eyeward.data.exporting.picture import category_picture
-from eyeward.data.exporting.sink import Item, LeftOut, SideSize, Sink
+from eyeward.data.exporting.sink import SIDES, Item, LeftOut, SideSize, Sink
 from eyeward.data.exporting.turns import card_like
 from eyeward.data.folder import SampleFolder, make_empty
 from eyeward.data.importing.row import Discard
@@ -77,7 +77,8 @@ class Export:
         conversations = None if like is None else ConversationSink(out, Trainer(self.form.value), like, name)
         writing = _Writing(folder, conversations or ParquetSink(out, self.shard_bytes), progress)
         found = statistics(writing.written())
-        sides = writing.sink.finish()
+        written = writing.sink.finish()
+        sides = {side: written[side] for side in sorted(written, key=SIDES.index)}
         rows = writing.tally.report()
         if not rows.taken:
             why = f": {rows.discarded[0].examples[0]}" if rows.discarded else ""

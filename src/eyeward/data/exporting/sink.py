@@ -8,7 +8,7 @@ from typing import Protocol
 
 from pydantic import BaseModel, ConfigDict
 
-from eyeward.data.sample import Sample
+from eyeward.data.sample import Sample, Split
 from eyeward.images.formats import sniff
 from eyeward.images.limits import Limits
 from eyeward.images.reading import read_image_file
@@ -16,6 +16,8 @@ from eyeward.policy.schema import Policy
 
 UNSPLIT = "unsplit"
 """The side of samples that were given none; `all` means something else to `datasets`."""
+SIDES = (*(side.value for side in Split), UNSPLIT)
+"""In the order that people expect."""
 
 
 class LeftOut(Exception):
