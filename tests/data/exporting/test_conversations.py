@@ -1,6 +1,10 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -122,6 +126,23 @@ def test_rows_have_the_same_keys_and_no_nulls_so_that_readers_guess_one_schema(t
     assert not [key for row in (first, second) for key, value in row.items() if value is None]
     assert (first["licence"], second["licence"]) == ("", "c")
     assert isinstance(first[SAMPLE_KEY], str)
+
+
+@pytest.mark.skipif(find_spec("datasets") is None, reason="the library `datasets` is not installed")
+@pytest.mark.parametrize("form", CONVERSATIONS)
+def test_datasets_reads_the_rows_as_trainers_let_it(tmp_path: Path, form: Form) -> None:
+    several = [
+        sample(number, licence="MIT" if number % 2 else None, split=list(Split)[number % 3]) for number in range(9)
+    ]
+    exported(labelled(tmp_path / "in", several), tmp_path / "out", form)
+    program = "import datasets, json, sys; d = datasets.load_dataset(sys.argv[1], cache_dir=sys.argv[2]); " + (
+        "print(json.dumps({name: [side.num_rows, sorted(side.column_names)] for name, side in d.items()}))"
+    )
+    environment = {**os.environ, "HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path / "home")}
+    command = [sys.executable, "-c", program, str(tmp_path / "out"), str(tmp_path / "cache")]
+    said = subprocess.run(command, capture_output=True, text=True, check=True, env=environment).stdout
+    columns = sorted(rows(tmp_path / "out")[0])
+    assert json.loads(said.splitlines()[-1]) == {side.value: [3, columns] for side in Split}
 
 
 def test_an_image_under_several_policies_is_copied_once(tmp_path: Path) -> None:
