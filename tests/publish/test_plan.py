@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -60,14 +61,18 @@ def test_nothing_leaves_while_something_is_refused(tmp_path: Path) -> None:
     assert (hub.made, hub.received) == ([], {})
 
 
-@pytest.mark.parametrize("change", ["added", "rewritten", "gone", "linked"])
+@pytest.mark.parametrize("change", ["added", "rewritten", "longer", "gone", "linked"])
 def test_a_folder_that_was_changed_since_it_was_checked_does_not_leave(tmp_path: Path, change: str) -> None:
     folder = good_dataset(tmp_path / "in")
     plan, hub = planned(folder), FakeHub()
     if change == "added":
         (folder / "new.md").write_text("x", encoding="utf-8")
     elif change == "rewritten":
-        (folder / "README.md").write_text("another", encoding="utf-8")
+        card = folder / "README.md"
+        card.write_text(card.read_text(encoding="utf-8").swapcase(), encoding="utf-8")
+        os.utime(card, ns=(0, card.stat().st_mtime_ns + 1))
+    elif change == "longer":
+        (folder / "README.md").write_text("another card", encoding="utf-8")
     elif change == "gone":
         (folder / "README.md").unlink()
     else:

@@ -143,6 +143,7 @@ import json, sys
 import datasets
 loaded = datasets.load_dataset(sys.argv[1], cache_dir=sys.argv[2])
 first = loaded["train"][0]
+bare = datasets.load_dataset("parquet", data_files=sys.argv[1] + "/data/train-*", split="train", cache_dir=sys.argv[2])
 streamed = next(iter(datasets.load_dataset(sys.argv[1], split="train", streaming=True, cache_dir=sys.argv[2])))
 print(json.dumps({
     "rows": {name: side.num_rows for name, side in loaded.items()},
@@ -151,6 +152,7 @@ print(json.dumps({
     "streamed": streamed["image"].size,
     "categories": first["categories"],
     "columns": loaded["train"].column_names,
+    "same": bare.features == loaded["train"].features,
 }))
 """
 
@@ -168,6 +170,7 @@ def test_datasets_loads_the_folder_with_its_card_sides_and_pictures(tmp_path: Pa
     assert loaded["image"] == "Image"
     assert loaded["size"] == loaded["streamed"] == [40, 40]
     assert loaded["columns"] == list(features())
+    assert loaded["same"], "files alone say the same as the card"
     first = next(item for item in data if item.split is Split.TRAIN)
     assert loaded["categories"] == list(first.categories)
 
