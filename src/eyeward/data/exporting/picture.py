@@ -7,7 +7,7 @@ from xml.sax.saxutils import escape
 
 from eyeward.data.statistics import Statistics
 
-_CELL_WIDTH, _CELL_HEIGHT, _GAP = 108, 30, 2
+_CELL_WIDTH, _CELL_HEIGHT, _GAP = 128, 30, 2
 _LETTER = 7.2
 """Width of a letter of the labels, and a little more than that."""
 _LONGEST_LABEL = 44
