@@ -19,7 +19,7 @@ PINS = [
 # The house of DESIGN, from the ground up; a part may import those of lower floors, and of its own.
 FLOORS = [
     {"errors"},
-    {"images", "policy", "verdict"},
+    {"images", "policy", "publish", "verdict"},
     {"engine"},
     {"guard"},
     {"data", "scenes"},

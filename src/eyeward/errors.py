@@ -75,6 +75,10 @@ class DataError(EyewardError):
         super().__init__(f"{place}: {message}" if place else message)
 
 
+class PublishError(EyewardError):
+    """Something that may not leave this machine, or that the Hub did not take."""
+
+
 class MissingExtra(EyewardError):
     """A part of Eyeward whose packages are not installed."""
 

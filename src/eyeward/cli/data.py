@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -12,25 +10,20 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
+from eyeward.cli.data_export import export
+from eyeward.cli.data_push import push
+from eyeward.cli.report_table import print_discarded
 from eyeward.cli.screen import Screen, counted, visible
 from eyeward.data.building import Build
 from eyeward.data.duplicates import MOST_NEAR_BITS, NEAR_BITS
 from eyeward.data.folder import SampleFolder
-from eyeward.data.report import BuildReport, Report
-from eyeward.data.sample import Severity, Split
+from eyeward.data.report import BuildReport
+from eyeward.data.sample import Split
 from eyeward.data.split import Amount, Preset
 from eyeward.data.statistics import Statistics, statistics
-from eyeward.errors import UsageError
 from eyeward.verdict import Rating
 
-app = typer.Typer(help="Import, clean, split, count and export labelled images.", no_args_is_help=True)
-
-
-class Form(StrEnum):
-    """What labels are written for."""
-
-    label_studio = "label-studio"
-
+app = typer.Typer(help="Import, clean, split, count, export and publish labelled images.", no_args_is_help=True)
 
 _NAMED = 5
 """Strata that a sentence lists before it breaks off."""
@@ -41,7 +34,7 @@ Out = Annotated[Path, typer.Option(help="A new or empty folder.")]
 
 @app.callback()
 def data() -> None:
-    """Import, clean, split, count and export labelled images."""
+    """Import, clean, split, count, export and publish labelled images."""
 
 
 @app.command("import")
@@ -91,7 +84,7 @@ def import_data(
         return
     sentence = f"{counted(report.taken, 'sample')} of {counted(report.rows, 'row')} in {visible(str(out))}"
     screen.out.print(Text(sentence), soft_wrap=True)
-    _print_discarded(screen, report)
+    print_discarded(screen, report)
 
 
 @app.command()
@@ -147,33 +140,6 @@ def build(
 
 
 @app.command()
-def export(
-    folder: Annotated[Path, typer.Argument(help="A folder with labels.jsonl.")],
-    out: Annotated[Path, typer.Option(help="A new file for the tasks; the interface is written beside it, as .xml.")],
-    form: Annotated[Form, typer.Option(help="The form that is written.")] = Form.label_studio,
-    policy: Annotated[str, typer.Option(help="The policy whose categories can be chosen.")] = "default",
-    prefix: Annotated[str, typer.Option(help="Written before the path of each image, such as an address.")] = "",
-    as_annotations: Annotated[
-        bool, typer.Option("--as-annotations", help="Write labels as done, not as predictions to be looked over.")
-    ] = False,
-) -> None:
-    """Write labels for another program."""
-    from eyeward.data.importing.label_studio import config_for, tasks
-    from eyeward.policy.schema import Policy
-
-    interface = out.with_suffix(".xml")
-    config = config_for(Policy.load(policy))
-    exported = list(tasks(SampleFolder(folder), prefix, as_annotations))
-    for file, text in ((out, json.dumps(exported, ensure_ascii=False, indent=1) + "\n"), (interface, config)):
-        try:
-            with file.open("x", encoding="utf-8", newline="\n") as opened:
-                opened.write(text)
-        except FileExistsError:
-            raise UsageError(f"{str(file)!r} exists and is not overwritten; name another file or remove it.") from None
-    typer.echo(f"{counted(len(exported), 'task')} in {visible(str(out))}, their interface in {visible(str(interface))}")
-
-
-@app.command()
 def stats(folder: Annotated[Path, typer.Argument(help="A folder with labels.jsonl.")], as_json: AsJson = False) -> None:
     """Count what a data set holds: category by severity, splits, policies, sources."""
     found = statistics(SampleFolder(folder))
@@ -183,17 +149,8 @@ def stats(folder: Annotated[Path, typer.Argument(help="A folder with labels.json
     _print_statistics(Screen(), found)
 
 
-def _print_discarded(screen: Screen, report: Report) -> None:
-    if not report.discarded:
-        return
-    table = Table("discarded", "rows", "first of them", box=box.SIMPLE_HEAD)
-    table.columns[1].justify = "right"
-    for item in report.discarded:
-        rows = f"{item.rows:,}" if item.rows else "?"
-        table.add_row(item.reason, rows, Text(visible(item.examples[0])))
-    screen.out.print(table)
-    for sentence in report.lost:
-        screen.say(f"Nobody knows how many rows are lost: {visible(sentence)}")
+app.command()(export)
+app.command()(push)
 
 
 def _print_build(screen: Screen, report: BuildReport, out: Path) -> None:
@@ -206,7 +163,7 @@ def _print_build(screen: Screen, report: BuildReport, out: Path) -> None:
         ),
         soft_wrap=True,
     )
-    _print_discarded(screen, rows)
+    print_discarded(screen, rows)
     if report.augmented:
         reasons = ", ".join(f"{reason} {count:,}" for reason, count in report.left_out.items()) or "none"
         sentence = f"{counted(report.augmented, 'sample')} under changed policies; variants left out: {reasons}."
@@ -222,9 +179,7 @@ def _print_build(screen: Screen, report: BuildReport, out: Path) -> None:
 
 
 def _print_statistics(screen: Screen, found: Statistics) -> None:
-    levels = [
-        level for level in (*Severity, Rating.Unsafe, Rating.Safe) if any(level in row for row in found.cells.values())
-    ]
+    levels = found.levels
     cells = Table("category", *(level.replace("_", "\n") for level in levels), "all", box=box.SIMPLE_HEAD)
     for category, row in found.cells.items():
         counts = [row.get(level, 0) for level in levels]

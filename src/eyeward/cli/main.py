@@ -35,10 +35,10 @@ class Verb:
 VERBS: dict[str, Verb] = {
     "assess": Verb("assess", "assess", "Judge images against a policy."),
     "policy": Verb("policy", "app", "Show, check, compare, render and import policies."),
-    "models": Verb("models", "app", "List, show, check and export guards."),
+    "models": Verb("models", "app", "List, show, check, export and publish guards."),
     "scenes": Verb("scenes", "app", "Draw labelled scenes of the harmless world that mini knows."),
     "evaluate": Verb("evaluate", "app", "Measure guards on labelled images, compare and calibrate them."),
-    "data": Verb("data", "app", "Import, clean, split and count labelled images."),
+    "data": Verb("data", "app", "Import, clean, split, count, export and publish labelled images."),
     "rationales": Verb("rationales", "rationales", "Write the reasons of labels, by a teacher or from rules."),
     "train": Verb("train", "train", "Train a guard by a recipe."),
 }

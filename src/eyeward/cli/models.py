@@ -11,6 +11,7 @@ import typer
 
 from eyeward.cli.models_check import check
 from eyeward.cli.models_export import export
+from eyeward.cli.models_push import push
 from eyeward.cli.policy_options import POLICY_HELP
 from eyeward.cli.screen import counted, one_line
 from eyeward.errors import UsageError
@@ -18,9 +19,10 @@ from eyeward.guard import Coverage, EyewardCard, packaged_guards
 from eyeward.guard.forms import AnswerWording
 from eyeward.policy import Policy
 
-app = typer.Typer(help="List, show, check and export guards.", no_args_is_help=True)
+app = typer.Typer(help="List, show, check, export and publish guards.", no_args_is_help=True)
 app.command()(check)
 app.command()(export)
+app.command()(push)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Write JSON.")]
 

@@ -40,6 +40,12 @@ class Statistics(BaseModel):
     sources: dict[str, int]
     licences: dict[str, int]
 
+    @property
+    def levels(self) -> tuple[str, ...]:
+        """What cells are counted by: severities, then ratings of those without, as far as there are any."""
+        levels = (*Severity, Rating.Unsafe, Rating.Safe)
+        return tuple(level.value for level in levels if any(level in row for row in self.cells.values()))
+
 
 def statistics(samples: Iterable[Sample]) -> Statistics:
     """Count samples."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from eyeward.data.importing.columns import image_named
+from eyeward.data.importing.own import row_beside_turns
 from eyeward.data.importing.row import Discard, Image, Record, Row, Unread, Url
 from eyeward.data.importing.words import is_rating, policy_in
 from eyeward.errors import PolicyError
@@ -36,9 +37,12 @@ class Conversations:
             return Unread(place, Discard.no_image, f"{place} has no image.", values)
         if not isinstance(image, Path | bytes | Url):
             return Unread(place, Discard.several_images, f"{place} has {image} images; one can be judged.", values)
-        turns = _turns(values.get("conversations"))
+        turns = _turns(values.get("conversations") or values.get("messages"))
         if turns is None:
             return Unread(place, Discard.unreadable_row, f"{place} has turns that are no text.", values)
+        known = row_beside_turns(record, image)
+        if known is not None:
+            return known
         answer = _answer(turns.reply) if turns.reply else {}
         if answer is None:
             message = f"{place}: the reply is no JSON object: {_shown(turns.reply)}."
@@ -70,7 +74,7 @@ class Conversations:
 
 def looks_like_conversations(values: Mapping[str, object]) -> bool:
     """Return whether a record is a conversation."""
-    return isinstance(values.get("conversations"), list)
+    return any(isinstance(values.get(key), list) for key in ("conversations", "messages"))
 
 
 @dataclass(frozen=True, slots=True)

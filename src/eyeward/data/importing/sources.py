@@ -11,7 +11,7 @@ from eyeward.data.importing.columns import Columns
 from eyeward.data.importing.hub import HUB_MARK, download
 from eyeward.data.importing.label_studio import looks_like_task, rows_of_task
 from eyeward.data.importing.llava import Conversations, looks_like_conversations
-from eyeward.data.importing.own import read_own
+from eyeward.data.importing.own import looks_like_export, read_own, row_of_export
 from eyeward.data.importing.parquet import read_arrow, read_parquet
 from eyeward.data.importing.row import Records, Rows, Unread, with_defaults
 from eyeward.data.importing.tables import TABLE_SUFFIXES, read_table
@@ -66,6 +66,8 @@ class Source:
                 yield record
             elif self.columns is None and looks_like_conversations(record.values):
                 yield conversations.row(record, images)
+            elif self.columns is None and looks_like_export(record.values):
+                yield row_of_export(record, images)
             elif self.columns is None and looks_like_task(record.values):
                 yield from rows_of_task(record, images)
             else:

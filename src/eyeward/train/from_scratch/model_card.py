@@ -7,6 +7,10 @@ from eyeward.train.from_scratch.recipe import Recipe
 _WARNING = "Knows drawn scenes only, not photographs."
 
 _GUARD = """\
+---
+license: apache-2.0
+library_name: transformers
+---
 {warning}
 
 # {name}
@@ -26,6 +30,10 @@ scope check answers `Review`. Do not use it to judge photographs.
 """
 
 _BASE = """\
+---
+license: apache-2.0
+library_name: transformers
+---
 {warning}
 
 # {name}
