@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 
+from benchmarks.byte_level_bpe import byte_level_bpe
 from eyeward.policy import EYEWARD, PUBLISHED_2025, Policy
 from eyeward.policy.loading import pack_names
 from eyeward.policy.render import render
@@ -131,28 +132,8 @@ def make_random_checkpoint(folder: Path, shape: Shape, policy_first: bool, devic
 
 
 def _tokenizer() -> Any:
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-    from transformers import PreTrainedTokenizerFast
-
-    tokenizer = Tokenizer(models.BPE())
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    tokenizer.decoder = decoders.ByteLevel()
-    trainer = trainers.BpeTrainer(
-        vocab_size=8192,
-        min_frequency=3,
-        show_progress=False,
-        special_tokens=[END_OF_TEXT, TURN_START, TURN_END, IMAGE, VIDEO],
-        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
-    )
     docs = Path(__file__).resolve().parent.parent / "docs"
     texts = [page.read_text(encoding="utf-8") for page in sorted(docs.rglob("*.md"))]
     texts += [render(Policy.load(name), wording).text for name in pack_names() for wording in (EYEWARD, PUBLISHED_2025)]
-    tokenizer.train_from_iterator(texts, trainer)
-    wrap: Any = PreTrainedTokenizerFast
-    return wrap(
-        tokenizer_object=tokenizer,
-        eos_token=TURN_END,
-        pad_token=END_OF_TEXT,
-        additional_special_tokens=[TURN_START, IMAGE, VIDEO],
-        clean_up_tokenization_spaces=False,
-    )
+    special = (END_OF_TEXT, TURN_START, TURN_END, IMAGE, VIDEO)
+    return byte_level_bpe(texts, special, end=TURN_END, pad=END_OF_TEXT, size=8192, min_frequency=3)

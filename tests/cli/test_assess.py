@@ -66,6 +66,25 @@ def test_a_cap_on_tiles_reaches_the_guard(folder: Path, monkeypatch: pytest.Monk
     assert caps == [3]
 
 
+def test_the_memory_of_a_pass_reaches_the_guard(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[dict[str, float]] = []
+
+    def load_guard(name: str, device: str, **limits: float) -> FakeGuard:
+        given.append(limits)
+        return FakeGuard()
+
+    monkeypatch.setattr(eyeward, "load_guard", load_guard)
+    for options in (("--memory", "0.5"), ("--memory", "0.5", "--max-tiles", "3"), ()):
+        assert run("photos", *options).exit_code == 0
+    assert given == [{"memory_gb": 0.5}, {"memory_gb": 0.5, "max_tiles": 3}, {}]
+
+
+def test_nonsense_about_memory_is_wrong_usage(folder: Path) -> None:
+    result = run("photos", "--memory", "-1")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "memory_gb is a number of gigabytes above zero" in result.stderr
+
+
 def test_a_table_shows_every_image_and_counts_them(guard: FakeGuard, folder: Path) -> None:
     result = run("photos")
     assert (result.exit_code, result.stderr) == (0, "")
@@ -378,5 +397,6 @@ def test_a_guard_that_has_seen_no_verdict_is_said_to_guess(monkeypatch: pytest.M
     result = run("photos", "--format", "jsonl")
     assert (result.exit_code, len(result.stdout.splitlines())) == (0, 3)
     assert result.stderr == (
-        "'fake' is a base to train guards from and has seen no verdict: its ratings are guesses. Rely on none.\n"
+        "'fake' was never taught to judge images by a policy; its ratings may be mere guesses. Measure it with "
+        "`eyeward evaluate` before you rely on any.\n"
     )

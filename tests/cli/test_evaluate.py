@@ -13,7 +13,9 @@ import eyeward
 from eyeward.cli.main import app
 from eyeward.data.sample import Split
 from eyeward.evaluate.summary import Metrics
+from eyeward.guard import Guard
 from eyeward.guard.card import EyewardCard
+from eyeward.guard.profile import Coverage
 from eyeward.scenes.labels import write_scenes
 from eyeward.verdict import Rating
 from tests.evaluate.worlds import data as data_folder
@@ -60,6 +62,22 @@ def test_a_folder_of_labels_becomes_outcomes_and_metrics(guards: list[str], data
     assert heading.split() == ["metric", "bright", "always", "Safe", "always", "Unsafe"]
     recall = next(line for line in result.stdout.splitlines() if line.strip().startswith("recall"))
     assert recall.split()[1:] == ["0.500", "(0.095–0.905)", "0.000", "1.000"]
+
+
+def test_a_guard_that_covers_a_part_has_a_second_table(
+    guards: list[str], data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = run(data, "--model", "bright", "--out", tmp_path / "whole", "--resamples", "100")
+    assert "on what it covers" not in whole.stdout
+    monkeypatch.setattr(Guard, "coverage", lambda self, policy: Coverage(("O2",), ("O1",)))
+    result = run(data, "--model", "bright", "--out", tmp_path / "out", "--resamples", "100")
+    assert result.exit_code == 0, result.output
+    said = "bright on what it covers: 2 of 4 questions; left out, by right category: O1 2."
+    _, _, second = result.stdout.partition(said)
+    specificity = next(line for line in second.splitlines() if line.strip().startswith("specificity"))
+    assert specificity.split()[1] == "0.500" and specificity.split()[-2:] == ["1.000", "0.000"]
+    covered = Metrics.read(tmp_path / "out").guards[0].covered
+    assert covered is not None and covered.questions == 2
 
 
 def test_options_may_come_before_the_folder_and_the_command_may_be_named(

@@ -113,6 +113,7 @@ def test_copies_can_be_dropped_and_are_counted(tmp_path: Path) -> None:
     done = built(tmp_path / "out", folder_of(tmp_path / "in", *rows), keep_copies=False)
     assert len(done.samples) == 2
     assert done.reasons == {"near_duplicate": 6}
+    assert (done.report.groups_of_copies, done.report.images) == (0, 2)
 
 
 def test_groups_of_the_sources_are_kept_together_across_folders(tmp_path: Path) -> None:
@@ -271,7 +272,51 @@ def test_a_build_with_augmentation_puts_every_variant_beside_its_image(tmp_path:
     samples = list(folder)
     assert report.rows.taken == 30
     assert report.augmented == len(samples) - 30 > 60
+    assert sum(report.left_out.values()) > 0
     assert no_group_crosses(samples)
     side_of = {sample.image: sample.split for sample in samples if not sample.augmented}
     assert all(sample.split is side_of[sample.image] for sample in samples)
     assert all(folder.policy_of(sample).hash == sample.policy for sample in samples if sample.augmented)
+
+
+def exempt_of(plain: Sample) -> Sample:
+    change = StanceChanged(category="O6", to=Stance.non_violating)
+    policy = DEFAULT.non_violating("O6")
+    return plain.model_copy(update={"rating": Rating.Safe, "policy": policy, "changes": (change,)})
+
+
+def test_what_a_side_lacks_is_named_by_category_and_severity(tmp_path: Path) -> None:
+    severe = labelled("1.png", safe=False).model_copy(update={"severity": Severity.HIGHLY_UNSAFE})
+    rows = ((encoded(picture(1)), severe), (encoded(picture(2)), labelled("2.png", safe=False)))
+    plan = Plan(test=Amount(unsafe_each=5, images=0), validation=Amount(share=0.0))
+    done = built(tmp_path / "out", folder_of(tmp_path / "in", *rows), plan=plan)
+    assert done.report.missing == {"test": {"O6 highly_unsafe": 4, "O6 Unsafe": 4}}
+
+
+def test_another_severity_is_another_label(tmp_path: Path) -> None:
+    severe = labelled("1.png", safe=False).model_copy(update={"severity": Severity.HIGHLY_UNSAFE})
+    mild = severe.model_copy(update={"severity": Severity.MODERATELY_UNSAFE})
+    one, two = (folder_of(tmp_path / name, (encoded(picture(1)), row)) for name, row in (("a", severe), ("b", mild)))
+    assert built(tmp_path / "out", one, two).reasons == {"two_labels": 2}
+
+
+def test_the_largest_group_is_told_among_others(tmp_path: Path) -> None:
+    rows = [(data, labelled(f"{number}.png")) for number, data in enumerate([*copies(1), encoded(picture(2))])]
+    report = built(tmp_path / "out", folder_of(tmp_path / "in", *rows)).report
+    assert (report.groups, report.largest_group, report.groups_of_copies) == (2, 4, 1)
+
+
+def test_an_image_is_stratified_by_the_label_of_its_annotator_wherever_it_stands(tmp_path: Path) -> None:
+    plain = labelled("1.png", safe=False)
+    source = folder_of(tmp_path / "in", (encoded(picture(1)), exempt_of(plain)), (encoded(picture(1)), plain))
+    plan = Plan(test=Amount(unsafe_each=1, images=0), validation=Amount(share=0.0))
+    assert {sample.split for sample in built(tmp_path / "out", source, plan=plan).samples} == {Split.TEST}
+
+
+def test_a_side_that_only_an_augmented_sample_was_given_counts_for_its_image(tmp_path: Path) -> None:
+    plain = labelled("1.png", safe=False)
+    given = exempt_of(plain).model_copy(update={"split": Split.TEST})
+    source = folder_of(tmp_path / "in", (encoded(picture(1)), plain), (encoded(picture(1)), given))
+    nothing = Plan(test=Amount(share=0.0), validation=Amount(share=0.0))
+    done = built(tmp_path / "out", source, plan=nothing)
+    assert ([sample.split for sample in done.samples], done.reasons) == ([Split.TEST, Split.TEST], {})

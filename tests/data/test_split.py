@@ -131,3 +131,8 @@ def test_sides_that_were_given_count_towards_the_share() -> None:
     members = single(90, STRATA[0]) + [Member(f"given-{number}", STRATA[0], Split.TEST) for number in range(10)]
     found = sizes(members, Plan(test=Amount(share=0.1), validation=Amount(share=0.0)))
     assert found == {(STRATA[0], Split.TEST): 10, (STRATA[0], Split.TRAIN): 90}
+
+
+@pytest.mark.parametrize("preset", list(Preset))
+def test_a_preset_takes_its_seed(preset: Preset) -> None:
+    assert (preset.plan().seed, preset.plan(7).seed) == (0, 7)

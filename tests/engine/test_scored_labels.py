@@ -17,6 +17,11 @@ def test_scores_survive_the_way_through_an_answer() -> None:
     assert answer.written == {"a": "no", "b": "no", "c": "yes"}
 
 
+def test_what_was_decided_by_who_scored_is_written_and_else_the_likelier() -> None:
+    answer = answer_of({"a": 0.3, "b": 0.6, "c": 0.7}, {"a": True, "b": False})
+    assert answer.written == {"a": "yes", "b": "no", "c": "yes"}
+
+
 @pytest.mark.parametrize("score", [-0.01, 1.01, math.nan, math.inf])
 def test_what_is_no_probability_is_refused(score: float) -> None:
     with pytest.raises(ValueError, match="no probability"):

@@ -119,6 +119,8 @@ def test_a_guard_is_asked_so_that_every_verdict_names_the_category_of_an_unsafe_
     assert (dark.rating, dark.category) == (Rating.Unsafe, HATE)
     with pytest.raises(UsageError, match="gives no probabilities"):
         asking_for_scores(guard().in_parity_mode())
+    decides_by_itself = replace(guard(), rule=None, rule_at_hand=guard().rule)
+    assert asking_for_scores(decides_by_itself).rule == asking_for_scores(guard()).rule
 
 
 @pytest.fixture

@@ -73,3 +73,30 @@ def test_the_same_seed_gives_the_same_interval() -> None:
 def test_resamples_that_cannot_tell_give_no_interval() -> None:
     assert percentile_interval(np.ones(100)) is None
     assert percentile_interval(np.append(np.full(20, np.nan), np.arange(80.0))) is None
+
+
+def test_the_design_effect_is_that_of_the_published_formula() -> None:
+    """Korn and Graubard (1998): the spread of group totals, with one less group than there are in the denominator."""
+    group = np.repeat(np.arange(4), 3)
+    hits = np.array([1, 1, 1, 1, 1, 0, 0, 0, 1, 0, 0, 0], bool)
+    share, gaps = 0.5, np.array([1.5, 0.5, -0.5, -1.5])
+    effect = (4 / 3 * (gaps**2).sum()) / (12 * share * (1 - share))
+    assert share_interval(all_counted(hits), group) == pytest.approx(wilson(12 / effect / 2, 12 / effect))
+
+
+def test_the_bootstrap_of_equal_values_within_groups_is_as_wide_as_the_groups_are_few() -> None:
+    values = np.repeat(np.random.default_rng(6).normal(size=40), 10)
+    found = bootstrap(lambda weights: weights @ values / weights.sum(axis=1), np.repeat(np.arange(40), 10), 2000)
+    assert found is not None
+    assert (found[1] - found[0]) / 2 == pytest.approx(1.96 * values.std() / 40**0.5, rel=0.15)
+
+
+def test_a_wider_confidence_gives_a_wider_interval() -> None:
+    values = np.random.default_rng(7).normal(size=2000)
+    for confidence in (0.5, 0.95):
+        low, high = percentile_interval(values, confidence) or (0.0, 0.0)
+        assert np.mean((low <= values) & (values <= high)) == pytest.approx(confidence, abs=0.01)
+    narrow, wide = (
+        bootstrap(lambda weights: weights[:, 0], np.arange(50), confidence=confidence) for confidence in (0.5, 0.95)
+    )
+    assert narrow is not None and wide is not None and wide[1] - wide[0] > narrow[1] - narrow[0]

@@ -178,6 +178,7 @@ def test_a_metric_without_its_questions_is_not_defined() -> None:
         None
     }
     assert only_safe["recall"].count == 0
+    assert (only_safe["recall"].low, only_safe["recall"].high) == (None, None)
 
 
 def test_exact_category_wants_the_category_of_safe_images_too() -> None:

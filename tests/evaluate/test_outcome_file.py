@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pyarrow as pa
@@ -10,6 +11,7 @@ import pytest
 
 from eyeward.errors import ErrorType, UsageError
 from eyeward.evaluate.outcome_file import read_outcomes, schema, write_outcomes
+from eyeward.evaluate.run import GuardRecord, RunRecord
 from eyeward.verdict import Review, ReviewReason, Verdict
 from tests.evaluate.hand_made import EXEMPT, REVIEW, SAFE, UNSAFE, outcome, said
 
@@ -48,6 +50,13 @@ def test_outcomes_are_read_as_they_were_written(tmp_path: Path) -> None:
 def test_every_key_of_a_verdict_has_a_column() -> None:
     flattened = {"review": "review_reason", "policy": "policy_name", "model": "model_name", "error": "error_type"}
     assert {flattened.get(key, key) for key in Verdict.model_fields} <= set(schema().names)
+
+
+def test_every_column_and_every_field_of_a_run_has_a_line_in_the_docs() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "evaluate.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`(\w+)`", page))
+    fields = {*schema().names, *RunRecord.model_fields, *GuardRecord.model_fields}
+    assert sorted(fields - named) == []
 
 
 def test_a_row_says_what_came_of_the_question(tmp_path: Path) -> None:

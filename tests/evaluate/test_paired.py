@@ -7,7 +7,7 @@ import pytest
 
 from eyeward.errors import UsageError
 from eyeward.evaluate.outcome import Outcome
-from eyeward.evaluate.paired import compare
+from eyeward.evaluate.paired import Difference, compare
 from eyeward.policy import Policy
 from eyeward.verdict import Rating
 from tests.evaluate.hand_made import EXEMPT, SAFE, UNSAFE, outcome, said
@@ -31,13 +31,16 @@ def test_equal_guards_do_not_differ() -> None:
     assert (found.mcnemar.exact_p, found.mcnemar.mid_p) == (1.0, 1.0)
     assert found.differences["recall"].value == 0.0
     assert not found.differences["recall"].excludes_zero
+    assert (found.differences["recall"].low, found.differences["recall"].high) == (None, None)  # in any resample
 
 
 def test_an_image_under_many_policies_is_one_observation() -> None:
     def under_five(rating: Rating) -> list[Outcome]:
         return [outcome(UNSAFE, said(rating, policy=_policy(n)), "a.png", changes=EXEMPT) for n in range(5)]
 
-    test = compare(under_five(UNSAFE), under_five(SAFE), ("a", "b"), resamples=50).mcnemar
+    found = compare(under_five(UNSAFE), under_five(SAFE), ("a", "b"), resamples=50)
+    assert found.questions == 5
+    test = found.mcnemar
     assert (test.first_better, test.second_better, test.exact_p) == (1, 0, 1.0)
 
 
@@ -49,6 +52,31 @@ def test_a_difference_is_sure_where_the_same_images_show_it_again_and_again() ->
     found = compare(answers(good), answers(worse), ("a", "b"), resamples=500).differences["recall"]
     assert found.value is not None and 0.03 < found.value < 0.1
     assert found.excludes_zero
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "sure"),
+    [
+        (0.1, 0.2, True),
+        (-0.2, -0.1, True),
+        (-0.1, 0.1, False),
+        (0.0, 0.2, False),
+        (-0.2, 0.0, False),
+        (None, None, False),
+    ],
+)
+def test_a_difference_is_sure_where_its_interval_lies_on_one_side_of_zero(
+    low: float | None, high: float | None, sure: bool
+) -> None:
+    assert Difference(value=0.0, low=low, high=high).excludes_zero is sure
+
+
+def test_the_ends_of_a_difference_stand_around_it() -> None:
+    rng = np.random.default_rng(4)
+    first, second = ([UNSAFE if right else SAFE for right in rng.random(100) < share] for share in (0.7, 0.6))
+    for difference in compare(answers(first), answers(second), ("a", "b"), resamples=200).differences.values():
+        if difference.low is not None and difference.high is not None and difference.value is not None:
+            assert difference.low < difference.value < difference.high
 
 
 def test_questions_that_only_one_was_asked_are_counted_and_left_out() -> None:

@@ -9,7 +9,14 @@ import pytest
 
 from eyeward.errors import UsageError
 from eyeward.evaluate.binomial import binomial_tail
-from eyeward.evaluate.promise import Scores, choose_band, choose_threshold, count_needed, errors_allowed
+from eyeward.evaluate.promise import (
+    Scores,
+    choose_band,
+    choose_threshold,
+    count_needed,
+    errors_allowed,
+    one_of_each_group,
+)
 from eyeward.evaluate.table import Floats, Numbers
 
 EVERYWHERE = np.linspace(0.0, 1.0, 20_001)
@@ -128,3 +135,37 @@ def test_a_threshold_lies_well_between_the_images_that_it_parts() -> None:
 def test_certainty_cannot_be_promised(wrong: float) -> None:
     with pytest.raises(UsageError, match="between 0 and 1"):
         choose_threshold(scores(np.ones(100)), wrong, 0.95)
+
+
+def test_one_image_of_each_group_is_drawn_and_not_always_the_first() -> None:
+    group = np.repeat(np.arange(5), 4)
+    all_rows = Scores(np.linspace(0, 1, 20), np.ones(20, bool), group, np.zeros(20, bool))
+    odd = np.arange(20) % 2 == 1
+    drawn = [tuple(int(place) for place in one_of_each_group(all_rows, odd, seed)) for seed in range(20)]
+    assert all([int(group[place]) for place in places] == [0, 1, 2, 3, 4] for places in drawn)
+    assert all(odd[list(places)].all() for places in drawn)
+    assert len(set(drawn)) > 5
+
+
+def test_safe_images_on_which_the_guard_abstains_do_not_move_the_threshold() -> None:
+    both = scores(np.full(100, 0.9), np.append(np.full(100, 0.3), 0.85))
+    abstained = np.zeros(201, bool)
+    abstained[200] = True
+    assert choose_threshold(both, 0.95, 0.95).threshold == 0.875
+    assert choose_threshold(Scores(both.p_unsafe, both.unsafe, both.group, abstained), 0.95, 0.95).threshold == 0.5
+
+
+def test_a_band_says_how_many_images_lie_on_its_wrong_sides() -> None:
+    rng = np.random.default_rng(3)
+    unsafe, safe = 0.2 + 0.8 * rng.random(300), 0.8 * rng.random(300)
+    safe[7] = np.nan  # it breaks its promise
+    chosen = choose_band(scores(unsafe, safe), 0.95, 0.9, 0.9)
+    assert chosen.band is not None
+    low, high = chosen.band
+    assert (chosen.missed, chosen.flagged) == (int((unsafe < low).sum()), int((safe > high).sum()) + 1)
+    assert chosen.missed > 0 and (chosen.unsafe, chosen.safe) == (300, 300)
+
+
+def test_a_threshold_is_rounded_to_the_careful_side() -> None:
+    low = choose_band(scores(np.full(100, 0.12345678), np.full(100, 0.9)), 0.95, 0.95, 0.9)
+    assert low.band == pytest.approx((0.123456, 0.900001), abs=1e-9)

@@ -14,6 +14,7 @@ import pytest
 from PIL import Image
 
 from eyeward.errors import ErrorType
+from eyeward.evaluate.covered import GuardCoverage, PolicyCoverage
 from eyeward.evaluate.outcome import Outcome
 from eyeward.evaluate.report import write_report
 from eyeward.evaluate.report.drawing import Bar, Line, bars, unit_square
@@ -158,6 +159,21 @@ def test_several_guards_share_tables_and_are_compared(images: Path) -> None:
     words = Page(page(images, {"first": outcomes("first"), "second": outcomes("second")})).words
     assert "Guards compared: first, second" in words and "first minus second" in words
     assert words.count("always Unsafe") >= 2  # beside the metrics, and beside those of every category
+
+
+def test_numbers_on_what_a_guard_covers_stand_beside_those_on_everything(images: Path) -> None:
+    rows = {"hand": outcomes(), "whole": outcomes("whole"), "old": outcomes("old")}
+    sees = PolicyCoverage(covered=("O4",), not_covered=("O6",))
+    coverage = {
+        "hand": GuardCoverage(policies={POLICY.hash: sees}),
+        "whole": GuardCoverage(policies={POLICY.hash: PolicyCoverage(covered=POLICY.ids)}),
+    }
+    words = Page(report(summarise(rows, {}, "d", 100, coverage), rows, images)).words
+    part = words[words.index("On what a guard covers") : words.index("Answers")]
+    assert "4 of 6 questions; left out, by right category: O6 2. 1 x Unsafe for a" in "".join(part)
+    assert "It covers all 6 questions." in part
+    assert "What it covers was not recorded; name it with --model once more." in part
+    assert part.count("always Unsafe") == 1  # the one guard that does not cover all
 
 
 def test_the_file_stands_in_the_folder_of_the_run(images: Path, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,15 +11,20 @@ import pytest
 from eyeward.engine.protocol import Prompt, RawAnswer
 from eyeward.errors import ErrorType, UsageError
 from eyeward.evaluate import run as module
+from eyeward.evaluate.covered import PolicyCoverage
 from eyeward.evaluate.outcome import OutcomeKind
 from eyeward.evaluate.outcome_file import read_outcomes
 from eyeward.evaluate.questions import read_questions
 from eyeward.evaluate.run import Run, name_guards, read_run, read_run_outcomes
 from eyeward.evaluate.table import OutcomeTable
+from eyeward.guard import Guard
+from eyeward.guard.profile import Coverage
+from eyeward.policy import Policy
 from eyeward.verdict import Failure, Rating
 from tests.evaluate.worlds import asked, data, guard, row, small
 from tests.fakes import by_brightness
 
+POLICY = Policy.load("default")
 PASSES = ErrorType.engine_unavailable
 MANY = 70
 """More than two batches of a guard."""
@@ -107,6 +113,32 @@ def test_another_guard_under_the_same_name_is_refused(tmp_path: Path) -> None:
     opened(tmp_path, folder).ask("bright", guard())
     with pytest.raises(UsageError, match="holds answers of another 'bright': its weights or its threshold"):
         opened(tmp_path, folder).ask("bright", guard(threshold=0.7))
+
+
+def test_what_a_guard_covers_is_recorded_and_one_that_covers_other_things_is_another_guard(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = small(tmp_path / "d")
+    opened(tmp_path, folder).ask("bright", guard())
+    recorded = read_run(tmp_path / "out").guards["bright"].coverage
+    assert recorded is not None
+    assert recorded.policies == {POLICY.hash: PolicyCoverage(covered=POLICY.ids)}
+    assert opened(tmp_path, folder).ask("bright", guard()) == 0
+    monkeypatch.setattr(Guard, "coverage", lambda self, policy: Coverage(("O4",), ("O3",), partly=("O3",)))
+    with pytest.raises(UsageError, match="what it covers"):
+        opened(tmp_path, folder).ask("bright", guard())
+
+
+def test_a_run_of_an_older_eyeward_goes_on_and_learns_what_its_guards_cover(tmp_path: Path) -> None:
+    folder = small(tmp_path / "d")
+    opened(tmp_path, folder).ask("bright", guard())
+    file = tmp_path / "out" / "run.json"
+    record = json.loads(file.read_text())
+    del record["guards"]["bright"]["coverage"]
+    file.write_text(json.dumps(record))
+    assert read_run(tmp_path / "out").guards["bright"].coverage is None
+    assert opened(tmp_path, folder).ask("bright", guard()) == 0
+    assert read_run(tmp_path / "out").guards["bright"].coverage is not None
 
 
 def test_other_questions_in_the_same_folder_are_refused(tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from eyeward.engine.rating import Platt
@@ -44,6 +46,15 @@ def test_p_unsafe_is_calibrated_by_the_category_that_an_unsafe_answer_would_name
     assert judged.p_unsafe_raw == 0.4
     assert judged.p_unsafe == pytest.approx(0.6444, abs=1e-3)
     assert judge_frame(reading(0.4), rule(O1=Platt(scale=1.0, shift=1.0)), ALL).p_unsafe == 0.4
+
+
+def test_what_a_service_decides_counts_where_there_is_no_rule_and_nowhere_else() -> None:
+    scored = replace(reading(0.9), rating=None, category=None, decided=Rating.Safe)
+    assert judge_frame(scored, None, ALL).rating is Rating.Safe
+    assert judge_frame(scored, rule(), ALL).rating is Rating.Unsafe
+    assert judge_frame(replace(scored, decided=None), None, ALL).rating is Rating.Unsafe
+    flagged = judge_frame(replace(scored, p_unsafe_raw=0.1, decided=Rating.Unsafe), None, ALL)
+    assert (flagged.rating, flagged.category, flagged.p_unsafe) == (Rating.Unsafe, WEAPONS, 0.1)
 
 
 def test_parity_mode_keeps_what_was_written_and_calibrates_nothing() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,9 @@ import pytest
 from PIL import Image
 
 import eyeward
+from eyeward.engine.local import engine as local_engine
+from eyeward.engine.local.checkpoint import load_checkpoint
+from eyeward.engine.local.engine import LocalEngine
 from eyeward.errors import CheckpointError, SelfCheckFailed, UsageError
 from eyeward.guard import loading
 from eyeward.guard.card import EyewardCard, Probe, ScopeSettings, Vocabulary
@@ -53,6 +57,46 @@ def test_a_folder_becomes_a_guard_that_judges(folder: Path) -> None:
     assert sum(verdict.category_probabilities.values()) == pytest.approx(1.0)
     alone = guard.assess(PICTURE, "default")
     assert alone.p_unsafe == pytest.approx(verdict.p_unsafe, abs=1e-4)
+
+
+@pytest.mark.parametrize(("memory_gb", "memory_bytes"), [(None, 2 * 2**30), (0.25, 2**28), (1, 2**30)])
+def test_the_memory_of_a_pass_reaches_the_engine(folder: Path, memory_gb: float | None, memory_bytes: int) -> None:
+    guard = eyeward.load_guard(folder, self_check="off", memory_gb=memory_gb)
+    assert isinstance(guard.engine, LocalEngine)
+    assert (
+        guard.engine._tokens_at_once == LocalEngine(load_checkpoint(folder), memory_bytes=memory_bytes)._tokens_at_once
+    )
+
+
+@pytest.mark.parametrize("memory_gb", [0, -1, math.nan, math.inf, True, "2"])
+def test_what_is_no_amount_of_memory_is_refused_before_anything_is_loaded(memory_gb: Any, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="memory_gb is a number of gigabytes above zero"):
+        eyeward.load_guard(tmp_path / "nothing-is-here", memory_gb=memory_gb)
+
+
+def test_more_memory_than_there_is_is_refused(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(local_engine, "memory_of", lambda device: 4 * 2**30)
+    eyeward.load_guard(folder, self_check="off", memory_gb=4)
+    with pytest.raises(UsageError, match="memory_gb is 4.5, and the device 'cpu' has 4.0 gigabytes in all"):
+        eyeward.load_guard(folder, self_check="off", memory_gb=4.5)
+    monkeypatch.setattr(local_engine, "memory_of", lambda device: None)
+    eyeward.load_guard(folder, self_check="off", memory_gb=4.5)
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "said"),
+    [
+        ("http://127.0.0.1:9/v1#m", {}, "weights that the local engine runs"),
+        ("mini", {"engine": "http://127.0.0.1:9/v1"}, "weights that the local engine runs"),
+        ("mini", {"engine": "vllm"}, "weights that the local engine runs"),
+        ("nudenet", {}, "tiles and memory out"),
+    ],
+)
+def test_the_memory_of_weights_that_run_elsewhere_is_not_ours_to_bound(
+    name: str, options: dict[str, str], said: str
+) -> None:
+    with pytest.raises(UsageError, match=said):
+        eyeward.load_guard(name, memory_gb=1.0, **options)  # type: ignore[arg-type]
 
 
 def test_a_checkpoint_without_a_card_is_asked_as_a_published_one(folder: Path) -> None:

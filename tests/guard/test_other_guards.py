@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -121,6 +123,39 @@ def test_a_moderation_service_is_a_guard_by_its_address(monkeypatch: pytest.Monk
     assert (verdict.model.name, verdict.model.engine) == ("omni-moderation-latest", "remote:moderations")
     assert [authorization for _, _, authorization in service.requests] == ["Bearer the-key"] * 2
     assert service.requests[-1][1]["model"] == "omni-moderation-latest"
+
+
+def deciding(**flags: tuple[float, bool]) -> dict[str, Any]:
+    """Return a response with scores of these labels, and what the service decides about each."""
+    answer = moderation()
+    result = answer["results"][0]
+    result["category_scores"] |= {label: score for label, (score, _) in flags.items()}
+    result["categories"] |= {label: flagged for label, (_, flagged) in flags.items()}
+    return answer | {"results": [result | {"flagged": any(result["categories"].values())}]}
+
+
+@pytest.mark.parametrize(
+    ("answer", "policy", "rating", "by_threshold"),
+    [
+        (deciding(violence=(0.3, True)), DEFAULT, Rating.Unsafe, Rating.Review),
+        (deciding(violence=(0.7, False)), DEFAULT.only("O2"), Rating.Safe, Rating.Unsafe),
+        (deciding(violence=(0.7, False)), DEFAULT, Rating.Review, Rating.Unsafe),
+        (deciding(violence=(0.9, True)), DEFAULT.only("O2").non_violating("O2"), Rating.Safe, Rating.Safe),
+    ],
+)
+def test_the_service_itself_decides_unless_a_threshold_is_wanted(
+    answer: dict[str, Any], policy: Policy, rating: Rating, by_threshold: Rating
+) -> None:
+    with FakeService(lambda body, number: Response(answer)) as service:
+        guard = eyeward.load_guard(f"moderations:{service.address}#omni")
+        own = guard.assess(photograph("coffee"), policy)
+        ours = guard.with_threshold(0.5).assess(photograph("coffee"), policy)
+        closed(guard)
+    assert (own.rating, own.threshold) == (rating, None)
+    assert (ours.rating, ours.threshold) == (by_threshold, 0.5)
+    assert own.p_unsafe == ours.p_unsafe
+    with pytest.raises(UsageError, match="neither threshold nor review band"):
+        guard.in_parity_mode().with_threshold(0.5)
 
 
 def test_a_moderation_service_that_finds_nothing_says_safe_only_of_what_it_covers() -> None:

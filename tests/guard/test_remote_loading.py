@@ -8,13 +8,16 @@ from pathlib import Path
 import pytest
 
 import eyeward
+from eyeward.engine.protocol import Forced
 from eyeward.engine.remote.engine import RemoteEngine
 from eyeward.engine.remote.servers import ServerKind
 from eyeward.engine.remote.settings import RemoteSettings
 from eyeward.errors import PolicyError, SelfCheckFailed, UsageError
+from eyeward.guard import remote_loading
 from eyeward.guard.card import EyewardCard, Probe, ScopeSettings, Vocabulary
 from eyeward.policy import Policy
 from eyeward.verdict import ErrorType, Rating, Status
+from tests.engine.local.families.checkpoints import make_llava
 from tests.engine.local.tiny import make_checkpoint
 from tests.engine.remote.asking import picture
 from tests.engine.remote.fake_model import FakeModel
@@ -89,6 +92,52 @@ def test_images_are_shrunk_to_what_the_folders_model_uses(folder: Path) -> None:
         largest = guard.engine._settings.largest_side
         closed(guard)
     assert largest < 2304
+
+
+def opening(folder: Path, server: FakeServer) -> str:
+    guard = eyeward.load_guard(folder, engine=server.address, self_check="off")
+    first = guard.profile.question(Policy.load("default")).form.parts[0]
+    closed(guard)
+    assert isinstance(first, Forced)
+    return first.text
+
+
+def test_the_blank_that_a_chat_template_leaves_to_the_model_stands_before_its_answer(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_llava(tmp_path / "LlavaGuard-v1.0-7B-hf")
+    with FakeServer() as server:
+        assert opening(tmp_path / "LlavaGuard-v1.0-7B-hf", server) == ' {\n    "decision": "'
+        assert opening(folder, server) == '{"rating": "'
+        monkeypatch.setattr(remote_loading, "_has_transformers", lambda: False)
+        assert opening(tmp_path / "LlavaGuard-v1.0-7B-hf", server) == '{\n    "decision": "'
+
+
+def test_a_folder_without_a_tokenizer_still_says_how_its_model_is_asked(folder: Path) -> None:
+    for file in ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja"):
+        (folder / file).unlink()
+    with FakeServer() as server:
+        assert opening(folder, server) == '{"rating": "'
+
+
+def test_a_hub_id_is_asked_as_its_files_say_which_come_without_weights(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[str, str | None, bool]] = []
+
+    def fetch(repository: str, *, revision: str | None, allow_patterns: list[str], local_files_only: bool) -> str:
+        asked.append((repository, revision, local_files_only))
+        assert not [pattern for pattern in allow_patterns if "safetensors" in pattern or pattern == "*"]
+        return str(folder)
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", fetch)
+    with FakeServer() as server:
+        guard = eyeward.load_guard("owner/guard@v2", engine=server.address)
+        assert isinstance(guard.engine, RemoteEngine)
+        assert (guard.model.name, guard.engine._settings.largest_side) == ("tiny", 112)
+        closed(guard)
+        closed(eyeward.load_guard(server.address.replace("#guard", "#owner/secret"), self_check="off"))
+    assert asked == [("owner/guard", "v2", False), ("owner/secret", None, True)]
 
 
 def test_settings_may_stand_in_place_of_the_address(folder: Path) -> None:

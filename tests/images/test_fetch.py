@@ -13,7 +13,7 @@ import httpx2
 import pytest
 
 from eyeward.errors import ErrorType, UsageError
-from eyeward.images.fetch import Fetched, Fetcher, FetchLimits, FetchRules
+from eyeward.images.fetch import Fetched, Fetcher, FetchLimits, FetchRules, system_addresses
 from eyeward.verdict import Failure
 from tests.images.test_addresses import REFUSED
 
@@ -329,7 +329,9 @@ def test_a_silent_name_server_is_left_at_the_deadline() -> None:
 
     start = time.monotonic()
     failed = failure(Fetcher(FetchRules(frozenset("*")), FetchLimits(seconds=0.2), silent).fetch_now("https://a.org/"))
+    waiting = [thread for thread in threading.enumerate() if thread.name == "eyeward-lookup"]
     released.set()
+    assert waiting and all(thread.daemon for thread in waiting)  # or Python would wait for it at its end
     assert "longer than 0.2 seconds" in failed.message
     assert time.monotonic() - start < 4.0
 
@@ -344,6 +346,31 @@ def test_a_host_that_does_not_exist_is_a_failure_with_its_reason() -> None:
     )
     nothing = failure(Fetcher(FetchRules(frozenset("*")), resolve=lambda h, p: []).fetch_now("https://a.example/"))
     assert "has no address" in nothing.message
+
+
+def test_the_resolver_of_the_system_gives_all_addresses_as_text() -> None:
+    assert system_addresses("127.0.0.1", 80) == ["127.0.0.1"]
+    assert system_addresses("::1", 443) == ["::1"]
+    refused = failure(NeverDials(FetchRules(hosts=frozenset("*"))).fetch_now("https://127.0.0.1/"))
+    assert "127.0.0.1, a loopback address" in refused.message
+
+
+def test_an_address_without_a_host_is_refused_though_every_host_is_allowed() -> None:
+    guarded = NeverDials(FetchRules(hosts=frozenset("*")), resolve=lambda h, p: ["1.1.1.1"])
+    refused = failure(guarded.fetch_now("https:///a"))
+    assert refused.type is ErrorType.fetch_refused
+
+
+def test_no_more_than_three_addresses_of_a_host_are_dialled(server: Server) -> None:
+    dead = ["127.0.0.7", "127.0.0.8", "127.0.0.9"]
+    assert isinstance(fetcher(server, at=[*dead[:2], "127.0.0.1"]).fetch_now(server.url("/picture")), Fetched)
+    failed = failure(fetcher(server, at=[*dead, "127.0.0.1"]).fetch_now(server.url("/picture")))
+    assert failed.type is ErrorType.fetch_failed
+
+
+def test_a_long_address_is_cut_short_in_messages() -> None:
+    refused = failure(Fetcher(FetchRules()).fetch_now("https://example.org/" + "a" * 5000))
+    assert len(refused.message) < 400 and "…" in refused.message
 
 
 def test_redirects_are_followed_up_to_the_limit(server: Server) -> None:

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypedDict
 
 import typer
 from rich.text import Text
@@ -27,6 +27,13 @@ if TYPE_CHECKING:
 
 UNSAFE_FOUND = 1
 SOME_FAILED = 3
+
+
+class Limits(TypedDict, total=False):
+    """What was said about how the weights run in this process; what was not is left to the guard."""
+
+    max_tiles: int
+    memory_gb: float
 
 
 class Format(StrEnum):
@@ -108,6 +115,10 @@ def assess(
         int | None,
         typer.Option(metavar="N", help="Cut large images into at most N tiles: quicker, and blind to small things."),
     ] = None,
+    memory: Annotated[
+        float | None,
+        typer.Option(metavar="GB", help="About what one pass may need beside the weights, in gigabytes; default: 2."),
+    ] = None,
     null_separated: Annotated[
         bool, typer.Option("-0", "--null", help="Paths on standard input end with NUL, as `find -print0` writes them.")
     ] = False,
@@ -123,10 +134,15 @@ def assess(
     chosen = chosen_policy(policy, non_violating, sensitive, only)
     _check_probabilities(threshold, review_band)
     images = ImagePaths(paths, sys.stdin.buffer, null_separated)
+    limits = Limits()
+    if max_tiles is not None:
+        limits["max_tiles"] = max_tiles
+    if memory is not None:
+        limits["memory_gb"] = memory
 
     screen = Screen()
     with screen.bar(f"Loading {one_line(model)}"):
-        guard = _load(model, device, max_tiles, threshold, review_band)
+        guard = _load(model, device, limits, threshold, review_band)
         coverage = guard.coverage(chosen)
     if not guard.trained_to_judge:
         screen.say(_only_guesses(guard))
@@ -165,15 +181,10 @@ def _check_probabilities(threshold: float | None, band: tuple[float, float] | No
         )
 
 
-def _load(
-    model: str, device: str, max_tiles: int | None, threshold: float | None, band: tuple[float, float] | None
-) -> Guard:
+def _load(model: str, device: str, limits: Limits, threshold: float | None, band: tuple[float, float] | None) -> Guard:
     import eyeward
 
-    if max_tiles is None:
-        guard = eyeward.load_guard(model, device=device)
-    else:
-        guard = eyeward.load_guard(model, device=device, max_tiles=max_tiles)
+    guard = eyeward.load_guard(model, device=device, **limits)
     if threshold is not None:
         guard = guard.with_threshold(threshold)
     return guard if band is None else guard.with_review_band(*band)
@@ -197,7 +208,10 @@ def _survey(images: ImagePaths) -> Survey:
 
 def _only_guesses(guard: Guard) -> str:
     name = visible(guard.model.name)
-    return f"{name!r} is a base to train guards from and has seen no verdict: its ratings are guesses. Rely on none."
+    return (
+        f"{name!r} was never taught to judge images by a policy; its ratings may be mere guesses. Measure it with "
+        "`eyeward evaluate` before you rely on any."
+    )
 
 
 def _cannot_read(coverage: Coverage, guard: Guard, policy: Policy) -> str:

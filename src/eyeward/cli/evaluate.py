@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from eyeward.cli.evaluate_tables import print_calibrated, print_comparisons, print_metrics
+from eyeward.cli.evaluate_tables import print_calibrated, print_comparisons, print_covered, print_metrics
 from eyeward.cli.policy_options import POLICY_HELP
 from eyeward.cli.screen import Screen, counted, one_line
 from eyeward.data.sample import Split
@@ -85,7 +85,7 @@ def run(
     from eyeward.evaluate.questions import read_questions
     from eyeward.evaluate.rationale_judge import judged_at, rationales_of
     from eyeward.evaluate.report import write_report
-    from eyeward.evaluate.run import Run, name_guards
+    from eyeward.evaluate.run import Run, name_guards, read_run
     from eyeward.evaluate.summary import summarise
     from eyeward.policy import Policy
 
@@ -115,10 +115,12 @@ def run(
             screen.say(f"The judge did not answer about {counted(unjudged, 'rationale')}; the same command asks again.")
     with screen.bar("Counting"):
         policies = {ask.policy.hash: ask.policy for ask in asks}
-        metrics = summarise(outcomes, policies, str(data), resamples, judged)
+        coverage = {name: of.coverage for name, of in read_run(out).guards.items() if of.coverage is not None}
+        metrics = summarise(outcomes, policies, str(data), resamples, judged=judged, coverage=coverage)
         metrics.write(out)
         write_report(out, metrics, outcomes, data, embed_originals)
     print_metrics(screen.out, metrics)
+    print_covered(screen.out, metrics)
     print_comparisons(screen.out, metrics.comparisons)
     screen.say(f"Written to {out}: outcomes.parquet, metrics.json, report.html.")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from rich import box
@@ -22,17 +22,35 @@ if TYPE_CHECKING:
 def print_metrics(console: Console, metrics: Metrics) -> None:
     """Print all metrics of all guards, the trivial ones at the right."""
     _title(console, f"{metrics.questions:,} questions, {metrics.images:,} images; 95 % intervals")
-    table = Table(box=box.SIMPLE, pad_edge=False)
-    table.add_column("metric")
     columns = [(guard.guard, guard.tables.overall, True) for guard in metrics.guards]
     columns += [(name, tables.overall, False) for name, tables in metrics.trivial.items()]
+    console.print(_estimates(columns))
+
+
+def print_covered(console: Console, metrics: Metrics) -> None:
+    """Print the metrics of each guard on what it covers, where that is not everything."""
+    for guard in metrics.guards:
+        covered = guard.covered
+        if covered is None or not (covered.left_out or covered.read_as_answers):
+            continue
+        _title(console, visible(f"{guard.guard} on what it covers: {covered.in_words(metrics.questions)}"))
+        if covered.questions:
+            columns = [(guard.guard, covered.tables.overall, True)]
+            columns += [(name, estimates, False) for name, estimates in covered.trivial.items()]
+            console.print(_estimates(columns))
+
+
+def _estimates(columns: Sequence[tuple[str, Mapping[str, Estimate], bool]]) -> Table:
+    """Lay out a row a metric; in full with interval and optimistic number."""
+    table = Table(box=box.SIMPLE, pad_edge=False)
+    table.add_column("metric")
     for name, _, _ in columns:
         table.add_column(Text(visible(name)), justify="right")
     for name in columns[0][1]:
         cells = [_cell(estimates[name], full) for _, estimates, full in columns]
         if any(cell.plain != "–" for cell in cells):
             table.add_row(name.replace("_", " "), *cells)
-    console.print(table)
+    return table
 
 
 def _title(console: Console, title: str) -> None:

@@ -33,8 +33,10 @@ def form_of(labels: Sequence[str], words: YesNo = PLAIN) -> AnswerForm:
     return AnswerForm(tuple(parts))
 
 
-def answer_of(scores: Mapping[str, float]) -> RawAnswer:
+def answer_of(scores: Mapping[str, float], decided: Mapping[str, bool] | None = None) -> RawAnswer:
     """Return the answer that scores of labels, each from 0 to 1, amount to.
+
+    Written is what who scored them `decided`, where that is known, or else the likelier.
 
     Raises:
         ValueError: when one is no probability.
@@ -46,7 +48,7 @@ def answer_of(scores: Mapping[str, float]) -> RawAnswer:
         scores=tuple(
             SlotScores(label, (), {YES: _log(score), NO: _log(1.0 - score)}) for label, score in scores.items()
         ),
-        written={label: YES if score >= 0.5 else NO for label, score in scores.items()},
+        written={label: YES if (decided or {}).get(label, score >= 0.5) else NO for label, score in scores.items()},
     )
 
 

@@ -94,9 +94,10 @@ def asking_for_scores(guard: Guard) -> Guard:
     Raises:
         UsageError: for a guard that gives no probabilities.
     """
-    if guard.rule is None:
+    rule = guard.rule or guard.rule_at_hand
+    if rule is None:
         raise UsageError(f"{guard.model.name!r} gives no probabilities, so there is nothing to calibrate.")
-    return replace(guard, rule=guard.rule.model_copy(update={"threshold": 0.0, "band": None}))
+    return replace(guard, rule=rule.model_copy(update={"threshold": 0.0, "band": None}))
 
 
 def calibrate(

@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 import eyeward
 from eyeward.errors import ErrorType, PolicyError, UsageError, described
+from eyeward.evaluate.covered import GuardCoverage
 from eyeward.evaluate.outcome import Outcome
 from eyeward.evaluate.outcome_file import FILE_NAME as OUTCOMES
 from eyeward.evaluate.outcome_file import arrow, read_outcomes, write_outcomes
@@ -42,6 +43,13 @@ class GuardRecord(BaseModel):
     model: ModelRef
     settings: str
     """Fingerprint of calibration, threshold, review band and scope check."""
+    coverage: GuardCoverage | None = None
+    """What it can judge of each policy; None in runs of an older Eyeward."""
+
+    def answers_like(self, other: GuardRecord) -> bool:
+        """Whether answers of both may stand in one run."""
+        same = (self.model, self.settings) == (other.model, other.settings)
+        return same and (None in (self.coverage, other.coverage) or self.coverage == other.coverage)
 
 
 class RunRecord(BaseModel):
@@ -117,12 +125,14 @@ class Run:
         Raises:
             UsageError: when another guard was asked in this folder under this name.
         """
-        record = GuardRecord(model=guard.model, settings=_settings(guard))
+        policies = {ask.policy.hash: ask.policy for ask in self.asks}
+        coverage = GuardCoverage.of(guard, policies.values())
+        record = GuardRecord(model=guard.model, settings=_settings(guard), coverage=coverage)
         before = read_run(self.folder)
-        if before.guards.get(name, record) != record:
+        if not before.guards.get(name, record).answers_like(record):
             raise UsageError(
-                f"{self.folder} holds answers of another {name!r}: its weights or its threshold have changed. Name a "
-                "new folder."
+                f"{self.folder} holds answers of another {name!r}: its weights or its threshold have changed, or "
+                "what it covers. Name a new folder."
             )
         _write_run(self.folder, before.model_copy(update={"guards": {**before.guards, name: record}}))
         answered = self.answered(name)

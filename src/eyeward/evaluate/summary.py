@@ -11,55 +11,23 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from eyeward.data.rationales.faults import RationaleFault, rationale_faults
-from eyeward.data.sample import Severity
 from eyeward.errors import UsageError, described
-from eyeward.evaluate.confusion import Confusion
+from eyeward.evaluate.breakdown import TRIVIAL, Counts, Estimates, Tables, category_ids, policy_names, tables
+from eyeward.evaluate.covered import CoveredMetrics, GuardCoverage, covered_metrics
 from eyeward.evaluate.intervals import RESAMPLES, share_interval
-from eyeward.evaluate.metrics import OVERALL, SLICED, Estimate, estimates
+from eyeward.evaluate.metrics import Estimate
 from eyeward.evaluate.outcome import Outcome, OutcomeKind
 from eyeward.evaluate.paired import Comparison, compare
 from eyeward.evaluate.shares import Share
-from eyeward.evaluate.table import Bools, OutcomeTable
+from eyeward.evaluate.table import OutcomeTable
 from eyeward.policy import Policy
-from eyeward.verdict import ModelRef, Rating
+from eyeward.verdict import ModelRef
 
 FILE_NAME = "metrics.json"
-
-CLARITY: Mapping[str, tuple[Severity, ...]] = {
-    "ambiguous": (Severity.MODERATELY_UNSAFE, Severity.BARELY_SAFE),
-    "clear": (Severity.HIGHLY_UNSAFE, Severity.GENERALLY_SAFE),
-}
-"""Severities next to the line between safe and unsafe, and those far from it."""
-
-MOST_POLICIES = 20
-"""Policies that are given metrics of their own."""
-
-Estimates = dict[str, Estimate]
 
 
 class _Record(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-
-class Counts(_Record):
-    """The four counts; what is no rating counts as wrong."""
-
-    true_positives: int
-    false_negatives: int
-    false_positives: int
-    true_negatives: int
-
-
-class Tables(_Record):
-    """Metrics over all questions and over parts of them."""
-
-    overall: Estimates
-    by_category: dict[str, Estimates]
-    """By id of the right category."""
-    by_severity: dict[str, Estimates]
-    by_clarity: dict[str, Estimates]
-    by_policy: dict[str, Estimates]
-    """By name and hash; empty where there is one policy, or more than a table can show."""
 
 
 class GuardMetrics(_Record):
@@ -74,6 +42,8 @@ class GuardMetrics(_Record):
     counts: Counts
     counts_answered_only: Counts
     tables: Tables
+    covered: CoveredMetrics | None = None
+    """The same on what it covers; None where its coverage was not recorded."""
     named_categories: dict[str, dict[str, int]]
     """By id of the right category: how often each id was named; what is no rating under its `OutcomeKind`."""
     rationales: Estimates
@@ -123,9 +93,10 @@ def summarise(
     policies: Mapping[str, Policy],
     data: str,
     resamples: int = RESAMPLES,
+    coverage: Mapping[str, GuardCoverage] | None = None,
     judged: Mapping[tuple[str, int], bool | None] | None = None,
 ) -> Metrics:
-    """Count everything about guards that were asked the same questions; `policies` by hash.
+    """Count everything about guards that were asked the same questions; `policies` by hash, `coverage` by guard.
 
     `judged` says, by guard and number of the question, whether a judge found that the rationale fits.
 
@@ -135,58 +106,30 @@ def summarise(
     first = next(iter(outcomes.values()), ())
     if not first:
         raise UsageError("There are no outcomes to count.")
-    table, names = OutcomeTable.of(first), _policy_names(first)
+    table, names = OutcomeTable.of(first), policy_names(first)
+    trivial = {name: tables(table.always(rating), names, resamples) for name, rating in TRIVIAL.items()}
     return Metrics(
         data=data,
         questions=len(table),
         images=len(np.unique(table.item)),
         groups=len(np.unique(table.group)),
-        guards=tuple(_guard(name, said, policies, resamples, judged) for name, said in outcomes.items()),
-        trivial={f"always {r.value}": tables(table.always(r), names, resamples) for r in (Rating.Safe, Rating.Unsafe)},
+        guards=tuple(
+            _guard(name, said, policies, trivial, (coverage or {}).get(name), resamples, judged)
+            for name, said in outcomes.items()
+        ),
+        trivial=trivial,
         comparisons=tuple(
             compare(outcomes[one], outcomes[two], (one, two), resamples) for one, two in combinations(outcomes, 2)
         ),
     )
 
 
-def tables(table: OutcomeTable, policies: Mapping[str, str] | None = None, resamples: int = RESAMPLES) -> Tables:
-    """Return the metrics of a table and of its parts; `policies` are names by hash."""
-
-    def sliced(rows: Bools) -> Estimates:
-        return estimates(table.where(rows), SLICED, resamples)
-
-    severities = [severity.value for severity in Severity if (table.severity == severity.value).any()]
-    clarity = {name: np.isin(table.severity, [level.value for level in levels]) for name, levels in CLARITY.items()}
-    return Tables(
-        overall=estimates(table, OVERALL, resamples),
-        by_category={id: sliced(table.category == id) for id in _ids(table)},
-        by_severity={name: sliced(table.severity == name) for name in severities},
-        by_clarity={name: sliced(rows) for name, rows in clarity.items() if rows.any()},
-        by_policy={
-            name: sliced(table.policy == hash)
-            for hash, name in (policies or {}).items()
-            if policies and 1 < len(policies) <= MOST_POLICIES
-        },
-    )
-
-
-def _policy_names(outcomes: Sequence[Outcome]) -> dict[str, str]:
-    """Return what tables call each policy, by hash: its name, with the beginning of the hash where names are equal."""
-    names = {outcome.question.policy_hash: outcome.verdict.policy.name for outcome in outcomes}
-    shared = Counter(names.values())
-    return {hash: name if shared[name] == 1 else f"{name} {hash[:8]}" for hash, name in names.items()}
-
-
-def _ids(table: OutcomeTable) -> list[str]:
-    """Return the ids of right categories in their natural order, O2 before O10, NA last."""
-    ids = [str(id) for id in np.unique(table.category)]
-    return sorted(ids, key=lambda id: (id == "NA", id.rstrip("0123456789"), len(id), id))
-
-
 def _guard(
     name: str,
     outcomes: Sequence[Outcome],
     policies: Mapping[str, Policy],
+    trivial: Mapping[str, Tables],
+    coverage: GuardCoverage | None,
     resamples: int,
     judged: Mapping[tuple[str, int], bool | None] | None,
 ) -> GuardMetrics:
@@ -195,14 +138,16 @@ def _guard(
     seconds = [verdict.seconds for verdict in verdicts if verdict.seconds is not None]
     rationales = [len(v.rationale.split()) for v in verdicts if v.rationale is not None]
     kinds = Counter(outcome.kind for outcome in outcomes)
+    everything = tables(table, policy_names(outcomes), resamples)
     return GuardMetrics(
         guard=name,
         model=verdicts[0].model,
         outcomes={kind.value: kinds[kind] for kind in OutcomeKind},
         errors=dict(Counter(verdict.error.type.value for verdict in verdicts if verdict.error is not None)),
-        counts=_counts(table),
-        counts_answered_only=_counts(table.where(table.answered)),
-        tables=tables(table, _policy_names(outcomes), resamples),
+        counts=Counts.of(table),
+        counts_answered_only=Counts.of(table.where(table.answered)),
+        tables=everything,
+        covered=None if coverage is None else covered_metrics(outcomes, coverage, everything, trivial, resamples),
         named_categories=_named_categories(table),
         rationales=rationale_shares(outcomes, policies, judged),
         rationale_words=float(np.mean(rationales)) if rationales else None,
@@ -210,19 +155,12 @@ def _guard(
     )
 
 
-def _counts(table: OutcomeTable) -> Counts:
-    counts = Confusion.of(table)
-    return Counts(
-        true_positives=int(counts.true_positives),
-        false_negatives=int(counts.false_negatives),
-        false_positives=int(counts.false_positives),
-        true_negatives=int(counts.true_negatives),
-    )
-
-
 def _named_categories(table: OutcomeTable) -> dict[str, dict[str, int]]:
     said = np.where(table.answered, table.said_category, table.kind)
-    return {id: dict(sorted(Counter(str(word) for word in said[table.category == id]).items())) for id in _ids(table)}
+    return {
+        id: dict(sorted(Counter(str(word) for word in said[table.category == id]).items()))
+        for id in category_ids(table)
+    }
 
 
 def rationale_shares(

@@ -32,6 +32,15 @@ class Templated(Protocol):
 
 
 @dataclass(frozen=True)
+class FolderText:
+    """The text parts of a checkpoint whose weights run elsewhere."""
+
+    folder: Path
+    tokenizer: Any
+    chat_template: str | None
+
+
+@dataclass(frozen=True)
 class Turns:
     """A question as the template renders it, alone and with an answer behind it."""
 

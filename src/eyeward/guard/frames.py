@@ -43,7 +43,7 @@ def judge_frame(
     p_unsafe = reading.p_unsafe_raw
     if rule is not None:
         p_unsafe = rule.calibrated(p_unsafe, likeliest(reading, Rating.Unsafe))
-    written = reading.rating or _decided(p_unsafe, rule)
+    written = reading.rating or _decided(reading, p_unsafe, rule)
     review = None
     notes: tuple[str, ...] = ()
     if coverage.unknown_words:
@@ -71,10 +71,10 @@ def judge_frame(
     )
 
 
-def _decided(p_unsafe: float, rule: RatingRule | None) -> Rating:
-    """Rate what was only scored; in parity mode, the likelier rating."""
+def _decided(reading: Reading, p_unsafe: float, rule: RatingRule | None) -> Rating:
+    """Rate what was only scored; in parity mode, as who scored it decides, or else the likelier rating."""
     if rule is None:
-        return Rating.Unsafe if p_unsafe >= 0.5 else Rating.Safe
+        return reading.decided or (Rating.Unsafe if p_unsafe >= 0.5 else Rating.Safe)
     return Rating.Unsafe if rule.label(p_unsafe) == rule.positive else Rating.Safe
 
 

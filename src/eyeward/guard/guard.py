@@ -64,12 +64,14 @@ class Guard:
     profile: Profile
     model: ModelRef
     rule: RatingRule | None = None
-    """How ratings are decided; None is parity mode: as greedy decoding would write them."""
+    """How ratings are decided; None is parity mode: as greedy decoding would write them, or a service decides."""
     scope: ScopeCheck | None = None
     scope_threshold: float | None = None
     limits: Limits = _DEFAULT_LIMITS
     trained_to_judge: bool = True
     """False for a base model, which has seen no verdict: its ratings are guesses."""
+    rule_at_hand: RatingRule | None = None
+    """For a service that decides by itself: what a threshold or a band of the user's own starts from."""
     _questions: Recent[str, Question] = field(default_factory=lambda: Recent(64), init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -147,13 +149,14 @@ class Guard:
 
     def in_parity_mode(self) -> Guard:
         """Return this guard without calibration, threshold and band: it writes what greedy decoding would write."""
-        return replace(self, rule=None)
+        return replace(self, rule=None, rule_at_hand=None)
 
     def _with_rule(self, **changes: object) -> Guard:
-        if self.rule is None:
+        before = self.rule or self.rule_at_hand
+        if before is None:
             raise UsageError("In parity mode there is neither threshold nor review band.")
         try:
-            rule = RatingRule.model_validate({**self.rule.model_dump(), **changes})
+            rule = RatingRule.model_validate({**before.model_dump(), **changes})
         except ValueError as error:
             raise UsageError("Threshold and review band are probabilities between 0 and 1, the lower first.") from error
         return replace(self, rule=rule)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 WEIGHTS = Path(__file__).parent / "weights"
 """Guards that ship inside, one folder each."""
+GIGABYTE = 2**30
 
 
 def packaged_guards() -> dict[str, Path]:
@@ -45,6 +47,7 @@ def load_guard(
     dtype: str | torch.dtype = "auto",
     self_check: SelfCheck = "refuse",
     max_tiles: int | None = None,
+    memory_gb: float | None = None,
 ) -> Guard:
     """Load a guard: one that ships inside (`mini`), a folder, a Hub id (`owner/name`, `owner/name@revision`), a server.
 
@@ -60,6 +63,9 @@ def load_guard(
     `max_tiles` caps the tiles that large images are cut into, the base view not counted: quicker, and blind to small
     things. Where it takes tiles away, verdicts say `local(max_tiles=N)` for their engine.
 
+    `memory_gb` is about how many gigabytes (of 2**30 bytes) a pass of the language model may need beside the weights,
+    on their device; 2 where nothing is said. With less, fewer images go through together, one at the least.
+
     It is checked at once that it answers as it did when it was made; `warn` only says what is wrong, `off` is for
     random weights.
 
@@ -71,7 +77,7 @@ def load_guard(
     """
     if self_check not in ("refuse", "warn", "off"):
         raise UsageError(f"self_check is 'refuse', 'warn' or 'off', not {self_check!r}.")
-    subject = load_subject(name, engine, device, dtype, max_tiles)
+    subject = load_subject(name, engine, device, dtype, max_tiles, memory_gb)
     from eyeward.guard.self_check import settle
 
     try:
@@ -88,19 +94,28 @@ def load_subject(
     device: str | torch.device = "auto",
     dtype: str | torch.dtype = "auto",
     max_tiles: int | None = None,
+    memory_gb: float | None = None,
 ) -> Subject:
     """Load a guard with all that a check may look into; it is not checked yet."""
     from eyeward.engine.vllm.settings import VllmSettings
 
     if str(name) == "nudenet" or profile_and_address(str(name)) is not None:
-        if (engine, device, dtype, max_tiles) != ("auto", "auto", "auto", None):
-            raise UsageError(f"{str(name)!r} says all about where it runs; leave engine, device, dtype and tiles out.")
+        if (engine, device, dtype, max_tiles, memory_gb) != ("auto", "auto", "auto", None, None):
+            raise UsageError(
+                f"{str(name)!r} says all about where it runs; leave engine, device, dtype, tiles and memory out."
+            )
         from eyeward.guard.other_guards import load_other
 
         return load_other(str(name))
     by_name = is_address(str(name))
-    if max_tiles is not None and (by_name or engine not in ("auto", "local")):
+    elsewhere = by_name or engine not in ("auto", "local")
+    if max_tiles is not None and elsewhere:
         raise UsageError("max_tiles is for weights that run in this process; a server cuts images as it was started.")
+    if memory_gb is not None and elsewhere:
+        raise UsageError(
+            "memory_gb is for weights that the local engine runs; others are started with their own limits."
+        )
+    _check_memory(memory_gb)
     if not by_name and (engine == "vllm" or isinstance(engine, VllmSettings)):
         from eyeward.guard.vllm_loading import load_vllm
 
@@ -135,9 +150,35 @@ def load_subject(
     card = EyewardCard.read(checkpoint.folder, None if Path(name).expanduser().is_dir() else str(name))
     read = checkpoint if max_tiles is None else cap_tiles(checkpoint, max_tiles)
     capped = read.family != checkpoint.family
-    local = LocalEngine(read)
+    local = LocalEngine(read, memory_bytes=_memory_bytes(memory_gb, checkpoint.model.device))
     where = f"local(max_tiles={max_tiles})" if capped else "local"
     return Subject(assemble(card, read, local, where), card, read.folder, read, local, capped=capped)
+
+
+def _check_memory(memory_gb: float | None) -> None:
+    """Refuse what is no amount of memory, before anything is loaded."""
+    a_number = isinstance(memory_gb, int | float) and not isinstance(memory_gb, bool)
+    if memory_gb is not None and not (a_number and 0.0 < memory_gb < math.inf):
+        raise UsageError(f"memory_gb is a number of gigabytes above zero, such as 2 or 0.5, not {memory_gb!r}.")
+
+
+def _memory_bytes(memory_gb: float | None, device: torch.device) -> int:
+    """Return what one pass may need beside the weights.
+
+    Raises:
+        UsageError: when that is more than the device has in all.
+    """
+    from eyeward.engine.local.engine import WORKING_MEMORY, memory_of
+
+    if memory_gb is None:
+        return WORKING_MEMORY
+    whole = memory_of(device)
+    if whole is not None and memory_gb * GIGABYTE > whole:
+        raise UsageError(
+            f"memory_gb is {memory_gb:g}, and the device {str(device)!r} has {whole / GIGABYTE:.1f} gigabytes in all; "
+            "leave room for the weights and name less."
+        )
+    return max(1, int(memory_gb * GIGABYTE))
 
 
 def assemble(card: EyewardCard, checkpoint: LoadedCheckpoint, engine: LocalEngine, where: str = "local") -> Guard:

@@ -72,5 +72,6 @@ def _moderations(settings: RemoteSettings) -> Subject:
         )
     card = EyewardCard(name=settings.model, profile="moderations")
     model = ModelRef(name=card.name, engine="remote:moderations")
-    guard = Guard(ModerationsEngine(settings), find_profile(card.profile)(card), model, rule_of(card))
+    profile = find_profile(card.profile)(card)
+    guard = Guard(ModerationsEngine(settings), profile, model, rule_at_hand=rule_of(card))
     return Subject(guard, card, address=settings.address)

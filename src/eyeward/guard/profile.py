@@ -68,6 +68,8 @@ class Reading:
     """By rating: the probability of each full label, given that rating."""
     rationale: str | None
     uncertainty: float = 0.0
+    decided: Rating | None = None
+    """What a service decides by thresholds of its own. It counts where the guard has no rule."""
 
 
 class Profile(Protocol):

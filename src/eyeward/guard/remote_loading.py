@@ -5,21 +5,23 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from eyeward.engine.remote.engine import RemoteEngine
 from eyeward.engine.remote.settings import RemoteSettings
-from eyeward.errors import CheckpointError, MissingExtra, UsageError
+from eyeward.errors import MissingExtra, UsageError
 from eyeward.guard.card import FILE_NAME, EyewardCard, Vocabulary, published_card
+from eyeward.guard.chat_template import FolderText, answer_lead, render_chat
 from eyeward.guard.guard import Guard
 from eyeward.guard.llavaguard import Message, ModelText
 from eyeward.guard.loading import rule_of
 from eyeward.guard.other_guards import card_by_name, card_of
 from eyeward.guard.profile import find_profile
 from eyeward.guard.self_check import Subject
+from eyeward.guard.sent_images import image_bounds
 from eyeward.verdict import ModelRef
 
 if TYPE_CHECKING:
@@ -27,6 +29,9 @@ if TYPE_CHECKING:
     from eyeward.engine.remote.continuing import LocalText
 
 _PUBLISHED = re.compile(r"LlavaGuard|QwenGuard", re.IGNORECASE)
+_HUB_ID = re.compile(r"[\w.-]+/[\w.-]+(@[\w./-]+)?")
+_HUB_FILES = ("*.json", "*.jinja", "*.txt", "*.model", "*.png")
+"""All of a checkpoint but its weights; pictures, because they may be those of its self check."""
 _IMAGE_MARK = "\ufffc"
 """Where the image stands in the text that a profile makes; the server's chat template puts its own mark there."""
 
@@ -72,16 +77,25 @@ class _Folder:
     path: Path
     tokens: PromptTokens | None
 
-    @property
-    def largest_side(self) -> int | None:
-        """The longest side that the model's tiles can show, where the folder says so."""
-        from eyeward.engine.local.preparation import PreparationConfig
+    @cached_property
+    def text(self) -> FolderText:
+        """Its tokenizer and chat template as transformers reads them; loaded when they are first used."""
+        from transformers import AutoTokenizer
 
+        from eyeward.engine.local.checkpoint import read_chat_template
+
+        tokenizer = AutoTokenizer.from_pretrained(self.path, local_files_only=True, trust_remote_code=False)
+        return FolderText(self.path, tokenizer, read_chat_template(self.path))
+
+    @property
+    def answer_lead(self) -> str:
+        """The blank space that its chat template leaves to the model; none where nothing here can render it."""
+        if not _has_transformers():
+            return ""
         try:
-            config = PreparationConfig.read(self.path)
-        except CheckpointError:
-            return None
-        return max(max(point) for point in config.grid_pinpoints)
+            return answer_lead(self.text)
+        except Exception:  # a folder may hold less than a whole checkpoint
+            return ""
 
 
 def load_remote(
@@ -93,8 +107,9 @@ def load_remote(
 ) -> Subject:
     """Load a guard that runs behind a server, with what a check needs; it is not checked yet.
 
-    `name` says what is asked: a guard that ships inside, a folder, or a published checkpoint. Without it, the server's
-    name of the model does. `card` says it where it is known already, `profile` where that is all that is known.
+    `name` says what is asked: a guard that ships inside, a folder, a Hub id, whose files are fetched but for the
+    weights, or a published checkpoint. Without it, the server's name of the model does. `card` says it where it is
+    known already, `profile` where that is all that is known.
 
     Raises:
         UsageError: when the address is none, no server answers there, or it serves several models and none is named.
@@ -102,14 +117,16 @@ def load_remote(
         MissingExtra: when the guard's vocabulary cannot be checked without a package that is not installed.
     """
     settings = RemoteSettings.parse(server) if isinstance(server, str) else server
-    folder = _folder(name or settings.model, folders)
+    folder = _folder(name or settings.model, folders, fetch=name is not None)
     if card is None and name is not None and folder is None and not _is_known(name):
         raise UsageError(
             f"There is no guard {name!r} on this machine that could say how to ask {settings.address}. Name one that "
             f"ships ({', '.join(folders) or 'none'}), a folder, or a published guard; or give the address alone."
         )
-    if folder is not None and folder.largest_side is not None and "largest_side" not in settings.model_fields_set:
-        settings = settings.model_copy(update={"largest_side": folder.largest_side})
+    if folder is not None:
+        given = settings.model_fields_set
+        bounds = {key: value for key, value in image_bounds(folder.path).items() if key not in given}
+        settings = settings.model_copy(update=bounds)
     engine = RemoteEngine(settings, None if folder is None else _local_text(folder))
     try:
         card = card or (
@@ -122,11 +139,29 @@ def load_remote(
     return Subject(guard, card, folder.path if folder else None, address=settings.address)
 
 
-def _folder(name: str, folders: dict[str, Path]) -> _Folder | None:
-    path = folders.get(name) or Path(name)
-    if not name or not path.is_dir():
+def _folder(name: str, folders: dict[str, Path], fetch: bool) -> _Folder | None:
+    here = folders.get(name) or Path(name)
+    path = here if name and here.is_dir() else _of_hub(name, fetch)
+    return None if path is None else _Folder(path, _tokens(path))
+
+
+def _of_hub(name: str, fetch: bool) -> Path | None:
+    """Return the folder of a Hub id without its weights: from the cache, and fetched only where that is asked for.
+
+    The name that a server gives its model stays here: it may be nobody's business.
+    """
+    if not _HUB_ID.fullmatch(name) or find_spec("huggingface_hub") is None:
         return None
-    return _Folder(path, _tokens(path))
+    from huggingface_hub import snapshot_download
+
+    repository, _, revision = name.partition("@")
+    try:
+        found = snapshot_download(
+            repository, revision=revision or None, allow_patterns=list(_HUB_FILES), local_files_only=not fetch
+        )
+    except Exception:  # not there, not allowed, no network: then the name alone says how to ask
+        return None
+    return Path(found)
 
 
 def _card(name: str, folder: _Folder | None) -> EyewardCard:
@@ -149,6 +184,7 @@ def _assemble(card: EyewardCard, folder: _Folder | None, engine: RemoteEngine) -
         image_token=_IMAGE_MARK,
         special_tokens=(tokens.special_tokens if tokens else MARKS) | {_IMAGE_MARK},
         unknown_words=tokens.unknown_words if tokens else lambda text: (),
+        answer_lead=folder.answer_lead if folder else "",
     )
     return Guard(
         engine=engine,
@@ -168,7 +204,8 @@ def _one_turn(messages: list[Message]) -> str:
 
 def _tokens(path: Path) -> PromptTokens | None:
     """Return the folder's tokenizer, where it has one and its package is installed."""
-    if not (path / "tokenizer.json").is_file() or find_spec("tokenizers") is None:
+    parts = (path / "tokenizer.json", path / "config.json")
+    if not all(part.is_file() for part in parts) or find_spec("tokenizers") is None:
         return None
     from tokenizers import Tokenizer
 
@@ -201,32 +238,20 @@ def _local_text(folder: _Folder) -> LocalText | None:
     def text(ids: Sequence[int]) -> str:
         return b"".join(tokens.spelling()[number] or b"" for number in ids).decode("utf-8", "replace")
 
-    has_transformers = find_spec("transformers") is not None and find_spec("torch") is not None
-    return LocalText(tokens.ids, text, _renderer(folder.path) if has_transformers else None)
+    return LocalText(tokens.ids, text, _renderer(folder) if _has_transformers() else None)
 
 
-def _renderer(path: Path) -> Callable[[Sequence[str | None]], str]:
-    """Return what puts the folder's chat template around a turn; loaded when it is first used."""
+def _has_transformers() -> bool:
+    return find_spec("transformers") is not None and find_spec("torch") is not None
 
-    @lru_cache(maxsize=1)
-    def loaded() -> tuple[Any, str]:
-        from transformers import AutoTokenizer
 
-        from eyeward.engine.local.checkpoint import read_chat_template
-
-        template = read_chat_template(path)
-        if template is None:
-            raise CheckpointError(f"{path} has no chat template; copy it from the page of the checkpoint.")
-        return AutoTokenizer.from_pretrained(path, local_files_only=True, trust_remote_code=False), template
+def _renderer(folder: _Folder) -> Callable[[Sequence[str | None]], str]:
+    """Return what puts the folder's chat template around a turn."""
 
     def render(parts: Sequence[str | None]) -> str:
-        tokenizer, template = loaded()
         content = [
             {"type": "image"} if part is None else {"type": "text", "text": part} for part in parts if part != ""
         ]
-        messages = [{"role": "user", "content": content}]
-        return str(
-            tokenizer.apply_chat_template(messages, chat_template=template, tokenize=False, add_generation_prompt=True)
-        )
+        return render_chat(folder.text, [{"role": "user", "content": content}])
 
     return render

@@ -8,7 +8,6 @@ import weakref
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass
 from importlib.util import find_spec
 from os import PathLike
 from pathlib import Path
@@ -19,7 +18,7 @@ from eyeward.engine.vllm.replica import LlmReplica, MissingVllm, Model
 from eyeward.engine.vllm.settings import VllmSettings
 from eyeward.errors import CheckpointError, UsageError
 from eyeward.guard.card import EyewardCard
-from eyeward.guard.chat_template import answer_lead, render_chat
+from eyeward.guard.chat_template import FolderText, answer_lead, render_chat
 from eyeward.guard.exporting import Target, export_guard
 from eyeward.guard.guard import Guard
 from eyeward.guard.llavaguard import ModelText
@@ -35,15 +34,6 @@ if TYPE_CHECKING:
 _SMALL = 2**30
 """Bytes of weights up to which a copy that vLLM reads is made at once, where the folder's own names will not do."""
 _WITH_VIDEO = frozenset({"llava_onevision", "qwen2_5_vl"})
-
-
-@dataclass(frozen=True)
-class _Text:
-    """What a folder says about text; the weights are vLLM's affair."""
-
-    folder: Path
-    tokenizer: Any
-    chat_template: str | None
 
 
 def load_vllm(
@@ -73,7 +63,7 @@ def load_vllm(
     folder, commit = find_folder(folders.get(str(name)) or name)
     config = read_json(folder / "config.json")
     card = EyewardCard.read(folder, None if Path(name).expanduser().is_dir() else str(name))
-    text = _Text(folder, _tokenizer(folder), read_chat_template(folder))
+    text = FolderText(folder, _tokenizer(folder), read_chat_template(folder))
     image_token = config.get("image_token_index", config.get("image_token_id"))
     if not isinstance(image_token, int):
         raise CheckpointError(f"{folder / 'config.json'} does not say which token stands for an image.")

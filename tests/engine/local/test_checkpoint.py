@@ -273,6 +273,7 @@ def test_hub_id_is_fetched_at_its_revision_without_unsafe_formats(
     def fetch(repository: str, *, revision: str | None, allow_patterns: list[str]) -> str:
         asked.append((repository, revision))
         assert not {".bin", ".py", ".pt", ".pth"} & {Path(pattern).suffix for pattern in allow_patterns}
+        assert "*.png" in allow_patterns  # the probe images of the self check
         return str(folder)
 
     monkeypatch.setattr("huggingface_hub.snapshot_download", fetch)

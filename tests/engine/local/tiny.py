@@ -9,7 +9,6 @@ from typing import Any
 
 import torch
 from safetensors.torch import save_file
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import (
     LlavaOnevisionConfig,
     LlavaOnevisionForConditionalGeneration,
@@ -17,6 +16,8 @@ from transformers import (
     Qwen2Config,
     SiglipVisionConfig,
 )
+
+from benchmarks.byte_level_bpe import byte_level_bpe
 
 END_OF_TEXT, TURN_START, TURN_END, IMAGE, VIDEO = "<|endoftext|>", "<|im_start|>", "<|im_end|>", "<image>", "<video>"
 CHAT_TEMPLATE = (
@@ -46,26 +47,8 @@ class Naming(StrEnum):
 
 def make_tokenizer() -> PreTrainedTokenizerFast:
     """Train a byte-level BPE on a few answers: it merges across quotes and colons, as those of real models do."""
-    tokenizer = Tokenizer(models.BPE())
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    tokenizer.decoder = decoders.ByteLevel()
-    trainer = trainers.BpeTrainer(
-        vocab_size=420,
-        min_frequency=1,
-        show_progress=False,
-        special_tokens=[END_OF_TEXT, TURN_START, TURN_END, IMAGE, VIDEO],
-        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
-    )
-    tokenizer.train_from_iterator(CORPUS, trainer)
-    wrap: Any = PreTrainedTokenizerFast
-    wrapped: PreTrainedTokenizerFast = wrap(
-        tokenizer_object=tokenizer,
-        eos_token=TURN_END,
-        pad_token=END_OF_TEXT,
-        additional_special_tokens=[TURN_START, IMAGE, VIDEO],
-        clean_up_tokenization_spaces=False,
-    )
-    return wrapped
+    special = (END_OF_TEXT, TURN_START, TURN_END, IMAGE, VIDEO)
+    return byte_level_bpe(CORPUS, special, end=TURN_END, pad=END_OF_TEXT, size=420, min_frequency=1)
 
 
 def make_checkpoint(

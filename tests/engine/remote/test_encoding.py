@@ -37,5 +37,19 @@ def test_larger_images_are_shrunk_with_their_shape_kept(largest: int, size: tupl
     assert received(data_url(NOISE, largest, ImageFormat.png)).size == size
 
 
+@pytest.mark.parametrize(
+    ("bounds", "size"),
+    [
+        ({"shorter_side": 20}, (30, 20)),
+        ({"shorter_side": 50}, (60, 40)),
+        ({"most_pixels": 600}, (30, 20)),
+        ({"most_pixels": 2400}, (60, 40)),
+        ({"most_pixels": 600, "shorter_side": 10}, (15, 10)),
+    ],
+)
+def test_the_shorter_side_and_the_area_may_be_bounded_too(bounds: dict[str, int], size: tuple[int, int]) -> None:
+    assert received(data_url(NOISE, 100, ImageFormat.png, **bounds)).size == size
+
+
 def test_other_modes_become_rgb() -> None:
     assert received(data_url(NOISE.convert("L"), 100, ImageFormat.png)).mode == "RGB"

@@ -143,6 +143,14 @@ def test_a_response_that_leaves_something_open_is_refused(answer: dict[str, Any]
         read_moderation(answer, SEEN)
 
 
+def test_written_is_what_the_service_decides_and_not_what_is_likelier() -> None:
+    answer = changed("category_scores", violence=0.3, sexual=0.6)
+    answer["results"][0]["categories"] |= {"violence": True, "sexual": False}
+    assert read_moderation(answer, SEEN).written == {**dict.fromkeys(SEEN, "no"), "violence": "yes"}
+    answer["results"][0]["categories"]["sexual"] = None  # no decision is given
+    assert read_moderation(answer, SEEN).written["sexual"] == "yes"
+
+
 def test_scores_of_categories_that_were_not_looked_for_are_never_read() -> None:
     answer = read_moderation(changed("category_scores", hate=0.0, illicit=0.9), SEEN)
     assert {scores.slot for scores in answer.scores} == set(SEEN)

@@ -31,7 +31,8 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 HUB_ID = re.compile(r"[\w.-]+/[\w.-]+(@[\w./-]+)?")
-HUB_FILES = ("*.json", "*.jinja", "*.txt", "*.model", "*.safetensors", "README.md")
+HUB_FILES = ("*.json", "*.jinja", "*.txt", "*.model", "*.safetensors", "*.png", "README.md")
+"""Pictures, because those of the self check come with a checkpoint."""
 FOREIGN_WEIGHTS = (".bin", ".pt", ".pth", ".ckpt", ".gguf", ".h5", ".msgpack", ".onnx", ".pkl")
 SPREAD = "spread"
 """As a device: all GPUs together, each with some of the layers."""

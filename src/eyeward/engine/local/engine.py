@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -183,6 +184,16 @@ class LocalEngine:
         return self._decoder.prefix(
             [run if isinstance(run, tuple) else seen[id(prompt.images[run.index])].tokens for run in layout.shared]
         )
+
+
+def memory_of(device: torch.device) -> int | None:
+    """Return the bytes of memory that a device has in all; None where it does not say."""
+    if device.type == "cuda":
+        return int(torch.cuda.get_device_properties(device).total_memory)
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):  # not on every system
+        return None
 
 
 def _bytes_per_token(text: Any, dtype: torch.dtype) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from enum import StrEnum
 from io import BytesIO
+from math import sqrt
 
 from PIL import Image
 
@@ -18,12 +19,27 @@ class ImageFormat(StrEnum):
     """Quality 95 without colour subsampling: a fifth of the bytes for photographs, pixels a little off."""
 
 
-def data_url(image: Image.Image, largest_side: int, format: ImageFormat) -> str:
-    """Return an image as a `data:` URL, no side longer than `largest_side` pixels."""
+def data_url(
+    image: Image.Image,
+    largest_side: int,
+    format: ImageFormat,
+    shorter_side: int | None = None,
+    most_pixels: int | None = None,
+) -> str:
+    """Return an image as a `data:` URL, in its shape and shrunk until all bounds hold.
+
+    No side is longer than `largest_side` then, the shorter one no longer than `shorter_side`, and there are no more
+    than `most_pixels`.
+    """
     image = image if image.mode == "RGB" else image.convert("RGB")
-    longest = max(image.size)
-    if longest > largest_side:
-        width, height = (max(1, round(side * largest_side / longest)) for side in image.size)
+    size = image.width, image.height
+    scale = min(
+        largest_side / max(size),
+        1.0 if shorter_side is None else shorter_side / min(size),
+        1.0 if most_pixels is None else sqrt(most_pixels / (size[0] * size[1])),
+    )
+    if scale < 1.0:
+        width, height = (max(1, round(side * scale)) for side in size)
         image = image.resize((width, height), Image.Resampling.BICUBIC)
     buffer = BytesIO()
     if format is ImageFormat.png:

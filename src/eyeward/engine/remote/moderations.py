@@ -102,6 +102,7 @@ def read_moderation(answer: Json, asked: Sequence[str]) -> RawAnswer:
             "for; its categories are not those of the crosswalk."
         )
     try:
-        return answer_of({label: scores[label] for label in asked})
+        decided = {label: flagged for label, flagged in result.categories.items() if flagged is not None}
+        return answer_of({label: scores[label] for label in asked}, decided)
     except ValueError as error:
         raise Unreadable(f"The response of the moderation service is none: {error}.") from None

@@ -45,6 +45,10 @@ class RemoteSettings(BaseModel):
     longest_wait: float = Field(default=30.0, ge=0.0)
     largest_side: int = Field(default=2304, ge=16)
     """Images are shrunk until no side is longer, in pixels: what the model uses, or more."""
+    shorter_side: int | None = Field(default=None, ge=16)
+    """Images are shrunk until their shorter side is no longer: for models that cut out the middle. None: as it is."""
+    most_pixels: int | None = Field(default=None, ge=256)
+    """Images are shrunk until they have no more pixels: for models that bound the area. None: any number."""
     image_format: ImageFormat = ImageFormat.png
     most_answer_bytes: int = Field(default=4_000_000, ge=1000)
     """A longer response is broken off."""

@@ -90,10 +90,8 @@ class UnderWay:
     async def _encoded(self, images: Sequence[Image.Image]) -> list[str]:
         loop = asyncio.get_running_loop()
         settings = self._settings
-        return [
-            await loop.run_in_executor(self._encoders, data_url, image, settings.largest_side, settings.image_format)
-            for image in images
-        ]
+        sizes = settings.largest_side, settings.image_format, settings.shorter_side, settings.most_pixels
+        return [await loop.run_in_executor(self._encoders, data_url, image, *sizes) for image in images]
 
 
 def _close(loop: LoopThread, connection: Connection, encoders: ThreadPoolExecutor) -> None:

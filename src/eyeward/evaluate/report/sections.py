@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
+from eyeward.evaluate.breakdown import Tables
 from eyeward.evaluate.metrics import Estimate
 from eyeward.evaluate.outcome import Outcome, OutcomeKind
 from eyeward.evaluate.ranking import (
@@ -17,13 +18,12 @@ from eyeward.evaluate.ranking import (
 )
 from eyeward.evaluate.report.drawing import NEUTRAL, Bar, Line, bars, stacked, unit_square
 from eyeward.evaluate.report.markup import Html, element, joined, legend, paragraph, section, table, text
-from eyeward.evaluate.summary import GuardMetrics, Metrics, Tables
+from eyeward.evaluate.summary import GuardMetrics, Metrics
 from eyeward.evaluate.table import OutcomeTable
 from eyeward.verdict import Rating
 
 NOTHING = Html("–")
 
-_Overall = Callable[[Tables], Mapping[str, Estimate]]
 _Slices = Callable[[Tables], Mapping[str, Mapping[str, Estimate]]]
 
 
@@ -36,7 +36,33 @@ def overview(metrics: Metrics) -> Html:
             "groups of images) and, where it differs, the optimistic number over answered questions alone. Review, "
             "answers that cannot be read and failures count as wrong in the number itself."
         ),
-        _estimates(metrics, lambda tables: tables.overall),
+        _estimates(
+            [(guard.guard, guard.tables.overall, True) for guard in metrics.guards]
+            + [(name, tables.overall, False) for name, tables in metrics.trivial.items()]
+        ),
+    )
+
+
+def covered(metrics: Metrics) -> Html:
+    """The same metrics on what each guard covers; the trivial guards on the same questions."""
+    parts = []
+    for guard in metrics.guards:
+        found = guard.covered
+        parts.append(element("h3", text(guard.guard)))
+        if found is None:
+            parts.append(paragraph("What it covers was not recorded; name it with --model once more."))
+            continue
+        parts.append(paragraph(found.in_words(metrics.questions)))
+        if found.questions and (found.left_out or found.read_as_answers):
+            columns = [(guard.guard, found.tables.overall, True)]
+            parts.append(_estimates(columns + [(name, says, False) for name, says in found.trivial.items()]))
+    return section(
+        "On what a guard covers",
+        paragraph(
+            "Questions whose right category the guard covers under their policy, and those that touch no category, as "
+            "if the policy had held the covered categories and no other."
+        ),
+        *parts,
     )
 
 
@@ -238,9 +264,7 @@ def _sliced(metrics: Metrics, of: _Slices) -> Html:
     return table(head, rows)
 
 
-def _estimates(metrics: Metrics, of: _Overall) -> Html:
-    columns = [(guard.guard, of(guard.tables), True) for guard in metrics.guards]
-    columns += [(name, of(tables), False) for name, tables in metrics.trivial.items()]
+def _estimates(columns: Sequence[tuple[str, Mapping[str, Estimate], bool]]) -> Html:
     rows = []
     for name in columns[0][1]:
         cells = [_cell(found[name], full) for _, found, full in columns]

@@ -39,6 +39,7 @@ def report(
         f"How good is {names}?" if len(metrics.guards) == 1 else f"Guards compared: {names}",
         _asked(metrics),
         sections.overview(metrics),
+        sections.covered(metrics),
         sections.outcome_shares(metrics),
         sections.comparisons(metrics),
         sections.curves(outcomes),

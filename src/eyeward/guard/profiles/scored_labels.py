@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 
 from PIL import Image
 
 from eyeward.engine.protocol import ImageSegment, Prompt, RawAnswer
 from eyeward.engine.rating import RatingRule
-from eyeward.engine.scored_labels import form_of, scores_in
+from eyeward.engine.scored_labels import YES, form_of, scores_in
 from eyeward.guard.card import EyewardCard
 from eyeward.guard.crosswalk import Crosswalk
 from eyeward.guard.llavaguard import ModelText
 from eyeward.guard.profile import Question, Reading
 from eyeward.policy import Policy
+from eyeward.verdict import Rating
 
 
 class ScoredLabelsProfile:
@@ -38,4 +40,9 @@ class ScoredLabelsProfile:
         Raises:
             ValueError: when a label has no score.
         """
-        return self._crosswalk.reading(question.policy, scores_in(question.form, answer))
+        policy = question.policy
+        reading = self._crosswalk.reading(policy, scores_in(question.form, answer))
+        if any(slot.name not in answer.written for slot in question.form.label_slots):
+            return reading
+        found = self._crosswalk.reading(policy, {label: float(word == YES) for label, word in answer.written.items()})
+        return replace(reading, decided=Rating.Unsafe if found.p_unsafe_raw else Rating.Safe)

@@ -21,6 +21,7 @@ from transformers import (
     Qwen2_5_VLForConditionalGeneration,
 )
 
+from benchmarks.byte_level_bpe import byte_level_bpe
 from tests.engine.local.tiny import CORPUS, Naming, write_json
 
 VICUNA_TEMPLATE = (
@@ -90,26 +91,7 @@ def llama_tokenizer() -> PreTrainedTokenizerFast:
 
 def qwen_tokenizer() -> PreTrainedTokenizerFast:
     """Train a byte-level BPE with the special tokens of Qwen2.5-VL."""
-    tokenizer = Tokenizer(models.BPE())
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    tokenizer.decoder = decoders.ByteLevel()
-    trainer = trainers.BpeTrainer(
-        vocab_size=420,
-        min_frequency=1,
-        show_progress=False,
-        special_tokens=list(QWEN_SPECIALS),
-        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
-    )
-    tokenizer.train_from_iterator(CORPUS, trainer)
-    wrap: Any = PreTrainedTokenizerFast
-    wrapped: PreTrainedTokenizerFast = wrap(
-        tokenizer_object=tokenizer,
-        eos_token="<|im_end|>",
-        pad_token="<|endoftext|>",
-        additional_special_tokens=list(QWEN_SPECIALS[1:]),
-        clean_up_tokenization_spaces=False,
-    )
-    return wrapped
+    return byte_level_bpe(CORPUS, QWEN_SPECIALS, end="<|im_end|>", pad="<|endoftext|>", size=420, min_frequency=1)
 
 
 def make_llava(
