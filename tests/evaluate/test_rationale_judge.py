@@ -134,7 +134,7 @@ def test_opinions_are_metrics_beside_the_faults(run: Any) -> None:
     out, outcomes, asks = run
     policies = {ask.policy.hash: ask.policy for ask in asks}
     judged = {("bright", 0): True, ("bright", 1): False, ("bright", 2): False}
-    shares = summarise(outcomes, policies, "data", 100, judged).guards[0].rationales
+    shares = summarise(outcomes, policies, "data", 100, judged=judged).guards[0].rationales
     assert (shares["judged_unfitting"].value, shares["unjudged"].value) == (0.5, 0.25)
     assert shares["judged_unfitting"].count == 4
     assert "unjudged" not in summarise(outcomes, policies, "data", 100).guards[0].rationales
