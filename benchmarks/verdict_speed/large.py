@@ -166,7 +166,9 @@ def measure_policies(setting: Setting) -> list[Ratio]:
         image = pictures((side, side), 1)[0]
         prompts = [guard.profile.prompt(question, image, False, None) for question in questions]
         rounds = ROUNDS if side < 1000 else 1
-        together = statistics.median(timed(guard.engine, prompts) for _ in range(rounds))
-        apart = statistics.median(sum(timed(guard.engine, [one]) for one in prompts) for _ in range(rounds))
+        turns = [
+            (timed(guard.engine, prompts), sum(timed(guard.engine, [one]) for one in prompts)) for _ in range(rounds)
+        ]
+        together, apart = (statistics.median(times) for times in zip(*turns, strict=True))
         rows.append(Ratio(f"eight policies, {side} px", "eight calls", apart / together, bar, together, apart))
     return rows
