@@ -131,7 +131,9 @@ def test_the_model_cards_name_recipe_seed_and_size(finished: Run) -> None:
     millions = sum(parameter.numel() for parameter in finished.model.parameters()) / 1e6
     for name, sentence in (("tiny", "recipe `tiny`, seed 3;"), ("tiny-base", "recipe `tiny`, seed 3, up to its base")):
         page = (finished.folder / name / "README.md").read_text(encoding="utf-8")
-        assert page.startswith("Knows drawn scenes only, not photographs.") and f"# {name}\n" in page
+        front, _, body = page.removeprefix("---\n").partition("---\n")
+        assert front == "license: apache-2.0\nlibrary_name: transformers\n"
+        assert body.startswith("Knows drawn scenes only, not photographs.") and f"# {name}\n" in body
         assert sentence in page and f"{millions:.1f} million" in page
 
 
