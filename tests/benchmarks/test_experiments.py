@@ -13,7 +13,7 @@ import eyeward
 from benchmarks.experiments.cells import Scale, arms, recipe_of
 from benchmarks.experiments.differences import difference, mean
 from benchmarks.experiments.reason_first import ReasonFirstEngine, rating_form, reason_form
-from benchmarks.experiments.worlds import Sizes, make_worlds
+from benchmarks.experiments.worlds import POLICY, Sizes, make_worlds
 from eyeward.data.folder import SampleFolder
 from eyeward.engine.protocol import Prompt, RawAnswer
 from eyeward.errors import ErrorType
@@ -52,23 +52,25 @@ def test_a_difference_has_its_sign_only_where_images_and_seeds_agree() -> None:
 
 
 def test_worlds_share_no_scene_and_ask_every_test_image_under_several_policies(tmp_path: Path) -> None:
-    worlds = make_worlds(tmp_path, Sizes(train=12, test=8))
+    worlds = make_worlds(tmp_path, Sizes(train=24, test=20))
     train = {
-        json.dumps(sample.scene) for name in ("plain", "paper", "eyeward") for sample in SampleFolder(worlds[name])
+        json.dumps(sample.scene) for name in ("plain", "paper", "both ways") for sample in SampleFolder(worlds[name])
     }
     test = {json.dumps(sample.scene) for sample in SampleFolder(worlds["test"])}
     assert not train & test
     counts = {name: len(list(SampleFolder(folder))) for name, folder in worlds.items()}
-    assert counts["plain"] == 12 < counts["paper"] < counts["eyeward"]
+    assert counts["plain"] < counts["paper"] < counts["both ways"]
     asks = read_questions(worlds["test"]).asks
-    assert len({ask.question.image for ask in asks}) == 8
+    assert len({ask.question.image for ask in asks}) >= 5
     assert all(sum(ask.question.image == one.question.image for ask in asks) >= 3 for one in asks)
+    assert {ask.policy.ids for ask in asks} == {POLICY.ids}
     assert {ask.question.rating for ask in asks if ask.question.changes} == {Rating.Safe, Rating.Unsafe}
-    assert make_worlds(tmp_path, Sizes(train=12, test=8)) == worlds
+    assert make_worlds(tmp_path, Sizes(train=24, test=20)) == worlds
 
 
 def test_every_arm_has_a_recipe() -> None:
     scale = Scale(steps=3, batch=2, learning_rate=1e-3, lora_learning_rate=2e-3)
+    assert {a.name for a in arms(3)} - {a.name for a in arms(3, short=True)} == {"augmented as in the paper"}
     recipes = {a.name: recipe_of(a, 1, Path("data"), scale) for a in arms(3) if a.data is not None}
     assert recipes["LoRA"].learning_rate == 2e-3
     assert recipes["image first"].order.value == "image_first"
