@@ -320,3 +320,17 @@ def test_a_side_that_only_an_augmented_sample_was_given_counts_for_its_image(tmp
     nothing = Plan(test=Amount(share=0.0), validation=Amount(share=0.0))
     done = built(tmp_path / "out", source, plan=nothing)
     assert ([sample.split for sample in done.samples], done.reasons) == ([Split.TEST, Split.TEST], {})
+
+
+def test_how_far_copies_may_be_apart_is_as_asked(tmp_path: Path) -> None:
+    source = folder_of(tmp_path / "in", *((data, labelled(f"{n}.png")) for n, data in enumerate(copies(1))))
+    groups = {bits: Build(tmp_path / f"out{bits}", HALF, near_bits=bits).run([source]).groups for bits in (0, 7)}
+    assert groups[7] == 1 < groups[0]
+
+
+def test_near_copies_under_different_policies_contradict_nothing(tmp_path: Path) -> None:
+    first, second, *_ = copies(1)
+    plain = labelled("1.png", safe=False)
+    other = exempt_of(labelled("2.jpg", safe=False))
+    done = built(tmp_path / "out", folder_of(tmp_path / "in", (first, plain), (second, other)))
+    assert (len(done.samples), done.report.groups, done.report.disputed_pairs) == (2, 1, 0)

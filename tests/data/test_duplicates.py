@@ -98,3 +98,21 @@ def test_a_hundred_thousand_images_are_not_compared_with_each_other() -> None:
     assert (5, 77_777) in found
     assert len(found) == 401
     assert time.process_time() - start < 60.0  # all pairs: 5 thousand million comparisons
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "alike"),
+    [
+        ([0, 80, 160, 240], [0, 80, 160, 240], True),
+        ([0, 80, 160, 240], [20, 60, 100, 140], True),  # darker, and with less contrast
+        ([0, 80, 160, 240], [240, 160, 80, 0], False),
+        ([100, 100, 101, 100], [0, 80, 160, 240], False),  # nothing is seen on the first
+        ([100, 100, 101, 100], [200, 200, 200, 200], True),
+    ],
+)
+@pytest.mark.parametrize("other_hash", [5, 4])
+def test_images_of_near_hashes_are_copies_only_if_their_thumbnails_are_alike(
+    one: list[int], other: list[int], alike: bool, other_hash: int
+) -> None:
+    hashes, thumbnails = np.array([5, other_hash], dtype=np.uint64), np.array([one, other], dtype=np.uint8)
+    assert list(near_pairs(hashes, thumbnails)) == ([(0, 1)] if alike else [])

@@ -136,3 +136,18 @@ def test_sides_that_were_given_count_towards_the_share() -> None:
 @pytest.mark.parametrize("preset", list(Preset))
 def test_a_preset_takes_its_seed(preset: Preset) -> None:
     assert (preset.plan().seed, preset.plan(7).seed) == (0, 7)
+
+
+@pytest.mark.parametrize(
+    ("level", "unsafe"),
+    [
+        (Severity.HIGHLY_UNSAFE, True),
+        (Severity.MODERATELY_UNSAFE, True),
+        (Severity.BARELY_SAFE, False),
+        (Severity.GENERALLY_SAFE, False),
+        ("Unsafe", True),
+        ("Safe", False),
+    ],
+)
+def test_a_stratum_is_unsafe_by_its_severity_or_else_by_its_rating(level: str, unsafe: bool) -> None:
+    assert Stratum("O1", level).unsafe is unsafe

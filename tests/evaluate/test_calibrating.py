@@ -14,7 +14,7 @@ from sklearn.isotonic import IsotonicRegression
 
 from eyeward.engine.rating import Calibration, Isotonic, Platt, log_odds, sigmoid
 from eyeward.errors import CheckpointError, ErrorType, UsageError
-from eyeward.evaluate.calibrating import asking_for_scores, calibrate, isotonic, store, temperature
+from eyeward.evaluate.calibrating import Fit, asking_for_scores, calibrate, isotonic, store, temperature
 from eyeward.evaluate.methods import Method
 from eyeward.evaluate.outcome import Outcome
 from eyeward.guard.card import EyewardCard, Probe
@@ -117,6 +117,8 @@ def test_a_guard_is_asked_so_that_every_verdict_names_the_category_of_an_unsafe_
     asked = asking_for_scores(guard(band=(0.4, 0.6)))
     dark = asked.assess(Image.new("RGB", (8, 8), (20, 20, 20)), "default")
     assert (dark.rating, dark.category) == (Rating.Unsafe, HATE)
+    doubtful = asked.assess(Image.new("RGB", (8, 8), (128, 128, 128)), "default")
+    assert (doubtful.rating, doubtful.category) == (Rating.Unsafe, HATE)  # though it lies in the band
     with pytest.raises(UsageError, match="gives no probabilities"):
         asking_for_scores(guard().in_parity_mode())
     decides_by_itself = replace(guard(), rule=None, rule_at_hand=guard().rule)
@@ -154,3 +156,42 @@ def test_a_probe_that_cannot_be_judged_leaves_the_card_as_it_was(checkpoint: Pat
 def test_points_of_an_isotonic_calibration_stay_away_from_certainty() -> None:
     found = isotonic(np.array([0.1, 0.2, 0.8, 0.9]), np.array([False, False, True, True]))
     assert found == Isotonic(raw=(0.1, 0.2, 0.8, 0.9), calibrated=(1 / 6, 1 / 6, 5 / 6, 5 / 6))
+
+
+def test_a_fit_says_how_far_probabilities_are_from_what_was_true() -> None:
+    found = Fit.of(np.array([0.92, 0.98, 0.2]), np.array([True, False, False]))
+    assert found.brier == pytest.approx((0.08**2 + 0.98**2 + 0.2**2) / 3)
+    assert found.calibration_error == pytest.approx((abs(1.9 - 1) + 0.2) / 3)
+    assert [(b.count, b.unsafe_share) for b in found.bins] == [(1, 0.0), (2, 0.5)]
+
+
+def test_a_guard_that_made_no_mistake_is_not_taken_for_certain() -> None:
+    raw = np.tile([0.1, 0.2, 0.8, 0.9], 5)
+    assert 0.5 < temperature(raw, raw > 0.5).scale < 3.0
+
+
+def test_categories_are_calibrated_by_themselves_only_where_that_is_wanted() -> None:
+    rows = overconfident(500) + overconfident(500, 1.0, NUDITY, seed=2)
+    assert calibrate(rows, Calibration(), "photos", recall=0.8).calibration.categories == {}
+
+
+def test_a_review_band_is_stored_and_abstains(checkpoint: Path) -> None:
+    found = calibrate(overconfident(2000), Calibration(), "photos", recall=0.9, specificity=0.9)
+    assert found.review_band is not None
+    card = store(checkpoint, guard(), found)
+    assert EyewardCard.read(checkpoint).review_band == found.review_band == card.review_band
+    assert card.probes[0].rating is Rating.Review
+
+
+@pytest.mark.parametrize("reason", [ReviewReason.out_of_scope, ReviewReason.frames, ReviewReason.band])
+def test_an_abstention_is_missed_whatever_its_probability_unless_it_is_that_of_a_band(reason: ReviewReason) -> None:
+    rows = [outcome(UNSAFE, said(UNSAFE, 0.9), f"{number}.png") for number in range(100)]
+    review = Review(reason=reason, band=(0.4, 0.95) if reason is ReviewReason.band else None)
+    abstained = said(REVIEW, 0.9).model_copy(update={"review": review})
+    rows += [outcome(UNSAFE, abstained, f"x{number}.png") for number in range(20)]
+    if reason is ReviewReason.band:
+        found = calibrate(rows, Calibration(), "photos", Method.keep, recall=0.95)
+        assert (found.promise.unsafe, found.promise.missed) == (120, 0)
+    else:
+        with pytest.raises(UsageError, match="20 of 120 unsafe images have no rating"):
+            calibrate(rows, Calibration(), "photos", Method.keep, recall=0.95)

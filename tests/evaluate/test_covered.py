@@ -185,6 +185,12 @@ def test_a_service_that_decides_by_itself_is_taken_at_its_word() -> None:
     assert as_covered(blind(0.7, threshold=None)).rating is Rating.Safe
 
 
+def test_the_band_of_the_guard_decides_what_its_lifted_reviews_become() -> None:
+    banded = COVERAGE.model_copy(update={"review_band": (0.07, 0.2)})
+    lifted = on_covered(ROWS, banded)
+    assert [o.verdict.rating for o in lifted.outcomes] == [UNSAFE, REVIEW, REVIEW, SAFE, UNSAFE, None]
+
+
 def test_a_lifted_verdict_is_one_that_could_have_been_given() -> None:
     for verdict in (blind(0.1), blind(0.4)):
         lifted = as_covered(verdict, (0.3, 0.6))

@@ -100,3 +100,10 @@ def test_a_wider_confidence_gives_a_wider_interval() -> None:
         bootstrap(lambda weights: weights[:, 0], np.arange(50), confidence=confidence) for confidence in (0.5, 0.95)
     )
     assert narrow is not None and wide is not None and wide[1] - wide[0] > narrow[1] - narrow[0]
+
+
+def test_wilsons_interval_holds_the_share_that_was_seen_whatever_is_rounded() -> None:
+    for count in range(1, 200):
+        for hits in (0, 1, count // 2, count - 1, count):
+            low, high = wilson(hits, count)
+            assert 0.0 <= low <= hits / count <= high <= 1.0

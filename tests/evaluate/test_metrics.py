@@ -222,6 +222,13 @@ def test_flips_are_counted_both_ways_and_controls_beside_them() -> None:
     assert {name: value(name, laid_out) for name in expected} == pytest.approx(expected)
 
 
+def test_an_image_that_was_not_asked_under_the_unchanged_policy_counts_for_no_flip() -> None:
+    alone = outcome(SAFE, said(SAFE), "a.png", category=WEAPONS, changes=EXEMPT, unchanged=UNSAFE)
+    found = estimates(OutcomeTable.of([alone]), ("loosened_flips", "policy_exception_rate"), resamples=100)
+    assert (found["loosened_flips"].value, found["loosened_flips"].count) == (None, 0)
+    assert (found["policy_exception_rate"].value, found["policy_exception_rate"].count) == (1.0, 1)
+
+
 def test_a_guard_that_always_says_safe_flips_nothing() -> None:
     laid_out = flips((UNSAFE, SAFE, (UNSAFE, SAFE)), (SAFE, UNSAFE, (SAFE, UNSAFE))).always(SAFE)
     names = ("policy_exception_rate", "loosened_flips", "tightened_flips", "joint_consistency")

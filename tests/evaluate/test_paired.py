@@ -82,6 +82,8 @@ def test_the_ends_of_a_difference_stand_around_it() -> None:
 def test_questions_that_only_one_was_asked_are_counted_and_left_out() -> None:
     found = compare(answers([UNSAFE] * 5), answers([SAFE] * 3), ("a", "b"), resamples=50)
     assert (found.questions, found.only_first, found.only_second) == (3, 2, 0)
+    turned = compare(answers([SAFE] * 3), answers([UNSAFE] * 5), ("b", "a"), resamples=50)
+    assert (turned.questions, turned.only_first, turned.only_second) == (3, 0, 2)
 
 
 def test_guards_without_common_questions_cannot_be_compared() -> None:

@@ -116,6 +116,9 @@ def test_an_abstention_is_missed_by_a_threshold_and_kept_by_a_band() -> None:
     without = choose_band(both, 0.95, 0.9, 0.9)
     assert banded.band is not None and without.band is not None
     assert banded.band[0] > without.band[0]  # the three lowest are no longer Safe whatever the band
+    abstained[[0, 1, 2, 197, 198, 199]] = [False, False, False, True, True, True]
+    of_safe = choose_band(Scores(both.p_unsafe, both.unsafe, both.group, abstained), 0.95, 0.9, 0.9)
+    assert of_safe.band is not None and of_safe.band[1] < without.band[1]  # nor the three highest Unsafe
 
 
 def test_guards_that_keep_both_promises_with_one_threshold_need_no_band() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -99,6 +100,15 @@ def test_threshold_and_band_apply_to_scores() -> None:
     banded = guard.with_review_band(0.35, 0.45).assess(image, NUDITY_ONLY)
     assert banded.review is not None
     assert (banded.rating, banded.review.reason, banded.category) == (Rating.Review, ReviewReason.band, NA)
+
+
+def test_scores_without_a_decision_are_rated_by_the_likelier_in_parity_mode() -> None:
+    def answer(prompt: Prompt) -> RawAnswer:
+        return replace(answer_of({slot.name: 0.9 for slot in prompt.form.label_slots}), written={})
+
+    card = EyewardCard(name="nudenet", profile="nudenet")
+    guard = Guard(FakeEngine(answer), ScoredLabelsProfile(card), ModelRef(name="nudenet", engine="fake"))
+    assert guard.assess(photograph("coffee"), NUDITY_ONLY).rating is Rating.Unsafe
 
 
 def test_an_exception_in_the_policy_is_followed() -> None:

@@ -113,8 +113,15 @@ def test_the_blank_that_a_chat_template_leaves_to_the_model_stands_before_its_an
         assert opening(tmp_path / "LlavaGuard-v1.0-7B-hf", server) == '{\n    "decision": "'
 
 
-def test_a_folder_without_a_tokenizer_still_says_how_its_model_is_asked(folder: Path) -> None:
-    for file in ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja"):
+@pytest.mark.parametrize(
+    "lost",
+    [("tokenizer.json", "tokenizer_config.json", "chat_template.jinja"), ("config.json",)],
+    ids=["text", "config"],
+)
+def test_a_folder_with_less_than_a_checkpoint_still_says_how_its_model_is_asked(
+    folder: Path, lost: tuple[str, ...]
+) -> None:
+    for file in lost:
         (folder / file).unlink()
     with FakeServer() as server:
         assert opening(folder, server) == '{"rating": "'

@@ -88,5 +88,6 @@ def test_no_ipv4_address_passes_inside_ipv6(inner: int, prefix: str) -> None:
 
 def test_a_zone_does_not_hide_an_address() -> None:
     assert problem_with_address(read_address("fe80::1%eth0")) == "a link-local address"
+    assert read_address("2606:4700::1111%eth0") == ip_address("2606:4700::1111")
     with pytest.raises(ValueError, match="does not appear"):
         read_address("example.org")
