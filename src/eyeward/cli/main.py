@@ -38,6 +38,7 @@ VERBS: dict[str, Verb] = {
     "models": Verb("models", "app", "List, show, check and export guards."),
     "scenes": Verb("scenes", "app", "Draw labelled scenes of the harmless world that mini knows."),
     "evaluate": Verb("evaluate", "app", "Measure guards on labelled images, compare and calibrate them."),
+    "annotate": Verb("annotate", "annotate", "Judge a dataset of any size, every image exactly once."),
     "data": Verb("data", "app", "Import, clean, split and count labelled images."),
     "train": Verb("train", "train", "Train a guard by a recipe."),
 }
