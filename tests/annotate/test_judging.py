@@ -48,7 +48,8 @@ def test_items_are_taken_as_they_are_needed(explain: str, monkeypatch: pytest.Mo
 
 def test_between_two_passes_no_more_bytes_are_kept_than_the_bound(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(judging, "CHUNK_BYTES", 3 * len(png(1)))
-    sizes = [len(chunk) for chunk in judging._chunks(Item(number, "", png(1)) for number in range(8))]
+    items = (Item(number, "", png(1)) for number in range(8))
+    sizes = [len(chunk) for chunk in judging.chunks(items, lambda item: item.image)]
     assert sizes == [3, 3, 2]
 
 

@@ -5,22 +5,37 @@ from __future__ import annotations
 import hashlib
 import heapq
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Protocol, TypeVar
 
 from eyeward.annotate.explain import Explain, Extent
 from eyeward.annotate.item import Item
 from eyeward.errors import EyewardError
-from eyeward.guard import Guard, Request
+from eyeward.guard import Request
 from eyeward.policy import Policy
-from eyeward.verdict import Failure, Verdict
+from eyeward.verdict import Failure, ModelRef, Verdict
 
 Judged = tuple[Item, Verdict]
+Thing = TypeVar("Thing")
 CHUNK_ITEMS = 512
 CHUNK_BYTES = 64 << 20
-"""Between two passes so many items, or so many bytes of them, are kept."""
+"""So many items, or so many bytes of them, are kept where they have to be kept."""
 
 
-def judged(guard: Guard, items: Iterable[Item], policies: Sequence[Policy], explain: Explain) -> Iterator[Judged]:
+class Judge(Protocol):
+    """What judges: a guard, or something before one."""
+
+    @property
+    def model(self) -> ModelRef:
+        """Names the weights and where they ran."""
+        ...
+
+    def assess_requests(self, requests: Iterable[Request]) -> Iterator[Verdict]:
+        """Yield one verdict a request, in order."""
+        ...
+
+
+def judged(guard: Judge, items: Iterable[Item], policies: Sequence[Policy], explain: Explain) -> Iterator[Judged]:
     """Yield the items in their order, each with its verdicts in the order of the policies.
 
     Raises:
@@ -29,11 +44,11 @@ def judged(guard: Guard, items: Iterable[Item], policies: Sequence[Policy], expl
     if not explain.takes_two_passes:
         yield from _in_one_pass(guard, items, policies, explain.extent is Extent.all)
         return
-    for chunk in _chunks(items):
+    for chunk in chunks(items, lambda item: item.image):
         yield from _in_two_passes(guard, chunk, policies, explain)
 
 
-def _in_one_pass(guard: Guard, items: Iterable[Item], policies: Sequence[Policy], explain: bool) -> Iterator[Judged]:
+def _in_one_pass(guard: Judge, items: Iterable[Item], policies: Sequence[Policy], explain: bool) -> Iterator[Judged]:
     waiting: deque[Item] = deque()
 
     def requests() -> Iterator[Request]:
@@ -43,10 +58,11 @@ def _in_one_pass(guard: Guard, items: Iterable[Item], policies: Sequence[Policy]
                 for policy in policies:  # one after the other, so that the image is decoded once
                     yield Request(item.image, policy, explain, item.key)
 
+    hashes = [policy.hash for policy in policies]
     given = 0
     for verdict in guard.assess_requests(requests()):
         yield from _failures_in_front(waiting, policies, guard)
-        if not waiting or verdict.policy.hash != policies[given].hash:
+        if not waiting or verdict.policy.hash != hashes[given]:
             raise EyewardError(f"The guard {guard.model.name!r} gave a verdict that nobody asked for; nothing is written.")
         yield waiting[0], verdict
         given += 1
@@ -58,7 +74,7 @@ def _in_one_pass(guard: Guard, items: Iterable[Item], policies: Sequence[Policy]
         raise EyewardError(f"The guard {guard.model.name!r} gave no verdict to {waiting[0].key!r}; nothing is written.")
 
 
-def _failures_in_front(waiting: deque[Item], policies: Sequence[Policy], guard: Guard) -> Iterator[Judged]:
+def _failures_in_front(waiting: deque[Item], policies: Sequence[Policy], guard: Judge) -> Iterator[Judged]:
     while waiting and isinstance(waiting[0].image, Failure):
         item = waiting.popleft()
         assert isinstance(item.image, Failure)
@@ -66,7 +82,7 @@ def _failures_in_front(waiting: deque[Item], policies: Sequence[Policy], guard: 
             yield item, Verdict.failed(item.image, image=item.key, policy=policy.ref, model=guard.model)
 
 
-def _in_two_passes(guard: Guard, chunk: Sequence[Item], policies: Sequence[Policy], explain: Explain) -> list[Judged]:
+def _in_two_passes(guard: Judge, chunk: Sequence[Item], policies: Sequence[Policy], explain: Explain) -> list[Judged]:
     """Judge, then have those explained that want it; a second answer stands where it is one, the first elsewhere."""
     found = list(_in_one_pass(guard, chunk, policies, False))
     places = [place for place, (_, verdict) in enumerate(found) if explain.wants(verdict)]
@@ -85,12 +101,14 @@ def _asked_again(item: Item, policy: Policy) -> Request:
     return Request(item.image, policy, True, item.key)
 
 
-def _chunks(items: Iterable[Item]) -> Iterator[list[Item]]:
-    chunk: list[Item] = []
+def chunks(things: Iterable[Thing], content: Callable[[Thing], object]) -> Iterator[list[Thing]]:
+    """Yield things in their order, so many at a time that their contents, where these are bytes, stay bounded."""
+    chunk: list[Thing] = []
     size = 0
-    for item in items:
-        chunk.append(item)
-        size += len(item.image) if isinstance(item.image, bytes) else 0
+    for thing in things:
+        held = content(thing)
+        chunk.append(thing)
+        size += len(held) if isinstance(held, bytes) else 0
         if len(chunk) >= CHUNK_ITEMS or size >= CHUNK_BYTES:
             yield chunk
             chunk, size = [], 0

@@ -54,6 +54,7 @@ class RunRecord(BaseModel):
     source: tuple[str, ...]
     kind: Kind
     images_per_shard: int | None
+    image_column: str | None
     sample: int | None
     explain: str
     phash: bool
@@ -95,12 +96,19 @@ class RunRecord(BaseModel):
             source=source.names,
             kind=source.kind,
             images_per_shard=source.images_per_shard,
+            image_column=source.image_column,
             sample=sample,
             explain=str(explain),
             phash=phash,
             guard=asked,
             policies=tuple(policies),
         )
+
+    def decides(self, policy: Policy) -> str:
+        """Return the fingerprint of all that decides an answer about an image under one policy, whatever the run."""
+        asked = self.guard.model_dump(mode="json")
+        asked["prompts"] = asked["prompts"][policy.hash]
+        return fingerprint([self.answer_version, asked, policy.ref.model_dump(mode="json")])
 
     def keep(self, folder: Path) -> None:
         """Write it where there is none; where there is one, go on with that run.

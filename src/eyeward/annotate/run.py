@@ -9,14 +9,15 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from eyeward.annotate.arrow import arrow
+from eyeward.annotate.cache import Remembering, VerdictCache
 from eyeward.annotate.claims import LEASE_SECONDS, Claim, Claims, worker_name
 from eyeward.annotate.explain import Explain
 from eyeward.annotate.item import Item, Shard
-from eyeward.annotate.judging import drawn, judged, shares
+from eyeward.annotate.judging import Judge, drawn, judged, shares
 from eyeward.annotate.ledger import Ledger
 from eyeward.annotate.looks import Looks
 from eyeward.annotate.progress import ERROR, Progress, Watch
@@ -41,6 +42,7 @@ def annotate(
     explain: Explain | str = "never",
     sample: int | None = None,
     phash: bool = False,
+    cache: VerdictCache | None = None,
     rank: int = 0,
     world_size: int = 1,
     retry_failed: bool = False,
@@ -54,7 +56,8 @@ def annotate(
     Several processes may work at one `out`: they claim shards, for the length of a `lease` in seconds, or share them by
     `rank` and `world_size`. `sample` draws so many images, spread over all shards. With `retry_failed` shards are
     judged again that hold failures which may have passed, such as a server that was down; with `redo_changed` those
-    whose input has changed. `watch` is told after every row, `reached` at every step of a shard.
+    whose input has changed. `cache` holds verdicts of other runs. `watch` is told after every row, `reached` at every
+    step of a shard.
 
     Returns what there is in the end; `unread` names the shards that could not be read, all others are done.
 
@@ -76,6 +79,8 @@ def annotate(
     _refuse_strangers(folder, tasks)
     run = _Run(folder, guard, chosen, explained, record, Ledger(folder, worker_name()), watch, reached)
     run.redo_changed, run.retry_failed, run.phash = redo_changed, retry_failed, phash
+    if cache is not None:
+        run.judge = Remembering(guard, cache, {policy.hash: record.decides(policy) for policy in chosen}, guard.limits)
     return run.work(tasks[rank::world_size], Claims(folder, lease))
 
 
@@ -100,6 +105,10 @@ class _Run:
     redo_changed: bool = False
     retry_failed: bool = False
     phash: bool = False
+    judge: Judge = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.judge = self.guard
 
     def work(self, tasks: Sequence[_Task], claims: Claims) -> Progress:
         """Do all tasks that nobody else does, and wait for those that others do."""
@@ -183,7 +192,7 @@ class _Run:
                 ShardFile(task.file, _temporary(task.file, claim.owner.token), shard.name, self.reached)
             )
             last: Item | None = None
-            found = judged(self.guard, self._items(task, looks), self.policies, self.explain)
+            found = judged(self.judge, self._items(task, looks), self.policies, self.explain)
             for item, verdict in stack.enter_context(closing(found)):
                 file.add(item, verdict, None if looks is None else looks.of(item))
                 progress.add(verdict, item is not last)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -56,6 +56,9 @@ def annotate(
     phash: Annotated[
         bool, typer.Option("--phash", help="Fill the column of perceptual hashes; costs a decoding.")
     ] = False,
+    cache: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Keep verdicts in this file, and take them from there in other runs.")
+    ] = None,
     retry_failed: Annotated[
         bool, typer.Option("--retry-failed", help="Judge shards again with failures that may have passed.")
     ] = False,
@@ -84,6 +87,7 @@ def annotate(
     130 when it was interrupted: start again to go on.
     """
     import eyeward
+    from eyeward.annotate.cache import VerdictCache
     from eyeward.annotate.explain import Explain
     from eyeward.annotate.run import annotate as run
     from eyeward.annotate.sources import open_source
@@ -106,7 +110,10 @@ def annotate(
         if missed:
             screen.say(f"The guard cannot judge {', '.join(missed)} of policy {asked.name!r}: what would be Safe is Review.")
     try:
-        with _terminated_as_interrupted(), reporting(screen, log_json) as watch:
+        with ExitStack() as stack:
+            kept = None if cache is None else stack.enter_context(VerdictCache(cache))
+            stack.enter_context(_terminated_as_interrupted())
+            watch = stack.enter_context(reporting(screen, log_json))
             progress = run(
                 opened,
                 out,
@@ -115,6 +122,7 @@ def annotate(
                 explain=explained,
                 sample=sample,
                 phash=phash,
+                cache=kept,
                 rank=rank,
                 world_size=world_size,
                 retry_failed=retry_failed,

@@ -45,6 +45,8 @@ class Source:
     shards: tuple[Shard, ...]
     images_per_shard: int | None
     """Where we cut the shards ourselves."""
+    image_column: str | None = None
+    """Of Parquet files, where it was named."""
 
 
 def open_source(
@@ -77,7 +79,8 @@ def open_source(
     named = list(zip(shard_names(packed), packed, strict=True))
     if chosen is Kind.tar:
         return Source(tuple(given), chosen, _some([TarShard(*shard, largest) for shard in named], given), None)
-    return Source(tuple(given), chosen, _some([ParquetShard(*shard, image_column) for shard in named], given), None)
+    tables = [ParquetShard(*shard, image_column) for shard in named]
+    return Source(tuple(given), chosen, _some(tables, given), None, image_column)
 
 
 def _some(shards: Sequence[Shard], given: Sequence[str]) -> tuple[Shard, ...]:

@@ -44,14 +44,15 @@ class TarShard:
     def items(self, columns: bool = False) -> Iterator[Item]:
         """Yield its images; a sample with several gives several, keyed by their full names, one with none an error."""
         index = 0
-        for sample in self._samples():
+        for sample in self.samples():
             for key, image in sample.images():
                 if isinstance(image, Failure):
                     image = Failure(type=image.type, message=f"{printable(f'{self.name}: {key}')}: {image.message}")
                 yield Item(index, key, image, sample.columns() if columns else {})
                 index += 1
 
-    def _samples(self) -> Iterator[Sample]:
+    def samples(self) -> Iterator[Sample]:
+        """Yield its samples; damage is one, too."""
         sample: Sample | None = None
         for member in self._members():
             if isinstance(member, Damage):
