@@ -95,7 +95,7 @@ def left_behind(folder: Path) -> list[str]:
     return sorted(
         str(file.relative_to(folder))
         for file in folder.rglob("*")
-        if file.is_file() and (file.name.startswith(".") or file.parent.name == ".claims")
+        if file.name.endswith((".unfinished", ".claim"))
     )
 
 

@@ -10,14 +10,18 @@ from pathlib import Path
 DRAFT_SUFFIX = ".draft"
 
 
-def create(file: Path, text: str) -> bool:
-    """Make a file unless it is there; return whether it was not. Of several processes one makes it."""
+def create(file: Path, text: str, lasting: bool = True) -> bool:
+    """Make a file unless it is there; return whether it was not. Of several processes one makes it.
+
+    A file that is not lasting may be gone after the machine has crashed.
+    """
     draft = file.with_name(f".{secrets.token_hex(8)}{DRAFT_SUFFIX}")
     try:
         with draft.open("x", encoding="utf-8") as output:
             output.write(text)
             output.flush()
-            os.fsync(output.fileno())
+            if lasting:
+                os.fsync(output.fileno())
         try:
             os.link(draft, file)
         except FileExistsError:
@@ -30,7 +34,8 @@ def create(file: Path, text: str) -> bool:
             return False
     finally:
         draft.unlink(missing_ok=True)
-    make_names_last(file.parent)
+    if lasting:
+        make_names_last(file.parent)
     return True
 
 

@@ -82,10 +82,10 @@ class Claims:
         """Claim a shard, or return None while somebody else has it."""
         file = self.folder / f"{_file_name(shard)}.claim"
         owner = Owner.myself()
-        if create(file, owner.model_dump_json()):
+        if create(file, owner.model_dump_json(), lasting=False):
             return Claim(file, owner, self.lease / 4)
         over, before = self._clear(file)
-        if over and create(file, owner.model_dump_json()):
+        if over and create(file, owner.model_dump_json(), lasting=False):
             return Claim(file, owner, self.lease / 4, before)
         return None
 

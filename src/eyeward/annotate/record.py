@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 import eyeward
 from eyeward.annotate.atomic import create
 from eyeward.annotate.explain import Explain
+from eyeward.annotate.item import as_text
 from eyeward.annotate.sources import Kind, Source
 from eyeward.engine.rating import RatingRule
 from eyeward.errors import PolicyError, UsageError, described
@@ -93,7 +94,7 @@ class RunRecord(BaseModel):
             eyeward=eyeward.__version__,
             answer_version=ANSWER_VERSION,
             fingerprint=fingerprint(decides),
-            source=source.names,
+            source=tuple(as_text(name) for name in source.names),
             kind=source.kind,
             images_per_shard=source.images_per_shard,
             image_column=source.image_column,

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from eyeward.annotate.arrow import arrow
+from eyeward.annotate.atomic import DRAFT_SUFFIX
 from eyeward.annotate.cache import Remembering, VerdictCache
 from eyeward.annotate.claims import LEASE_SECONDS, Claim, Claims, worker_name
 from eyeward.annotate.explain import Explain
@@ -125,7 +126,7 @@ class _Run:
                 left = [task for task in left if not self._is_done(task, progress)]
             waiting = left
             self.retry_failed = False  # once is enough: what fails again stays failed
-        _sweep(tasks)
+        _sweep(self.folder, tasks)
         return progress
 
     def _do(self, task: _Task, claims: Claims, progress: Progress) -> bool:
@@ -268,8 +269,10 @@ def _temporary(file: Path, token: str) -> Path:
     return file.with_name(f".{file.name}.{token}{_UNFINISHED}")
 
 
-def _sweep(tasks: Sequence[_Task]) -> None:
+def _sweep(folder: Path, tasks: Sequence[_Task]) -> None:
     """Take away temporary files of processes that were killed; these tasks are settled, so nobody needs them."""
+    for file in folder.glob(f".*{DRAFT_SUFFIX}"):
+        file.unlink(missing_ok=True)
     names = {str(task.file) for task in tasks}
     for parent in {task.file.parent for task in tasks}:
         for file in parent.glob(f".*{OUTPUT_SUFFIX}.*{_UNFINISHED}"):

@@ -79,6 +79,7 @@ class _Archive:
                 if member is not None:
                     yield member
                     if isinstance(member.content, Failure) and member.content.type is ErrorType.truncated:
+                        yield _damage(self._at, f"The archive breaks off at byte {self._at:,}; more files may be missing.")
                         return
         except _BROKEN as problem:
             said = " ".join(str(problem).split()).rstrip(".") or type(problem).__name__
@@ -129,8 +130,7 @@ class _Archive:
         if len(content) < size:
             return Failure(
                 type=ErrorType.truncated,
-                message=f"The archive breaks off inside of it, after {len(content):,} of {size:,} bytes; more files "
-                "may be missing.",
+                message=f"The archive breaks off inside of it, after {len(content):,} of {size:,} bytes.",
             )
         self._read(-size % _BLOCK)
         return content
