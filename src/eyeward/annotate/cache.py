@@ -12,11 +12,10 @@ from typing import Self
 
 from pydantic import ValidationError
 
-from eyeward.annotate.judging import Judge, chunks
-from eyeward.errors import EyewardError, ImageError, UsageError
+from eyeward.annotate.judging import Judge, ask_the_rest, bytes_of
+from eyeward.errors import UsageError
 from eyeward.guard import Request
 from eyeward.images import Limits, sha256_of_bytes
-from eyeward.images.reading import read_image_file
 from eyeward.verdict import ModelRef, Note, Status, Verdict
 
 LARGEST = 4 << 30
@@ -127,33 +126,21 @@ class Remembering:
         return self._guard.model
 
     def assess_requests(self, requests: Iterable[Request]) -> Iterator[Verdict]:
-        """Give every request its verdict, remembered or new; so many at a time that memory stays bounded."""
-        for chunk in chunks(requests, lambda request: request.image):
-            keys = [self._key(request) for request in chunk]
-            known = [None if key is None else self._cache.get(key) for key in keys]
-            asked = [request for request, found in zip(chunk, known, strict=True) if found is None]
-            answers = iter(self._guard.assess_requests(asked) if asked else ())
-            for request, key, found in zip(chunk, keys, known, strict=True):
-                if found is not None:
-                    yield found.model_copy(update={"image": request.key})
-                    continue
-                verdict = next(answers, None)
-                if verdict is None:
-                    raise EyewardError(f"The guard {self.model.name!r} gave no verdict to {request.key!r}.")
-                if key is not None:
-                    self._cache.put(key, verdict)
-                yield verdict
+        """Give every request its verdict, remembered or new."""
+        return ask_the_rest(self._guard, requests, self._answer, self._learn)
 
-    def _bytes_of(self, request: Request) -> bytes | None:
-        if isinstance(request.image, bytes):
-            return request.image
-        if isinstance(request.image, str | Path):
-            with suppress(ImageError):
-                return read_image_file(request.image, self._limits)
-        return None
+    def _answer(self, request: Request) -> Verdict | None:
+        key = self._key(request)
+        found = None if key is None else self._cache.get(key)
+        return None if found is None else found.model_copy(update={"image": request.key})
+
+    def _learn(self, request: Request, verdict: Verdict) -> None:
+        key = self._key(request)
+        if key is not None:
+            self._cache.put(key, verdict)
 
     def _key(self, request: Request) -> str | None:
-        data = self._bytes_of(request)
+        data = bytes_of(request, self._limits)
         if data is None:
             return None
         extent = "explained" if request.explain else "rated"

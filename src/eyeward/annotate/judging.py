@@ -6,12 +6,16 @@ import hashlib
 import heapq
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
 from typing import Protocol, TypeVar
 
 from eyeward.annotate.explain import Explain, Extent
 from eyeward.annotate.item import Item
-from eyeward.errors import EyewardError
+from eyeward.errors import EyewardError, ImageError
 from eyeward.guard import Request
+from eyeward.images import Limits
+from eyeward.images.reading import read_image_file
 from eyeward.policy import Policy
 from eyeward.verdict import Failure, ModelRef, Verdict
 
@@ -114,6 +118,40 @@ def chunks(things: Iterable[Thing], content: Callable[[Thing], object]) -> Itera
             chunk, size = [], 0
     if chunk:
         yield chunk
+
+
+def ask_the_rest(
+    guard: Judge,
+    requests: Iterable[Request],
+    known: Callable[[Request], Verdict | None],
+    learn: Callable[[Request, Verdict], None] = lambda request, verdict: None,
+) -> Iterator[Verdict]:
+    """Yield a verdict for each request, in order: what is known, else what the guard says, which is learnt.
+
+    Raises:
+        EyewardError: when the guard does not give one verdict to each question.
+    """
+    for chunk in chunks(requests, lambda request: request.image):
+        found = [known(request) for request in chunk]
+        asked = [request for request, verdict in zip(chunk, found, strict=True) if verdict is None]
+        answers = iter(guard.assess_requests(asked) if asked else ())
+        for request, verdict in zip(chunk, found, strict=True):
+            if verdict is None:
+                verdict = next(answers, None)
+                if verdict is None:
+                    raise EyewardError(f"The guard {guard.model.name!r} gave no verdict to {request.key!r}.")
+                learn(request, verdict)
+            yield verdict
+
+
+def bytes_of(request: Request, limits: Limits) -> bytes | None:
+    """Return the encoded bytes of an image; None where there are none to be had."""
+    if isinstance(request.image, bytes):
+        return request.image
+    if isinstance(request.image, str | Path):
+        with suppress(ImageError):
+            return read_image_file(request.image, limits)
+    return None
 
 
 def drawn(items: Iterable[Item], count: int) -> list[Item]:

@@ -59,6 +59,8 @@ class RunRecord(BaseModel):
     sample: int | None
     explain: str
     phash: bool
+    known_hashes: str | None
+    """Digest of the lists."""
     guard: GuardRecord
     policies: tuple[Policy, ...]
 
@@ -71,6 +73,7 @@ class RunRecord(BaseModel):
         explain: Explain,
         sample: int | None = None,
         phash: bool = False,
+        known_hashes: str | None = None,
     ) -> RunRecord:
         """Describe a run.
 
@@ -87,6 +90,7 @@ class RunRecord(BaseModel):
         decides = {
             "answer_version": ANSWER_VERSION,
             "explain": str(explain),
+            "known_hashes": known_hashes,
             "guard": asked.model_dump(mode="json"),
             "policies": [policy.ref.model_dump(mode="json") for policy in policies],
         }
@@ -101,6 +105,7 @@ class RunRecord(BaseModel):
             sample=sample,
             explain=str(explain),
             phash=phash,
+            known_hashes=known_hashes,
             guard=asked,
             policies=tuple(policies),
         )

@@ -19,6 +19,7 @@ from eyeward.annotate.claims import LEASE_SECONDS, Claim, Claims, worker_name
 from eyeward.annotate.explain import Explain
 from eyeward.annotate.item import Item, Shard
 from eyeward.annotate.judging import Judge, drawn, judged, shares
+from eyeward.annotate.known import KnownHashes, Report, Screening
 from eyeward.annotate.ledger import Ledger
 from eyeward.annotate.looks import Looks
 from eyeward.annotate.progress import ERROR, Progress, Watch
@@ -43,6 +44,8 @@ def annotate(
     explain: Explain | str = "never",
     sample: int | None = None,
     phash: bool = False,
+    known: KnownHashes | None = None,
+    report: Report = lambda request, found: None,
     cache: VerdictCache | None = None,
     rank: int = 0,
     world_size: int = 1,
@@ -57,8 +60,9 @@ def annotate(
     Several processes may work at one `out`: they claim shards, for the length of a `lease` in seconds, or share them by
     `rank` and `world_size`. `sample` draws so many images, spread over all shards. With `retry_failed` shards are
     judged again that hold failures which may have passed, such as a server that was down; with `redo_changed` those
-    whose input has changed. `cache` holds verdicts of other runs. `watch` is told after every row, `reached` at every
-    step of a shard.
+    whose input has changed. Images in `known` are Unsafe before they
+    are judged, and `report` is told of them. `cache` holds verdicts of other runs. `watch` is told after every row,
+    `reached` at every step of a shard.
 
     Returns what there is in the end; `unread` names the shards that could not be read, all others are done.
 
@@ -73,7 +77,9 @@ def annotate(
     _check(chosen, sample, rank, world_size)
     opened = source if isinstance(source, Source) else open_source(source, limits=guard.limits)
     explained = explain if isinstance(explain, Explain) else Explain.parse(explain)
-    record = RunRecord.of(opened, guard, chosen, explained, sample, phash)
+    record = RunRecord.of(
+        opened, guard, chosen, explained, sample, phash, None if known is None else known.digest
+    )
     folder = Path(out)
     record.keep(folder)
     tasks = _tasks(opened.shards, folder, sample)
@@ -81,7 +87,9 @@ def annotate(
     run = _Run(folder, guard, chosen, explained, record, Ledger(folder, worker_name()), watch, reached)
     run.redo_changed, run.retry_failed, run.phash = redo_changed, retry_failed, phash
     if cache is not None:
-        run.judge = Remembering(guard, cache, {policy.hash: record.decides(policy) for policy in chosen}, guard.limits)
+        run.judge = Remembering(run.judge, cache, {policy.hash: record.decides(policy) for policy in chosen}, guard.limits)
+    if known is not None:
+        run.judge = Screening(run.judge, known, guard.limits, report)
     return run.work(tasks[rank::world_size], Claims(folder, lease))
 
 

@@ -56,6 +56,10 @@ def annotate(
     phash: Annotated[
         bool, typer.Option("--phash", help="Fill the column of perceptual hashes; costs a decoding.")
     ] = False,
+    known_hashes: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="FILE", help="A list of SHA-256 or MD5; such images are Unsafe at once. May be given again."),
+    ] = None,
     cache: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Keep verdicts in this file, and take them from there in other runs.")
     ] = None,
@@ -89,12 +93,14 @@ def annotate(
     import eyeward
     from eyeward.annotate.cache import VerdictCache
     from eyeward.annotate.explain import Explain
+    from eyeward.annotate.known import KnownHashes
     from eyeward.annotate.run import annotate as run
     from eyeward.annotate.sources import open_source
     from eyeward.policy import Policy
 
     policies = [Policy.load(name) for name in policy or ["default"]]
     explained = Explain.parse(explain)
+    known = KnownHashes.read(known_hashes) if known_hashes else None
     opened = open_source(source, kind, images_per_shard, image_column)
     screen = Screen()
     with screen.bar(f"Loading {one_line(model)}"):
@@ -122,6 +128,7 @@ def annotate(
                 explain=explained,
                 sample=sample,
                 phash=phash,
+                known=known,
                 cache=kept,
                 rank=rank,
                 world_size=world_size,
