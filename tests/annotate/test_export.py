@@ -61,6 +61,13 @@ def test_archives_keep_whole_samples_with_all_their_files(tmp_path: Path) -> Non
     annotate(source, tmp_path / "run", guard())
     export(Finished.open(tmp_path / "run"), tmp_path / "out")
     assert names(tmp_path / "out" / "s.tar") == ["a.png", "a.json", "d.png"]
+    assert listed(tmp_path / "out" / "kept.parquet") == [("s", 0), ("s", 4)]
+    removed = pq.read_table(tmp_path / "out" / "removed.parquet").to_pylist()
+    assert [(row["key"], row["reason"]) for row in removed] == [
+        ("b", "unsafe"),
+        ("c.left.png", "sample"),
+        ("c.right.png", "unsafe"),
+    ]
     with tarfile.open(tmp_path / "out" / "s.tar") as archive:
         content = archive.extractfile("a.json")
         assert content is not None

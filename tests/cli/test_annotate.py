@@ -186,3 +186,41 @@ def test_another_run_is_refused_and_nothing_changes(tmp_path: Path, loads: Loads
     assert result.exit_code == 2
     assert "guard.rule.threshold is 0.9 and was 0.5" in result.stderr
     assert written(tmp_path / "out") == before
+
+
+def test_what_is_kept_is_exported_and_its_lists_told(tmp_path: Path) -> None:
+    source = troubled(tmp_path / "in", 4)
+    run(source, "--out", tmp_path / "run")
+    result = CliRunner().invoke(app, ["export", str(tmp_path / "run"), "--out", str(tmp_path / "out")])
+    assert (result.exit_code, result.stdout) == (0, ""), result.output
+    safe = [row for row in rows(tmp_path / "run") if row["rating"] == "Safe"]
+    assert result.stderr.startswith(f"{len(safe)} images kept, ")
+    assert "2 error" in result.stderr
+    assert {"kept.parquet", "removed.parquet", "00000.tar"} <= {file.name for file in (tmp_path / "out").iterdir()}
+    listed = CliRunner().invoke(
+        app, ["export", str(tmp_path / "run"), "--out", str(tmp_path / "lists"), "--lists-only", "--keep-review"]
+    )
+    assert listed.exit_code == 0
+    assert sorted(file.name for file in (tmp_path / "lists").iterdir()) == ["kept.parquet", "removed.parquet"]
+
+
+def test_a_question_is_answered_as_table_lines_or_csv(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("duckdb", reason="DuckDB is an extra")
+    monkeypatch.setenv("COLUMNS", "100")
+    run(tar(tmp_path / "a.tar", [("a\x1b[2J.png", png(250)), ("b.png", png(2))]), "--out", tmp_path / "run")
+    sql = "select key, rating, error_type, p_unsafe > 0.5 as likely from verdicts order by index"
+
+    def asked(*options: str) -> Result:
+        return CliRunner().invoke(app, ["query", str(tmp_path / "run"), sql, *options])
+
+    table = asked()
+    assert table.exit_code == 0, table.output
+    assert "Unsafe" in table.stdout
+    assert "\x1b[2J" not in table.stdout
+    lines = [json.loads(text) for text in asked("--format", "jsonl").stdout.splitlines()]
+    assert lines[1] == {"key": "b", "rating": "Safe", "error_type": None, "likely": False}
+    assert "\x1b" not in asked("--format", "jsonl").stdout
+    assert asked("--format", "csv").stdout.splitlines()[::2] == ["key,rating,error_type,likely", "b,Safe,,False"]
+    wrong = CliRunner().invoke(app, ["query", str(tmp_path / "run"), "select nothing"])
+    assert (wrong.exit_code, wrong.stdout) == (2, "")
+    assert "cannot be answered" in wrong.stderr

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Self
 
 from eyeward.errors import UsageError
-from eyeward.verdict import Rating, Verdict
+from eyeward.verdict import Note, Rating, Verdict
 
 
 class Extent(StrEnum):
@@ -54,8 +54,8 @@ class Explain:
         return self.extent in (Extent.unsafe, Extent.above)
 
     def wants(self, verdict: Verdict) -> bool:
-        """Whether a verdict is to be explained; errors have nothing to explain."""
-        if verdict.rating is None or self.extent is Extent.never:
+        """Whether a verdict is to be explained; errors and known images have nothing to explain."""
+        if verdict.rating is None or self.extent is Extent.never or Note.hash_match.value in verdict.notes:
             return False
         if self.extent is Extent.all:
             return True

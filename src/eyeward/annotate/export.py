@@ -13,6 +13,7 @@ from eyeward.annotate.arrow import arrow, parquet
 from eyeward.annotate.filtering import write_kept
 from eyeward.annotate.finished import Finished
 from eyeward.annotate.rows import schema
+from eyeward.annotate.sources.tar import TarShard, parts_of
 from eyeward.errors import MissingExtra, UsageError
 from eyeward.verdict import Rating, Status
 
@@ -31,6 +32,8 @@ class Reason(StrEnum):
     review = "review"
     condition = "condition"
     """The condition of the export does not hold."""
+    sample = "sample"
+    """Another image of the same sample is not kept."""
 
 
 @dataclass
@@ -85,11 +88,14 @@ def export(
             for place, reason in zip(places, reasons, strict=True):
                 if reason is not None:
                     removed.setdefault(place, reason)
+            if isinstance(shard, TarShard):
+                _remove_siblings(places, table["key"].to_pylist(), removed)
             kept = set(places) - removed.keys()
             if kept:
                 kept_rows.write_table(table.filter(arrow().array([place in kept for place in places])))
             if removed:
-                says_why = arrow().array([None if reason is None else reason.value for reason in reasons], "string")
+                told_of = zip(places, reasons, strict=True)
+                says_why = arrow().array([_told(reason, removed.get(place)) for place, reason in told_of], "string")
                 told = table.append_column(removed_columns.field("reason"), says_why)
                 removed_rows.write_table(told.filter(arrow().array([place in removed for place in places])))
             found.kept += len(kept)
@@ -126,6 +132,30 @@ def _reason(status: str, rating: str | None, keep_review: bool, condition: bool)
     if rating not in (Rating.Safe, Rating.Review):
         return Reason.unsafe
     return None if condition else Reason.condition
+
+
+def _remove_siblings(places: Sequence[int], keys: Sequence[str], removed: dict[int, Reason]) -> None:
+    """Remove images of samples that lose one: a sample with several has their full names for keys, side by side."""
+    samples: dict[tuple[str, int], set[int]] = {}
+    before, number = "", 0
+    for place, key in zip(places, keys, strict=True):
+        sample, extension = parts_of(key)
+        if not extension:
+            continue
+        number += sample != before
+        before = sample
+        samples.setdefault((sample, number), set()).add(place)
+    for siblings in samples.values():
+        if not siblings.isdisjoint(removed):
+            for place in siblings:
+                removed.setdefault(place, Reason.sample)
+
+
+def _told(reason: Reason | None, of_image: Reason | None) -> str | None:
+    """Return what a row of a removed image says: its own reason, or that of its sample."""
+    if reason is None and of_image is Reason.sample:
+        return Reason.sample.value
+    return None if reason is None else reason.value
 
 
 class _Condition:

@@ -36,6 +36,7 @@ class KnownHashes:
         """
         found: set[str] = set()
         for file in files:
+            before = len(found)
             try:
                 lines = file.read_text(encoding="utf-8").splitlines()
             except (OSError, UnicodeDecodeError) as problem:
@@ -47,8 +48,8 @@ class KnownHashes:
                 if _HASH.fullmatch(words[0]) is None:
                     raise UsageError(f"{file}:{number}: the line begins with no SHA-256 or MD5; take it away.")
                 found.add(words[0])
-            if not found:
-                raise UsageError(f"{file} holds no hash; write one a line, or leave it out.")
+            if len(found) == before:
+                raise UsageError(f"{file} holds no hash that other lists do not hold; write one a line, or leave it out.")
         return cls(frozenset(found))
 
     @property

@@ -184,7 +184,7 @@ def _remote(name: str) -> tuple[Any, str]:
     try:
         from fsspec.core import url_to_fs
     except ModuleNotFoundError as missing:
-        raise MissingExtra("data", f"Reading {name.partition('://')[0]}://") from missing
+        raise MissingExtra("annotate", f"Reading {name.partition('://')[0]}://") from missing
     try:
         filesystem, path = url_to_fs(name)
     except (ImportError, ValueError) as problem:
