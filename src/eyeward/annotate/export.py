@@ -81,7 +81,8 @@ def export(
         parquet().ParquetWriter(out / REMOVED_FILE, removed_columns, compression="zstd") as removed_rows,
     ):
         for shard, answers in run.shards():
-            table = parquet().read_table(answers)
+            with parquet().ParquetFile(answers) as read:
+                table = read.read()
             reasons = _reasons(table, keep_review, frozenset(policies or asked), holds)
             places = table["index"].to_pylist()
             removed: dict[int, Reason] = {}

@@ -44,7 +44,7 @@ def answers_to(folder: Path, sql: str, source: Sequence[str] | None = None) -> d
         raise UsageError(f"No shard is finished in {folder}; there is nothing to ask about.")
     base = duckdb.connect()
     try:
-        base.read_parquet(files).create_view(VERDICTS)
+        base.read_parquet(files, hive_partitioning=False).create_view(VERDICTS)
         if re.search(rf"\b({SOURCE}|{ANNOTATED})\b", sql, re.IGNORECASE):
             base.register(SOURCE, _own_columns(Finished.open(folder, source)))
             base.execute(f'CREATE VIEW {ANNOTATED} AS SELECT * FROM {VERDICTS} JOIN {SOURCE} USING (shard, "index")')

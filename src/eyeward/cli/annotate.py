@@ -50,6 +50,14 @@ def annotate(
     image_column: Annotated[
         str | None, typer.Option(metavar="NAME", help="Column of Parquet files that holds the images.")
     ] = None,
+    fetch_host: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="HOST",
+            help="Fetch images from addresses in Parquet at this host, by https ('*.example.org', or '*' for every one). May be "
+            "given again.",
+        ),
+    ] = None,
     images_per_shard: Annotated[
         int, typer.Option(metavar="N", min=1, help="Length of shards of loose files.")
     ] = IMAGES_PER_SHARD,
@@ -96,12 +104,14 @@ def annotate(
     from eyeward.annotate.known import KnownHashes
     from eyeward.annotate.run import annotate as run
     from eyeward.annotate.sources import open_source
+    from eyeward.images.fetch import Fetcher, FetchRules
     from eyeward.policy import Policy
 
     policies = [Policy.load(name) for name in policy or ["default"]]
     explained = Explain.parse(explain)
     known = KnownHashes.read(known_hashes) if known_hashes else None
-    opened = open_source(source, kind, images_per_shard, image_column)
+    fetcher = Fetcher(FetchRules(hosts=frozenset(fetch_host))) if fetch_host else None
+    opened = open_source(source, kind, images_per_shard, image_column, fetcher=fetcher)
     screen = Screen()
     with screen.bar(f"Loading {one_line(model)}"):
         guard = (

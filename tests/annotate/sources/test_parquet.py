@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from pathlib import Path
 
 import pyarrow as pa
@@ -9,8 +11,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from eyeward.annotate.item import Item
+from eyeward.annotate.sources.fetching import AT_ONCE
 from eyeward.annotate.sources.parquet import ParquetShard
 from eyeward.errors import DataError, ErrorType, UsageError
+from eyeward.images.fetch import Fetched, Fetcher, FetchRules
 from eyeward.verdict import Failure
 from tests.annotate.world import parquet, png
 
@@ -102,3 +106,49 @@ def test_a_file_that_is_no_parquet_is_one_error(content: bytes, tmp_path: Path) 
 def test_a_file_that_cannot_be_opened_is_an_error_of_the_moment(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="cannot be read"):
         items(tmp_path / "missing.parquet")
+
+
+class FakeFetcher(Fetcher):
+    """Gives what stands behind an address, the later ones sooner."""
+
+    def __init__(self, behind: dict[str, bytes]) -> None:
+        super().__init__(FetchRules())
+        self._behind = behind
+        self.under_way = self.most = 0
+        self._lock = threading.Lock()
+
+    def fetch_now(self, url: str) -> Fetched | Failure:
+        """Wait a little."""
+        with self._lock:
+            self.under_way += 1
+            self.most = max(self.most, self.under_way)
+        time.sleep(0.001 * (50 - len(url)))
+        with self._lock:
+            self.under_way -= 1
+        if url not in self._behind:
+            return Failure(type=ErrorType.fetch_failed, message="Not there.")
+        return Fetched(self._behind[url], url)
+
+
+def test_addresses_are_fetched_several_at_once_and_come_in_order(tmp_path: Path) -> None:
+    urls = [f"https://h/{'a' * number}" for number in range(40)]
+    table = pa.table({"SAMPLE_ID": range(42), "URL": [*urls, "https://h/missing", None]})
+    pq.write_table(table, tmp_path / "a.parquet", row_group_size=5)
+    fetcher = FakeFetcher({url: png(number) for number, url in enumerate(urls)})
+    found = list(ParquetShard("name", str(tmp_path / "a.parquet"), fetcher=fetcher).items())
+    assert [(item.index, item.key) for item in found] == [(number, str(number)) for number in range(42)]
+    assert [item.image for item in found[:40]] == [png(number) for number in range(40)]
+    assert kinds(found[40:]) == [ErrorType.fetch_failed, ErrorType.not_found]
+    assert 1 < fetcher.most <= AT_ONCE
+
+
+def test_nothing_is_fetched_unless_hosts_are_named(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"url": ["https://example.org/a.png"]}), tmp_path / "a.parquet")
+    with pytest.raises(UsageError, match=r"holds addresses of images \(url\).*--fetch-host"):
+        items(tmp_path / "a.parquet")
+    shard = ParquetShard("name", str(tmp_path / "a.parquet"), fetcher=Fetcher(FetchRules()))
+    assert kinds(list(shard.items())) == [ErrorType.fetch_refused]
+
+
+def test_images_inside_are_preferred_to_addresses(tmp_path: Path) -> None:
+    assert items(parquet(tmp_path / "a.parquet", [png(1)], url=["https://example.org/a.png"]))[0].image == png(1)

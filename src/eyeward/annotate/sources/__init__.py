@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from eyeward.annotate.item import Shard
 from eyeward.annotate.sources.files import expand, files_below, is_folder, is_url, shard_names
@@ -17,6 +18,9 @@ from eyeward.annotate.sources.tar import TarShard
 from eyeward.errors import UsageError
 from eyeward.images.formats import EXTENSIONS
 from eyeward.images.limits import Limits
+
+if TYPE_CHECKING:
+    from eyeward.images.fetch import Fetcher
 
 IMAGES_PER_SHARD = 1000
 OUTPUT_SUFFIX = ".safety.parquet"
@@ -55,8 +59,11 @@ def open_source(
     images_per_shard: int = IMAGES_PER_SHARD,
     image_column: str | None = None,
     limits: Limits | None = None,
+    fetcher: Fetcher | None = None,
 ) -> Source:
     """Return the shards of a folder, a list, of archives or Parquet files, named by paths, patterns and `{000..123}`.
+
+    Parquet may hold addresses of images, which are fetched by `fetcher`.
 
     Raises:
         UsageError: when something is not there, or when it is not clear what is meant.
@@ -79,7 +86,7 @@ def open_source(
     named = list(zip(shard_names(packed), packed, strict=True))
     if chosen is Kind.tar:
         return Source(tuple(given), chosen, _some([TarShard(*shard, largest) for shard in named], given), None)
-    tables = [ParquetShard(*shard, image_column) for shard in named]
+    tables = [ParquetShard(*shard, image_column, fetcher) for shard in named]
     return Source(tuple(given), chosen, _some(tables, given), None, image_column)
 
 

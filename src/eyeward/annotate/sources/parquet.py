@@ -1,4 +1,4 @@
-"""Parquet files with images inside: Hugging Face's structs of bytes and path, or plain bytes."""
+"""Parquet files with images: Hugging Face's structs of bytes and path, plain bytes, or addresses."""
 
 from __future__ import annotations
 
@@ -11,17 +11,22 @@ from typing import TYPE_CHECKING, Any
 from eyeward.annotate.arrow import arrow, parquet
 from eyeward.annotate.item import Item, as_text
 from eyeward.annotate.sources.files import identity_of, is_url, opened, unreadable
+from eyeward.annotate.sources.fetching import fetched
 from eyeward.errors import DataError, ErrorType, UsageError
 from eyeward.verdict import Failure
 
 if TYPE_CHECKING:
     import pyarrow
 
+    from eyeward.images.fetch import Fetcher
+
 SUFFIXES = (".parquet",)
-KEY_COLUMNS = ("key", "__key__", "id")
+KEY_COLUMNS = ("key", "__key__", "id", "SAMPLE_ID", "image_id")
 """Columns that keys are taken from, the first that is there; else the path of the image, else the number of the row."""
 _BINARY_NAMES = ("image", "img", "jpg", "jpeg", "png", "webp", "bytes", "content")
 """Columns of plain bytes that are taken for images without being named."""
+URL_COLUMNS = ("url", "URL", "image_url")
+"""Columns of addresses, looked for where there are no images."""
 _ROWS_AT_ONCE = 32
 """Images are large: a batch of them is what lies in memory."""
 _BUFFER = 1 << 20
@@ -34,6 +39,8 @@ class ParquetShard:
     name: str
     file: str
     image_column: str | None = None
+    fetcher: Fetcher | None = None
+    """For addresses; None fetches nothing."""
 
     def identity(self) -> str:
         """Tell it from others by size and content, and by the column that is read."""
@@ -48,11 +55,20 @@ class ParquetShard:
                 yield Item(0, self.name, self._damage(problem))
                 return
             with file:
-                yield from self._rows(file, columns)
+                image = image_column(file.schema_arrow, self.image_column, self.file)
+                rows = self._rows(file, image, columns)
+                if not _is_text(file.schema_arrow.field(image).type):
+                    yield from (item for item, _ in rows)
+                elif self.fetcher is None:
+                    raise UsageError(
+                        f"{self.file} holds addresses of images ({image}); name the hosts that may be asked: --fetch-host."
+                    )
+                else:
+                    yield from fetched(rows, self.fetcher)
 
-    def _rows(self, file: Any, columns: bool) -> Iterator[Item]:
+    def _rows(self, file: Any, image: str, columns: bool) -> Iterator[tuple[Item, str | None]]:
+        """Yield the items, those with an address with it and without an image."""
         schema = file.schema_arrow
-        image = image_column(schema, self.image_column, self.file)
         key = next((name for name in KEY_COLUMNS if name in schema.names and name != image), None)
         read = schema.names if columns else [image, *([] if key is None else [key])]
         number = 0
@@ -66,15 +82,19 @@ class ParquetShard:
             except _errors() as problem:
                 damage = self._damage(problem)
                 for lost in range(number, end):
-                    yield Item(lost, str(lost), damage)
+                    yield Item(lost, str(lost), damage), None
             number = end
 
-    def _item(self, number: int, row: dict[str, Any], image: str, key: str | None) -> Item:
+    def _item(
+        self, number: int, row: dict[str, Any], image: str, key: str | None
+    ) -> tuple[Item, str | None]:
         held = row.pop(image)
         named = row.get(key) if key is not None else None
         path = held.get("path") if isinstance(held, dict) else None
         spelled = named if named is not None else path if path is not None else number
-        return Item(number, as_text(str(spelled)), self._image(number, held, path), row)
+        url = held if isinstance(held, str) and held else None
+        found = b"" if url is not None else self._image(number, held, path)
+        return Item(number, as_text(str(spelled)), found, row), url
 
     def _image(self, number: int, held: object, path: object) -> bytes | Path | Failure:
         content = held.get("bytes") if isinstance(held, dict) else held
@@ -109,6 +129,7 @@ def image_column(schema: pyarrow.Schema, wanted: str | None, file: str) -> str:
     found = [field.name for field in schema if _is_image_struct(field.type)]
     found = found or [name for name in _declared(schema) if name in schema.names]
     found = found or [field.name for field in schema if _is_bytes(field.type) and field.name in _BINARY_NAMES]
+    found = found or [name for name in URL_COLUMNS if name in schema.names and _is_text(schema.field(name).type)][:1]
     if not found:
         raise DataError(f"It has no column with images; it has {', '.join(schema.names)}. Name it: --image-column.", file)
     if len(found) > 1:
@@ -123,6 +144,11 @@ def _is_image_struct(type: pyarrow.DataType) -> bool:
 def _is_bytes(type: pyarrow.DataType) -> bool:
     types = arrow().types
     return bool(types.is_binary(type) or types.is_large_binary(type))
+
+
+def _is_text(type: pyarrow.DataType) -> bool:
+    types = arrow().types
+    return bool(types.is_string(type) or types.is_large_string(type))
 
 
 def _declared(schema: pyarrow.Schema) -> list[str]:
