@@ -2,8 +2,8 @@
 
 Usage: python -m benchmarks.annotate_overhead [--shards 1000] [--images 1000] [--bytes 10000] [--json PATH]
 
-A guard that says the same to everything, without looking, judges archives; all of them are one file under many names, so
-that disk and page cache play no part. Beside it, on the same bytes and with the same constant answer: a bare loop of
+A guard that says the same to everything, without looking, judges archives; all of them are one file under many names,
+so that disk and page cache play no part. Beside it, on the same bytes and with the same constant answer: a bare loop of
 Python's tarfile that writes nothing, and `datasets` with `map` over Parquet and a write, where it is installed.
 """
 
@@ -42,7 +42,7 @@ CONSTANT = Verdict(
     category="NA: None applying",
     p_unsafe=0.01,
     p_unsafe_raw=0.02,
-    category_probabilities={id: 0.1 for id in POLICY.ids},
+    category_probabilities=dict.fromkeys(POLICY.ids, 0.1),
     threshold=0.5,
     frames_judged=1,
     policy=POLICY.ref,

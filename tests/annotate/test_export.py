@@ -46,7 +46,9 @@ def test_every_image_is_in_one_list_and_only_safe_ones_are_kept(tmp_path: Path) 
     assert set(listed(tmp_path / "out" / "removed.parquet")) == {place(row) for row in judged} - safe
     assert found.kept == len(safe) > 10
     assert found.removed["error"] == 2
-    reasons = {(row["rating"], row["reason"]) for row in pq.read_table(tmp_path / "out" / "removed.parquet").to_pylist()}
+    reasons = {
+        (row["rating"], row["reason"]) for row in pq.read_table(tmp_path / "out" / "removed.parquet").to_pylist()
+    }
     assert reasons == {("Unsafe", "unsafe"), (None, "error"), ("Safe", None)}, "Safe under the other policy"
 
 
@@ -56,7 +58,14 @@ def place(row: dict[str, object]) -> tuple[object, object]:
 
 def test_archives_keep_whole_samples_with_all_their_files(tmp_path: Path) -> None:
     both = [("c.left.png", png(1)), ("c.right.png", png(250)), ("c.json", b"{}")]
-    members = [("a.png", png(5)), ("a.json", b'{"x": 1}'), ("b.png", png(250)), ("b.json", b"{}"), *both, ("d.png", png(6))]
+    members = [
+        ("a.png", png(5)),
+        ("a.json", b'{"x": 1}'),
+        ("b.png", png(250)),
+        ("b.json", b"{}"),
+        *both,
+        ("d.png", png(6)),
+    ]
     source = tar(tmp_path / "in" / "s.tar", members)
     annotate(source, tmp_path / "run", guard())
     export(Finished.open(tmp_path / "run"), tmp_path / "out")

@@ -22,7 +22,7 @@ BROKEN = Failure(type=ErrorType.truncated, message="Cut.")
 
 @given(st.lists(st.sampled_from(["image", "broken", "no image"]), max_size=80), st.sampled_from(["never", "unsafe"]))
 def test_failures_stand_in_their_places_however_they_are_spread(kinds: list[str], explain: str) -> None:
-    contents = {"image": png(200), "broken": BROKEN, "no image": b"x"}
+    contents: dict[str, bytes | Failure] = {"image": png(200), "broken": BROKEN, "no image": b"x"}
     items = [Item(number, str(number), contents[kind]) for number, kind in enumerate(kinds)]
     found = list(judged(guard(), items, [DEFAULT, EXEMPT], Explain.parse(explain)))
     assert [item.index for item, _ in found] == [number for number in range(len(kinds)) for _ in range(2)]

@@ -16,7 +16,9 @@ def test_rates_and_time_left_come_from_what_was_done_here() -> None:
     progress = Progress(10, clock=lambda: now[0])
     assert progress.seconds_left is None
     assert progress.share(Rating.Unsafe) is None
-    progress.found(Counts(images=100, rows=100, ratings={"Safe": 99, "error": 1}, errors={"truncated": 1}, repeated_keys=0))
+    progress.found(
+        Counts(images=100, rows=100, ratings={"Safe": 99, "error": 1}, errors={"truncated": 1}, repeated_keys=0)
+    )
     assert progress.seconds_left is None, "nothing was judged here yet"
     unsafe = guard().assess(png(250), "default")
     for shard in range(2):

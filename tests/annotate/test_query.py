@@ -22,7 +22,9 @@ def ask(folder: Path, sql: str) -> list[tuple[Any, ...]]:
 
 def test_verdicts_of_all_shards_are_one_table(tmp_path: Path) -> None:
     annotate(troubled(tmp_path / "in", 4), tmp_path / "run", guard(), (DEFAULT, EXEMPT))
-    counted = ask(tmp_path / "run", "select error_type, count(*) from verdicts where status = 'error' group by 1 order by 1")
+    counted = ask(
+        tmp_path / "run", "select error_type, count(*) from verdicts where status = 'error' group by 1 order by 1"
+    )
     assert counted == [("truncated", 2), ("unsupported_format", 2)]
 
 

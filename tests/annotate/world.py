@@ -93,9 +93,7 @@ def written(folder: Path) -> dict[str, bytes]:
 def left_behind(folder: Path) -> list[str]:
     """Return what should not be there once a run is over: temporary files and claims."""
     return sorted(
-        str(file.relative_to(folder))
-        for file in folder.rglob("*")
-        if file.name.endswith((".unfinished", ".claim"))
+        str(file.relative_to(folder)) for file in folder.rglob("*") if file.name.endswith((".unfinished", ".claim"))
     )
 
 

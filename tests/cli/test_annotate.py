@@ -28,7 +28,7 @@ from tests.fakes import by_brightness
 Loads = Callable[[Guard], None]
 
 
-def run(*arguments: str | Path) -> Result:
+def run(*arguments: str | Path | int) -> Result:
     return CliRunner().invoke(app, ["annotate", *map(str, arguments)])
 
 
@@ -108,7 +108,14 @@ def test_a_line_says_what_one_can_act_on() -> None:
 
 @pytest.mark.parametrize(
     ("seconds", "text"),
-    [(0.4, "0 s"), (59, "59 s"), (61, "1 min 1 s"), (3600, "1 h 0 min"), (172_000, "47 h 46 min"), (200_000, "2 d 7 h")],
+    [
+        (0.4, "0 s"),
+        (59, "59 s"),
+        (61, "1 min 1 s"),
+        (3600, "1 h 0 min"),
+        (172_000, "47 h 46 min"),
+        (200_000, "2 d 7 h"),
+    ],
 )
 def test_durations_are_short(seconds: float, text: str) -> None:
     assert duration(seconds) == text

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import os
 import tarfile
-from collections.abc import Set
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,7 +20,7 @@ _LARGEST_MEMBER = 1 << 31
 _ROWS_AT_ONCE = 256
 
 
-def write_kept(shard: Shard, kept: Set[int], folder: Path) -> Path:
+def write_kept(shard: Shard, kept: set[int], folder: Path) -> Path:
     """Write what is kept of a shard, by places of images, into a folder; return the file, or the folder of links."""
     if isinstance(shard, TarShard):
         return _archive(shard, kept, folder / f"{shard.name}.tar")
@@ -31,7 +30,7 @@ def write_kept(shard: Shard, kept: Set[int], folder: Path) -> Path:
     return _links(shard, kept, folder / "images")
 
 
-def _archive(shard: TarShard, kept: Set[int], file: Path) -> Path:
+def _archive(shard: TarShard, kept: set[int], file: Path) -> Path:
     """Write the samples of which every image is kept, with all their files as they were."""
     file.parent.mkdir(parents=True, exist_ok=True)
     unfinished = file.with_name(f".{file.name}.unfinished")
@@ -51,26 +50,29 @@ def _archive(shard: TarShard, kept: Set[int], file: Path) -> Path:
     return file
 
 
-def _table(shard: ParquetShard, kept: Set[int], file: Path) -> Path:
+def _table(shard: ParquetShard, kept: set[int], file: Path) -> Path:
     """Write the rows that are kept, with all their columns; damaged row groups hold none."""
     file.parent.mkdir(parents=True, exist_ok=True)
     unfinished = file.with_name(f".{file.name}.unfinished")
-    with opened(shard.file) as stream, parquet().ParquetFile(stream, pre_buffer=False) as read:
-        with parquet().ParquetWriter(unfinished, read.schema_arrow, compression="zstd") as writer:
-            index = 0
-            for group in range(read.num_row_groups):
-                end = index + read.metadata.row_group(group).num_rows
-                if not kept.isdisjoint(range(index, end)):
-                    for batch in read.iter_batches(_ROWS_AT_ONCE, row_groups=[group]):
-                        mask = [number in kept for number in range(index, index + batch.num_rows)]
-                        index += batch.num_rows
-                        writer.write_batch(batch.filter(arrow().array(mask)))
-                index = end
+    with (
+        opened(shard.file) as stream,
+        parquet().ParquetFile(stream, pre_buffer=False) as read,
+        parquet().ParquetWriter(unfinished, read.schema_arrow, compression="zstd") as writer,
+    ):
+        index = 0
+        for group in range(read.num_row_groups):
+            end = index + read.metadata.row_group(group).num_rows
+            if not kept.isdisjoint(range(index, end)):
+                for batch in read.iter_batches(_ROWS_AT_ONCE, row_groups=[group]):
+                    mask = [number in kept for number in range(index, index + batch.num_rows)]
+                    index += batch.num_rows
+                    writer.write_batch(batch.filter(arrow().array(mask)))
+            index = end
     unfinished.replace(file)
     return file
 
 
-def _links(shard: FileShard, kept: Set[int], folder: Path) -> Path:
+def _links(shard: FileShard, kept: set[int], folder: Path) -> Path:
     """Link to the files that are kept, under the names that they have below their own folder."""
     for index, name in enumerate(shard.files):
         if index in kept:

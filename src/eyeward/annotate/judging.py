@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import heapq
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Protocol, TypeVar
@@ -39,7 +39,7 @@ class Judge(Protocol):
         ...
 
 
-def judged(guard: Judge, items: Iterable[Item], policies: Sequence[Policy], explain: Explain) -> Iterator[Judged]:
+def judged(guard: Judge, items: Iterable[Item], policies: Sequence[Policy], explain: Explain) -> Generator[Judged]:
     """Yield the items in their order, each with its verdicts in the order of the policies.
 
     Raises:
@@ -67,7 +67,9 @@ def _in_one_pass(guard: Judge, items: Iterable[Item], policies: Sequence[Policy]
     for verdict in guard.assess_requests(requests()):
         yield from _failures_in_front(waiting, policies, guard)
         if not waiting or verdict.policy.hash != hashes[given]:
-            raise EyewardError(f"The guard {guard.model.name!r} gave a verdict that nobody asked for; nothing is written.")
+            raise EyewardError(
+                f"The guard {guard.model.name!r} gave a verdict that nobody asked for; nothing is written."
+            )
         yield waiting[0], verdict
         given += 1
         if given == len(policies):

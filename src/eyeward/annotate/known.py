@@ -49,7 +49,9 @@ class KnownHashes:
                     raise UsageError(f"{file}:{number}: the line begins with no SHA-256 or MD5; take it away.")
                 found.add(words[0])
             if len(found) == before:
-                raise UsageError(f"{file} holds no hash that other lists do not hold; write one a line, or leave it out.")
+                raise UsageError(
+                    f"{file} holds no hash that other lists do not hold; write one a line, or leave it out."
+                )
         return cls(frozenset(found))
 
     @property

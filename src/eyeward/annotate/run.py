@@ -1,7 +1,7 @@
 """A run: every image of a dataset answered exactly once under every policy, whatever happens in between.
 
-The shard is the unit. It is judged, written under a temporary name, made to last, and renamed; its footer proves what it
-answers. Whoever comes next, after a crash or beside this process, looks at the proofs and does what is missing.
+The shard is the unit. It is judged, written under a temporary name, made to last, and renamed; its footer proves what
+it answers. Whoever comes next, after a crash or beside this process, looks at the proofs and does what is missing.
 """
 
 from __future__ import annotations
@@ -77,9 +77,7 @@ def annotate(
     _check(chosen, sample, rank, world_size)
     opened = source if isinstance(source, Source) else open_source(source, limits=guard.limits)
     explained = explain if isinstance(explain, Explain) else Explain.parse(explain)
-    record = RunRecord.of(
-        opened, guard, chosen, explained, sample, phash, None if known is None else known.digest
-    )
+    record = RunRecord.of(opened, guard, chosen, explained, sample, phash, None if known is None else known.digest)
     folder = Path(out)
     record.keep(folder)
     tasks = _tasks(opened.shards, folder, sample)
@@ -87,7 +85,9 @@ def annotate(
     run = _Run(folder, guard, chosen, explained, record, Ledger(folder, worker_name()), watch, reached)
     run.redo_changed, run.retry_failed, run.phash = redo_changed, retry_failed, phash
     if cache is not None:
-        run.judge = Remembering(run.judge, cache, {policy.hash: record.decides(policy) for policy in chosen}, guard.limits)
+        run.judge = Remembering(
+            run.judge, cache, {policy.hash: record.decides(policy) for policy in chosen}, guard.limits
+        )
     if known is not None:
         run.judge = Screening(run.judge, known, guard.limits, report)
     return run.work(tasks[rank::world_size], Claims(folder, lease))
@@ -185,8 +185,8 @@ class _Run:
             if self.redo_changed:
                 return False
             raise UsageError(
-                f"The shard {task.shard.name!r} has changed since it was answered in {task.file}. Name a new folder, or "
-                "have shards that have changed judged again (--redo-changed)."
+                f"The shard {task.shard.name!r} has changed since it was answered in {task.file}. Name a new folder, "
+                "or have shards that have changed judged again (--redo-changed)."
             )
         progress.found(proof.counts)
         return True

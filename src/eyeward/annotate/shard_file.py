@@ -84,7 +84,9 @@ def read_proof(file: Path) -> Proof | None:
     except FileNotFoundError:
         return None
     except (OSError, arrow().lib.ArrowException) as problem:
-        raise UsageError(f"{file} is no whole Parquet file: {problem}. Take it away, or name a new folder.") from problem
+        raise UsageError(
+            f"{file} is no whole Parquet file: {problem}. Take it away, or name a new folder."
+        ) from problem
     try:
         proof = Proof.model_validate_json((footer.metadata or {})[FOOTER_KEY])
     except (KeyError, ValidationError) as problem:
@@ -165,7 +167,9 @@ class ShardFile:
         try:
             self._temporary.replace(self._file)
         except FileNotFoundError as problem:
-            raise Overtaken(f"Another process has taken {self._shard} over; this one was silent for too long.") from problem
+            raise Overtaken(
+                f"Another process has taken {self._shard} over; this one was silent for too long."
+            ) from problem
         self._reached(Step.renamed, self._shard)
         make_names_last(self._file.parent)
 

@@ -54,7 +54,7 @@ def annotate(
         list[str] | None,
         typer.Option(
             metavar="HOST",
-            help="Fetch images from addresses in Parquet at this host, by https ('*.example.org', or '*' for every one). May be "
+            help="Fetch images from addresses in Parquet at this host by https ('*.example.org', '*' for all). May be "
             "given again.",
         ),
     ] = None,
@@ -66,10 +66,13 @@ def annotate(
     ] = False,
     known_hashes: Annotated[
         list[Path] | None,
-        typer.Option(metavar="FILE", help="A list of SHA-256 or MD5; such images are Unsafe at once. May be given again."),
+        typer.Option(
+            metavar="FILE", help="A list of SHA-256 or MD5; such images are Unsafe at once. May be given again."
+        ),
     ] = None,
     cache: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Keep verdicts in this file, and take them from there in other runs.")
+        Path | None,
+        typer.Option(metavar="FILE", help="Keep verdicts in this file, and take them from there in other runs."),
     ] = None,
     retry_failed: Annotated[
         bool, typer.Option("--retry-failed", help="Judge shards again with failures that may have passed.")
@@ -77,9 +80,7 @@ def annotate(
     redo_changed: Annotated[
         bool, typer.Option("--redo-changed", help="Judge shards again whose input has changed.")
     ] = False,
-    log_json: Annotated[
-        bool, typer.Option("--log-json", help="Progress as lines of JSON on standard output.")
-    ] = False,
+    log_json: Annotated[bool, typer.Option("--log-json", help="Progress as lines of JSON on standard output.")] = False,
     device: Annotated[str, typer.Option(help="Where the weights run: auto, cpu, cuda, cuda:1, …")] = "auto",
     max_tiles: Annotated[
         int | None,
@@ -124,7 +125,9 @@ def annotate(
     for asked in policies:
         missed = guard.coverage(asked).not_covered
         if missed:
-            screen.say(f"The guard cannot judge {', '.join(missed)} of policy {asked.name!r}: what would be Safe is Review.")
+            screen.say(
+                f"The guard cannot judge {', '.join(missed)} of policy {asked.name!r}: what would be Safe is Review."
+            )
     try:
         with ExitStack() as stack:
             kept = None if cache is None else stack.enter_context(VerdictCache(cache))

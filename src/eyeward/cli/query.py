@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from eyeward.cli.screen import Screen, printable_json, visible
@@ -69,7 +69,7 @@ def query(
 
 
 def _table(screen: Screen, columns: list[str], rows: list[tuple[Any, ...]]) -> None:
-    table = Table(*(Text(visible(column)) for column in columns))
+    table = Table(*(Column(Text(visible(column))) for column in columns))
     for row in rows[:_MOST_IN_TABLE]:
         table.add_row(*(Text(_shown(value)) for value in row))
     screen.out.print(table)

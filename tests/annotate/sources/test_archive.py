@@ -40,14 +40,21 @@ def test_names_and_contents_are_those_that_the_standard_library_reads(form: int,
     file = tar(tmp_path / "a.tar", files, form)
     with tarfile.open(file) as opened:
         expected = [(header.name, opened.extractfile(header).read()) for header in opened]  # type: ignore[union-attr]
-    assert [(member.name, member.content) for member in read(file.read_bytes()) if isinstance(member, Member)] == expected
+    assert [
+        (member.name, member.content) for member in read(file.read_bytes()) if isinstance(member, Member)
+    ] == expected
     assert expected == files
 
 
 def test_folders_and_devices_are_passed_over_and_links_are_failures(tmp_path: Path) -> None:
     file = tmp_path / "a.tar"
     with tarfile.open(file, "w") as archive:
-        for name, kind in (("d", tarfile.DIRTYPE), ("p", tarfile.FIFOTYPE), ("l", tarfile.SYMTYPE), ("h", tarfile.LNKTYPE)):
+        for name, kind in (
+            ("d", tarfile.DIRTYPE),
+            ("p", tarfile.FIFOTYPE),
+            ("l", tarfile.SYMTYPE),
+            ("h", tarfile.LNKTYPE),
+        ):
             header = tarfile.TarInfo(name)
             header.type = kind
             header.linkname = "elsewhere"

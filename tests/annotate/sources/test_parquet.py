@@ -54,7 +54,9 @@ def test_a_row_without_an_image_is_an_error(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("path", ["../secret.png", "/etc/secret.png", "a/../../b.png", "", "a\0.png"])
 def test_a_path_that_leads_out_of_the_folder_is_not_followed(path: str, tmp_path: Path) -> None:
-    pq.write_table(pa.table({"image": [{"bytes": None, "path": path}, {"bytes": b"", "path": "x"}]}), tmp_path / "a.parquet")
+    pq.write_table(
+        pa.table({"image": [{"bytes": None, "path": path}, {"bytes": b"", "path": "x"}]}), tmp_path / "a.parquet"
+    )
     assert kinds(items(tmp_path / "a.parquet"))[0] is ErrorType.not_found
 
 

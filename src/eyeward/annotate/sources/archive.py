@@ -79,7 +79,9 @@ class _Archive:
                 if member is not None:
                     yield member
                     if isinstance(member.content, Failure) and member.content.type is ErrorType.truncated:
-                        yield _damage(self._at, f"The archive breaks off at byte {self._at:,}; more files may be missing.")
+                        yield _damage(
+                            self._at, f"The archive breaks off at byte {self._at:,}; more files may be missing."
+                        )
                         return
         except _BROKEN as problem:
             said = " ".join(str(problem).split()).rstrip(".") or type(problem).__name__
@@ -123,9 +125,7 @@ class _Archive:
     def _content(self, name: str, size: int) -> bytes | Failure:
         if size > self._largest:
             self._skip(size)
-            return Failure(
-                type=ErrorType.too_large, message=f"It is larger than {self._largest:,} bytes, the limit."
-            )
+            return Failure(type=ErrorType.too_large, message=f"It is larger than {self._largest:,} bytes, the limit.")
         content = self._read(size)
         if len(content) < size:
             return Failure(

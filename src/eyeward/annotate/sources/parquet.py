@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from eyeward.annotate.arrow import arrow, parquet
 from eyeward.annotate.item import Item, as_text
-from eyeward.annotate.sources.files import identity_of, is_url, opened, unreadable
 from eyeward.annotate.sources.fetching import fetched
+from eyeward.annotate.sources.files import identity_of, is_url, opened, unreadable
 from eyeward.errors import DataError, ErrorType, UsageError
 from eyeward.verdict import Failure
 
@@ -61,7 +61,7 @@ class ParquetShard:
                     yield from (item for item, _ in rows)
                 elif self.fetcher is None:
                     raise UsageError(
-                        f"{self.file} holds addresses of images ({image}); name the hosts that may be asked: --fetch-host."
+                        f"{self.file} holds addresses of images ({image}); name the hosts to ask: --fetch-host."
                     )
                 else:
                     yield from fetched(rows, self.fetcher)
@@ -85,9 +85,7 @@ class ParquetShard:
                     yield Item(lost, str(lost), damage), None
             number = end
 
-    def _item(
-        self, number: int, row: dict[str, Any], image: str, key: str | None
-    ) -> tuple[Item, str | None]:
+    def _item(self, number: int, row: dict[str, Any], image: str, key: str | None) -> tuple[Item, str | None]:
         held = row.pop(image)
         named = row.get(key) if key is not None else None
         path = held.get("path") if isinstance(held, dict) else None
@@ -131,7 +129,9 @@ def image_column(schema: pyarrow.Schema, wanted: str | None, file: str) -> str:
     found = found or [field.name for field in schema if _is_bytes(field.type) and field.name in _BINARY_NAMES]
     found = found or [name for name in URL_COLUMNS if name in schema.names and _is_text(schema.field(name).type)][:1]
     if not found:
-        raise DataError(f"It has no column with images; it has {', '.join(schema.names)}. Name it: --image-column.", file)
+        raise DataError(
+            f"It has no column with images; it has {', '.join(schema.names)}. Name it: --image-column.", file
+        )
     if len(found) > 1:
         raise UsageError(f"{file} has several columns with images: {', '.join(found)}. Name one: --image-column.")
     return str(found[0])
