@@ -6,9 +6,13 @@ import multiprocessing
 import os
 import resource
 import signal
+import sys
 from dataclasses import dataclass
+from multiprocessing import forkserver
 from multiprocessing.context import ForkServerContext, ForkServerProcess
 from pathlib import Path
+
+import pytest
 
 from eyeward.annotate.run import annotate
 from eyeward.annotate.shard_file import Step
@@ -89,4 +93,7 @@ def run(work: Work) -> int:
 def _context() -> ForkServerContext:
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["tests.annotate.processes"])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", os.pathsep.join(sys.path))  # the server itself looks nowhere else
+        forkserver.ensure_running()
     return context

@@ -65,6 +65,9 @@ def test_killed_ten_times_at_a_step_and_resumed(
 
 def test_forty_kills_at_random_moments(source: Path, uninterrupted: dict[str, bytes], tmp_path: Path) -> None:
     out = tmp_path / "run"
+    began = time.monotonic()
+    assert run(Work(source, tmp_path / "timed", most_shards=1)) == KILLED
+    length = time.monotonic() - began
     moments = random.Random(7)
     killed = 0
     finished: list[int] = []
@@ -75,7 +78,7 @@ def test_forty_kills_at_random_moments(source: Path, uninterrupted: dict[str, by
             shutil.rmtree(out)
             before = 0
         process = start(Work(source, out, most_shards=1))
-        process.join(moments.uniform(0.0, 0.25))
+        process.join(moments.uniform(0.0, length))
         process.kill()
         process.join()
         killed += process.exitcode == KILLED

@@ -122,7 +122,6 @@ def test_one_policy_of_several_may_decide(tmp_path: Path) -> None:
 
 
 def test_a_condition_removes_more_and_never_keeps_what_is_not_safe(tmp_path: Path) -> None:
-    pytest.importorskip("duckdb", reason="DuckDB is an extra")
     source = tar(tmp_path / "a.tar", [("5.png", png(5)), ("100.png", png(100)), ("250.png", png(250)), ("x.png", b"")])
     annotate(source, tmp_path / "run", guard())
     run = Finished.open(tmp_path / "run")

@@ -7,17 +7,15 @@ from typing import Any
 
 import pytest
 
-from eyeward.annotate.query import answers_to
+from eyeward.annotate.query import answer
 from eyeward.annotate.run import annotate
 from eyeward.errors import UsageError
 from tests.annotate.world import DEFAULT, EXEMPT, parquet, pictures, png, samples, tar, troubled
 from tests.evaluate.worlds import guard
 
-pytest.importorskip("duckdb", reason="DuckDB is an extra")
-
 
 def ask(folder: Path, sql: str) -> list[tuple[Any, ...]]:
-    return answers_to(folder, sql).fetchall()
+    return list(answer(folder, sql).rows)
 
 
 def test_verdicts_of_all_shards_are_one_table(tmp_path: Path) -> None:
@@ -46,7 +44,7 @@ def test_the_columns_of_a_table_stand_beside_its_verdicts(tmp_path: Path) -> Non
     annotate(file, tmp_path / "run", guard())
     found = ask(tmp_path / "run", "select caption, rating from annotated order by index")
     assert found == [("dark", "Safe"), ("none", None), ("bright", "Unsafe")]
-    assert "image" not in answers_to(tmp_path / "run", "select * from source").columns
+    assert "image" not in answer(tmp_path / "run", "select * from source").columns
 
 
 def test_the_folders_of_loose_files_can_be_asked_about(tmp_path: Path) -> None:
@@ -55,7 +53,9 @@ def test_the_folders_of_loose_files_can_be_asked_about(tmp_path: Path) -> None:
     assert found == [("even", 2), ("odd", 1)]
 
 
-@pytest.mark.parametrize("sql", ["select nothing from verdicts", "selec", "create table t (a int)"])
+@pytest.mark.parametrize(
+    "sql", ["select nothing from verdicts", "selec", "create table t (a int)", "select 1; select 2", ""]
+)
 def test_what_is_no_question_is_refused(sql: str, tmp_path: Path) -> None:
     annotate(tar(tmp_path / "a.tar", samples(0)), tmp_path / "run", guard())
     with pytest.raises(UsageError, match="cannot be answered|is no question"):

@@ -212,7 +212,6 @@ def test_what_is_kept_is_exported_and_its_lists_told(tmp_path: Path) -> None:
 
 
 def test_a_question_is_answered_as_table_lines_or_csv(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    pytest.importorskip("duckdb", reason="DuckDB is an extra")
     monkeypatch.setenv("COLUMNS", "100")
     run(tar(tmp_path / "a.tar", [("a\x1b[2J.png", png(250)), ("b.png", png(2))]), "--out", tmp_path / "run")
     sql = "select key, rating, error_type, p_unsafe > 0.5 as likely from verdicts order by index"

@@ -13,6 +13,7 @@ import re
 import secrets
 import socket
 import threading
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -88,6 +89,13 @@ class Claims:
         if over and create(file, owner.model_dump_json(), lasting=False):
             return Claim(file, owner, self.lease / 4, before)
         return None
+
+    def forget(self, shards: Iterable[str]) -> None:
+        """Take away the claims of the dead at shards that need no work any more."""
+        names = {f"{_file_name(shard)}.claim" for shard in shards}
+        for file in list(self.folder.iterdir()):
+            if file.name in names:
+                self._clear(file)
 
     def _clear(self, file: Path) -> tuple[bool, Owner | None]:
         """Take a claim away if it is over, and return whose it was; of several processes one succeeds."""

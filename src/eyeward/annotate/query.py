@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,10 +23,19 @@ if TYPE_CHECKING:
     import duckdb
     import pyarrow as pa
 
+_ROWS_AT_ONCE = 1000
 VERDICTS, SOURCE, ANNOTATED = "verdicts", "source", "annotated"
 
 
-def answers_to(folder: Path, sql: str, source: Sequence[str] | None = None) -> duckdb.DuckDBPyRelation:
+@dataclass(frozen=True)
+class Answer:
+    """Rows of an answer, read as they are asked for."""
+
+    columns: tuple[str, ...]
+    rows: Iterator[tuple[Any, ...]]
+
+
+def answer(folder: Path, sql: str, source: Sequence[str] | None = None) -> Answer:
     """Answer a question over `verdicts`, `source` (the dataset's own columns, without images) and `annotated` (both).
 
     `source` says where the dataset lies now, if it was moved; it is opened only when the question names it.
@@ -44,16 +54,26 @@ def answers_to(folder: Path, sql: str, source: Sequence[str] | None = None) -> d
         raise UsageError(f"No shard is finished in {folder}; there is nothing to ask about.")
     base = duckdb.connect()
     try:
-        base.read_parquet(files, hive_partitioning=False).create_view(VERDICTS)
+        if [statement.type for statement in base.extract_statements(sql)] != [duckdb.StatementType.SELECT]:
+            raise UsageError("That is no question; write one SELECT.")
+        listed = ", ".join(_quoted(file) for file in files)
+        base.execute(f"CREATE VIEW {VERDICTS} AS SELECT * FROM read_parquet([{listed}], hive_partitioning = false)")
         if re.search(rf"\b({SOURCE}|{ANNOTATED})\b", sql, re.IGNORECASE):
             base.register(SOURCE, _own_columns(Finished.open(folder, source)))
             base.execute(f'CREATE VIEW {ANNOTATED} AS SELECT * FROM {VERDICTS} JOIN {SOURCE} USING (shard, "index")')
-        found = base.sql(sql)
+        found = base.execute(sql)
     except duckdb.Error as problem:
         raise UsageError(f"The question cannot be answered: {problem}") from problem
-    if found is None:
-        raise UsageError("That is no question; begin with SELECT.")
-    return found
+    return Answer(tuple(str(column[0]) for column in found.description or ()), _rows(found))
+
+
+def _rows(found: duckdb.DuckDBPyConnection) -> Iterator[tuple[Any, ...]]:
+    while rows := found.fetchmany(_ROWS_AT_ONCE):
+        yield from rows
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
 
 
 def _own_columns(run: Finished) -> pa.Table:

@@ -134,6 +134,7 @@ class _Run:
                 left = [task for task in left if not self._is_done(task, progress)]
             waiting = left
             self.retry_failed = False  # once is enough: what fails again stays failed
+        claims.forget(task.shard.name for task in tasks)
         _sweep(self.folder, tasks)
         return progress
 

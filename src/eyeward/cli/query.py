@@ -5,7 +5,9 @@ from __future__ import annotations
 import csv
 import json
 import sys
+from collections.abc import Sequence
 from enum import StrEnum
+from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,7 +17,6 @@ from rich.text import Text
 
 from eyeward.cli.screen import Screen, printable_json, visible
 
-_ROWS_AT_ONCE = 1000
 _MOST_IN_TABLE = 200
 """Rows that a person looks at; `--format jsonl` gives all."""
 
@@ -47,28 +48,26 @@ def query(
     ] = None,
 ) -> None:
     """Answer a question in SQL (extra annotate)."""
-    from eyeward.annotate.query import answers_to
+    from eyeward.annotate.query import answer
 
     screen = Screen()
     with screen.bar("Asking"):
-        found = answers_to(run, sql, source)
-        columns = list(found.columns)
+        found = answer(run, sql, source)
     if format is Format.table:
-        _table(screen, columns, found.fetchmany(_MOST_IN_TABLE + 1))
+        _table(screen, found.columns, list(islice(found.rows, _MOST_IN_TABLE + 1)))
         return
     writer = csv.writer(sys.stdout)
     if format is Format.csv:
-        writer.writerow(columns)
-    while rows := found.fetchmany(_ROWS_AT_ONCE):
-        for row in rows:
-            if format is Format.csv:
-                writer.writerow(row)
-            else:
-                text = json.dumps(dict(zip(columns, row, strict=True)), ensure_ascii=False, default=str)
-                sys.stdout.write(printable_json(text, sys.stdout.encoding or "utf-8") + "\n")
+        writer.writerow(found.columns)
+    for row in found.rows:
+        if format is Format.csv:
+            writer.writerow(row)
+        else:
+            text = json.dumps(dict(zip(found.columns, row, strict=True)), ensure_ascii=False, default=str)
+            sys.stdout.write(printable_json(text, sys.stdout.encoding or "utf-8") + "\n")
 
 
-def _table(screen: Screen, columns: list[str], rows: list[tuple[Any, ...]]) -> None:
+def _table(screen: Screen, columns: Sequence[str], rows: list[tuple[Any, ...]]) -> None:
     table = Table(*(Column(Text(visible(column))) for column in columns))
     for row in rows[:_MOST_IN_TABLE]:
         table.add_row(*(Text(_shown(value)) for value in row))
