@@ -12,12 +12,15 @@ from multiprocessing import forkserver
 from multiprocessing.context import ForkServerContext, ForkServerProcess
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from eyeward.annotate.run import annotate
 from eyeward.annotate.shard_file import Step
 from tests.annotate.world import DEFAULT, EXEMPT
 from tests.evaluate.worlds import guard
+
+pa.array([0])  # pyarrow looks for pandas now, once for all processes, and not in each
 
 NO_SPACE = 41
 """Exit code of a process that could not write."""
