@@ -50,7 +50,7 @@ def test_rows_hold_the_verdict_and_no_time(tmp_path: Path) -> None:
     assert (bright["model_name"], bright["policy_hash"]) == ("bright", DEFAULT.hash)
     assert "seconds" not in bright
     assert bright["phash"] is None
-    assert dict(bright["category_probabilities"])["O1"] == pytest.approx(1.0)
+    assert bright["category_probabilities"][0] == {"category": "O1", "probability": pytest.approx(1.0)}
 
 
 def test_what_is_no_image_is_a_row_with_its_error_and_no_rating(tmp_path: Path) -> None:

@@ -34,7 +34,9 @@ def schema() -> pa.Schema:
         "p_unsafe": real,
         "p_unsafe_raw": real,
         "uncertainty": real,
-        "category_probabilities": pa.map_(text, real),
+        "category_probabilities": pa.list_(
+            pa.struct([("category", text), ("probability", real)])
+        ),  # no map: `datasets` has none
         "threshold": real,
         "review_reason": text,
         "review_band": pa.list_(real),
@@ -72,7 +74,7 @@ def row_of(shard: str, item: Item, verdict: Verdict, phash: int | None = None) -
         verdict.p_unsafe,
         verdict.p_unsafe_raw,
         verdict.uncertainty,
-        list(verdict.category_probabilities.items()),
+        [{"category": category, "probability": p} for category, p in verdict.category_probabilities.items()],
         verdict.threshold,
         None if review is None else review.reason.value,
         None if review is None else review.band,
