@@ -28,9 +28,10 @@ from eyeward.annotate.progress import Progress
 from eyeward.annotate.run import annotate
 from eyeward.engine.protocol import Capabilities, Prompt, RawAnswer
 from eyeward.guard import EyewardCard, Guard, Request
-from eyeward.guard.llavaguard import LlavaGuardProfile, ModelText
+from eyeward.guard.llavaguard import LlavaGuardProfile
 from eyeward.policy import Policy
 from eyeward.verdict import ModelRef, Rating, Status, Verdict
+from tests.fakes import model_text
 
 POLICY = Policy.load("default")
 MODEL = ModelRef(name="constant", revision="1", engine="none")
@@ -72,13 +73,8 @@ class ConstantGuard(Guard):
 
 def constant_guard() -> ConstantGuard:
     """Make one."""
-    text = ModelText(
-        chat=lambda messages: "<image>".join(str(message["content"]) for message in messages),
-        image_token="<image>",
-        special_tokens=frozenset({"<image>"}),
-        unknown_words=lambda text: (),
-    )
-    return ConstantGuard(engine=NoEngine(), profile=LlavaGuardProfile(EyewardCard(name="constant"), text), model=MODEL)
+    profile = LlavaGuardProfile(EyewardCard(name="constant"), model_text())
+    return ConstantGuard(engine=NoEngine(), profile=profile, model=MODEL)
 
 
 def resident_bytes() -> int:
