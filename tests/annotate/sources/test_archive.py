@@ -36,7 +36,7 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 @pytest.mark.parametrize("form", FORMATS)
 def test_names_and_contents_are_those_that_the_standard_library_reads(form: int, tmp_path: Path) -> None:
     files = [*FILES, ("a/" * 60 + "long.png", b"long"), ("é/ü.png", b"accents"), ("empty.png", b""), ("x" * 300, b"x")]
-    files = files if form != tarfile.USTAR_FORMAT else [file for file in files if len(file[0]) < 100]
+    files = files if form != tarfile.USTAR_FORMAT else [file for file in files if len(file[0]) < 256]
     file = tar(tmp_path / "a.tar", files, form)
     with tarfile.open(file) as opened:
         expected = [(header.name, opened.extractfile(header).read()) for header in opened]  # type: ignore[union-attr]
@@ -129,3 +129,25 @@ def test_extended_headers_that_make_no_sense_end_the_archive_with_damage() -> No
     (found,) = read(content)
     assert isinstance(found, Damage)
     assert "an extended header that makes no sense" in found.failure.message
+
+
+def header(name: bytes, size: bytes, signed: bool = False) -> bytes:
+    block = bytearray(tarfile.TarInfo("x").tobuf(tarfile.USTAR_FORMAT))
+    block[:100], block[124:136], block[148:156] = name.ljust(100, b"\0"), size, b" " * 8
+    block[148:156] = b"%06o\0 " % sum(byte - 256 * (signed and byte > 127) for byte in block)
+    return bytes(block)
+
+
+@pytest.mark.parametrize("signed", [False, True])
+@pytest.mark.parametrize(
+    "size", [b"00000000003\0", b"          3 ", b"3\0" + b"\0" * 10, b"\x80" + b"\0" * 10 + b"\x03"]
+)
+def test_numbers_and_sums_are_read_as_any_writer_has_written_them(size: bytes, signed: bool) -> None:
+    content = header("é.png".encode(), size, signed) + b"abc".ljust(512, b"\0") + bytes(1024)
+    assert read(content) == [Member("é.png", b"abc")]
+
+
+@pytest.mark.parametrize("size", [b"\xff" * 12, b"9" * 11 + b"\0", b"-0000000003\0"])
+def test_a_size_that_is_no_size_is_damage(size: bytes) -> None:
+    (found,) = read(header(b"a.png", size) + bytes(1024))
+    assert isinstance(found, Damage)

@@ -6,11 +6,12 @@ on at the next that does, and says that there was a gap.
 
 from __future__ import annotations
 
+import re
 import tarfile
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 from eyeward.errors import ErrorType
 from eyeward.verdict import Failure
@@ -18,6 +19,7 @@ from eyeward.verdict import Failure
 _BLOCK = 512
 _ZEROS = bytes(_BLOCK)
 _LONGEST_NAME = 1 << 20
+_OCTAL = re.compile(rb"[0-7]+")
 _FILES = (tarfile.REGTYPE, tarfile.AREGTYPE, tarfile.CONTTYPE)
 _LINKS = (tarfile.LNKTYPE, tarfile.SYMTYPE)
 _BROKEN = (EOFError, zlib.error, tarfile.ReadError)
@@ -49,6 +51,12 @@ def read_archive(stream: BinaryIO, largest: int) -> Iterator[Member | Damage]:
     return _Archive(stream, largest).members()
 
 
+class _Header(NamedTuple):
+    name: str
+    size: int
+    kind: bytes
+
+
 class _Archive:
     def __init__(self, stream: BinaryIO, largest: int) -> None:
         self._stream = stream
@@ -67,7 +75,7 @@ class _Archive:
                 if block == _ZEROS[: len(block)]:
                     ended = True
                     continue
-                header = self._header(block, strict=gap is not None)
+                header = _header(block, strict=gap is not None)
                 if header is None:
                     gap = start if gap is None else gap
                     continue
@@ -92,34 +100,24 @@ class _Archive:
         elif not ended:
             yield _damage(self._at, f"The archive breaks off at byte {self._at:,}, without its end mark.")
 
-    def _header(self, block: bytes, strict: bool) -> tarfile.TarInfo | None:
-        """Read a header; a strict reading, amid damage, takes none for one that does not say so."""
-        if len(block) < _BLOCK or (strict and block[257:262] != b"ustar"):
-            return None
-        try:
-            header = tarfile.TarInfo.frombuf(block, "utf-8", "surrogateescape")
-        except tarfile.HeaderError:
-            return None
-        return header if header.size >= 0 else None
-
-    def _member(self, header: tarfile.TarInfo) -> Member | None:
+    def _member(self, header: _Header) -> Member | None:
         """Return the file behind a header, or None where there is none; long names are kept for the next."""
-        if header.type == tarfile.GNUTYPE_LONGNAME:
+        if header.kind == tarfile.GNUTYPE_LONGNAME:
             self._long_name = self._text(header.size).rstrip(b"\0").decode("utf-8", "surrogateescape")
             return None
-        if header.type in (tarfile.XHDTYPE, tarfile.SOLARIS_XHDTYPE):
+        if header.kind in (tarfile.XHDTYPE, tarfile.SOLARIS_XHDTYPE):
             self._read_extended(self._text(header.size))
             return None
         name, size = self._long_name or header.name, header.size if self._long_size is None else self._long_size
-        if header.type in (tarfile.GNUTYPE_LONGLINK, tarfile.XGLTYPE):
+        if header.kind in (tarfile.GNUTYPE_LONGLINK, tarfile.XGLTYPE):
             self._skip(size)
             return None
         self._long_name = self._long_size = None
-        if header.type in _FILES:
+        if header.kind in _FILES:
             return Member(name, self._content(name, size))
-        if header.type in _LINKS:
+        if header.kind in _LINKS:
             return Member(name, Failure(type=ErrorType.unreadable, message="It is a link inside of the archive."))
-        self._skip(size if header.type not in (tarfile.DIRTYPE, tarfile.FIFOTYPE) else 0)
+        self._skip(size if header.kind not in (tarfile.DIRTYPE, tarfile.FIFOTYPE) else 0)
         return None
 
     def _content(self, name: str, size: int) -> bytes | Failure:
@@ -176,6 +174,41 @@ class _Archive:
             read = b"".join(pieces)
         self._at += len(read)
         return read
+
+
+def _header(block: bytes, strict: bool) -> _Header | None:
+    """Read a header, or return None where there is none; amid damage only what says itself that it is one.
+
+    The standard library's way to read one takes five times as long.
+    """
+    ours = block[257:262] == b"ustar"
+    size, promised = _number(block[124:136]), _number(block[148:156])
+    if len(block) < _BLOCK or (strict and not ours) or size is None or promised is None:
+        return None
+    summed = block[:148] + b" " * 8 + block[156:]
+    total = sum(summed)
+    if promised != total and promised != total - 256 * sum(byte > 127 for byte in summed):  # old ones add signed bytes
+        return None
+    name, kind = _text(block[:100]), block[156:157]
+    if block[257:263] == b"ustar\0" and block[345]:
+        name = f"{_text(block[345:500])}/{name}"
+    if kind == tarfile.AREGTYPE and name.endswith("/"):
+        kind = tarfile.DIRTYPE
+    return _Header(name, size, kind)
+
+
+def _number(field: bytes) -> int | None:
+    """Read a number: octal digits, or two's complement where the first bit is set; None where it is neither."""
+    if field[:1] >= b"\x80":
+        return int.from_bytes(field[1:], "big") if field[0] == 0x80 else None
+    digits = field.partition(b"\0")[0].strip()
+    if not digits:
+        return 0
+    return int(digits, 8) if _OCTAL.fullmatch(digits) else None
+
+
+def _text(field: bytes) -> str:
+    return field.partition(b"\0")[0].decode("utf-8", "surrogateescape")
 
 
 def _damage(at: int, message: str) -> Damage:
