@@ -114,3 +114,11 @@ def test_what_is_no_cache_is_refused(tmp_path: Path) -> None:
     (tmp_path / "cache").write_bytes(b"no database, and longer than a header of one would be" * 20)
     with pytest.raises(UsageError, match="cannot be used as a cache"):
         VerdictCache(tmp_path / "cache")
+
+
+def test_what_a_list_of_known_images_said_is_not_kept(tmp_path: Path) -> None:
+    verdict = guard().assess(png(250), DEFAULT)
+    with VerdictCache(tmp_path / "cache") as cache:
+        cache.put("known", verdict.model_copy(update={"notes": ("hash_match",)}))
+        cache.put("judged", verdict)
+        assert (cache.get("known"), cache.get("judged") is None) == (None, False)

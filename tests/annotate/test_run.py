@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
 
 from eyeward.annotate import record
+from eyeward.annotate.claims import Claims
 from eyeward.annotate.progress import Progress
 from eyeward.annotate.run import annotate
 from eyeward.annotate.shard_file import read_proof
@@ -243,6 +245,25 @@ def test_what_fails_again_stays_failed_and_the_run_ends(tmp_path: Path) -> None:
     annotate(source, tmp_path / "out", of)
     annotate(source, tmp_path / "out", of, retry_failed=True)
     assert asked(of) == 4
+
+
+def test_what_another_process_has_just_tried_again_is_not_tried_once_more(tmp_path: Path) -> None:
+    source = tmp_path / "in"
+    tar(source / "a.tar", [("a.png", png(2))])
+    tar(source / "b.tar", [("b.png", png(2)), ("c.png", png(2))])
+    of = guard(failing_at(2, ErrorType.deadline))
+    annotate(source, tmp_path / "out", of)
+    other = Claims(tmp_path / "out").take("a")
+    assert other is not None
+    with ExitStack() as held:
+        held.enter_context(other)
+
+        def watch(progress: Progress) -> None:
+            if progress.shards_done == 1:
+                held.close()
+
+        annotate(source, tmp_path / "out", of, retry_failed=True, lease=0.4, watch=watch)
+    assert asked(of) == 3 + 2
 
 
 def reasoned(prompt: Prompt) -> RawAnswer:
