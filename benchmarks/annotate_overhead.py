@@ -137,6 +137,7 @@ def datasets_map(tables: list[Path], place: Path) -> None:
     """Have `datasets` add a constant verdict to every row and write it."""
     import datasets
 
+    datasets.disable_progress_bars()
     said = json.dumps(CONSTANT.model_dump(mode="json"))
     read = datasets.load_dataset(
         "parquet", data_files=[str(table) for table in tables], split="train", cache_dir=str(place / "cache")

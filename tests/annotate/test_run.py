@@ -205,13 +205,29 @@ def test_a_dead_engine_stops_the_run_before_a_shard_is_full_of_errors(tmp_path: 
             return RawAnswer(error=Failure(type=ErrorType.engine_unavailable, message="Nobody answers."))
         return by_brightness(prompt)
 
-    with pytest.raises(EyewardError, match="is not available: 11 questions about '00001' and no answer"):
+    with pytest.raises(EyewardError, match="is not available: 11 questions about '00001' one after the other"):
         annotate(source, tmp_path / "out", guard(down_after_a_shard))
     assert [file.name for file in (tmp_path / "out").glob("*.parquet")] == ["00000.safety.parquet"]
     assert left_behind(tmp_path / "out") == []
     annotate(source, tmp_path / "out", guard())
     annotate(source, tmp_path / "whole", guard())
     assert written(tmp_path / "out") == written(tmp_path / "whole")
+
+
+def test_an_engine_that_dies_in_the_midst_of_a_long_shard_stops_the_run_soon(tmp_path: Path) -> None:
+    answered: list[Prompt] = []
+
+    def dies(prompt: Prompt) -> RawAnswer:
+        answered.append(prompt)
+        if len(answered) > 10:
+            return RawAnswer(error=Failure(type=ErrorType.engine_unavailable, message="Nobody answers."))
+        return by_brightness(prompt)
+
+    source = tar(tmp_path / "a.tar", [(f"{number:04}.png", png(number % 256)) for number in range(400)])
+    with pytest.raises(EyewardError, match="100 questions about 'a' one after the other"):
+        annotate(source, tmp_path / "out", guard(dies))
+    assert len(answered) < 200
+    assert list((tmp_path / "out").glob("*.parquet")) == []
 
 
 def failing_at(level: int, type: ErrorType) -> Callable[[Prompt], RawAnswer]:

@@ -24,13 +24,16 @@ from eyeward.annotate.ledger import Ledger
 from eyeward.annotate.looks import Looks
 from eyeward.annotate.progress import ERROR, Progress, Watch
 from eyeward.annotate.record import RunRecord
-from eyeward.annotate.shard_file import Counts, Overtaken, Proof, Reached, ShardFile, Step, read_proof
+from eyeward.annotate.shard_file import Overtaken, Proof, Reached, ShardFile, Step, read_proof
 from eyeward.annotate.sources import OUTPUT_SUFFIX, Source, open_source
 from eyeward.errors import PASSING, DataError, ErrorType, EyewardError, UsageError
 from eyeward.guard import Guard
 from eyeward.policy import Policy
+from eyeward.verdict import Verdict
 
 _UNFINISHED = ".unfinished"
+SILENT_ROWS = 100
+"""Questions in a row that no engine answered; then a run stops."""
 WAIT_SECONDS = 1.0
 """Between two looks at shards that others work at."""
 
@@ -202,14 +205,19 @@ class _Run:
                 ShardFile(task.file, _temporary(task.file, claim.owner.token), shard.name, self.reached)
             )
             last: Item | None = None
+            silent = 0
             found = judged(self.judge, self._items(task, looks), self.policies, self.explain)
             for item, verdict in stack.enter_context(closing(found)):
                 file.add(item, verdict, None if looks is None else looks.of(item))
                 progress.add(verdict, item is not last)
                 last = item
                 self.watch(progress)
+                silent = 0 if verdict.rating is not None else silent + _is_unavailable(verdict)
+                if silent >= SILENT_ROWS:
+                    raise self._silence(shard, silent)
             counts = file.counts
-            self._refuse_silence(shard, counts)
+            if silent and set(counts.ratings) == {ERROR}:
+                raise self._silence(shard, silent)
             proof = Proof(
                 shard=shard.name,
                 fingerprint=self.record.fingerprint,
@@ -228,14 +236,17 @@ class _Run:
             items = drawn(items, task.draws)
         return items if looks is None else looks.passing(items)
 
-    def _refuse_silence(self, shard: Shard, counts: Counts) -> None:
-        """Stop before a dead server turns a whole dataset into errors."""
-        silent = counts.errors.get(ErrorType.engine_unavailable.value)
-        if silent and set(counts.ratings) == {ERROR}:
-            raise EyewardError(
-                f"The engine of the guard {self.guard.model.name!r} is not available: {silent} questions about "
-                f"{shard.name!r} and no answer. Nothing of this shard is written; start again when it is back."
-            )
+    def _silence(self, shard: Shard, questions: int) -> EyewardError:
+        """Return the error that stops a run before a dead server turns a whole dataset into errors."""
+        return EyewardError(
+            f"The engine of the guard {self.guard.model.name!r} is not available: {questions} questions about "
+            f"{shard.name!r} one after the other, and no answer. Nothing of this shard is written; start again when it "
+            "is back."
+        )
+
+
+def _is_unavailable(verdict: Verdict) -> bool:
+    return verdict.error is not None and verdict.error.type is ErrorType.engine_unavailable
 
 
 def _check(policies: Sequence[Policy], sample: int | None, rank: int, world_size: int) -> None:

@@ -66,6 +66,16 @@ def test_files_elsewhere_are_found_and_read_as_those_here(folder: Path) -> None:
     assert identity_of("memory://bucket/a-008.tar") == identity_of("a-008.tar") != identity_of("a-009.tar")
 
 
+def test_a_store_that_tells_a_digest_is_asked_for_it_and_not_for_the_content(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    memory = fsspec.filesystem("memory")
+    memory.pipe("/bucket/a.tar", b"content")
+    monkeypatch.setattr(type(memory), "info", lambda self, path, **options: {"size": 7, "ETag": '"abc"', "name": path})
+    monkeypatch.setattr(type(memory), "open", None)
+    assert identity_of("memory://bucket/a.tar") == "7-abc"
+
+
 def test_an_unknown_kind_of_address_is_refused() -> None:
     with pytest.raises(UsageError, match="cannot be reached"):
         expand(["nosuchthing://bucket/a.tar"])
