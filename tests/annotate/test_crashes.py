@@ -104,6 +104,22 @@ def test_two_processes_race_for_one_folder_and_no_shard_is_judged_twice(
     assert Counter(json.loads(line)["shard"] for line in lines) == {f"{shard:05}": 1 for shard in range(SHARDS)}
 
 
+def test_racing_processes_of_which_one_is_killed_now_and_then(
+    source: Path, uninterrupted: dict[str, bytes], tmp_path: Path
+) -> None:
+    moments = random.Random(3)
+    for attempt in range(8):
+        out = tmp_path / str(attempt)
+        racers = [start(Work(source, out)) for _ in range(3)]
+        time.sleep(moments.uniform(0.05, 0.4))
+        racers[attempt % 3].kill()
+        for racer in racers:
+            racer.join(60)
+        assert [racer.exitcode for racer in racers].count(0) >= 2
+        assert written(out) == uninterrupted, "those that live do the work of the dead"
+        assert left_behind(out) == []
+
+
 def test_parts_by_rank_make_the_same_whole(source: Path, uninterrupted: dict[str, bytes], tmp_path: Path) -> None:
     out = tmp_path / "run"
     assert run(Work(source, out, rank=2, world_size=3)) == 0

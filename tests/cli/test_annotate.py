@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import signal
@@ -9,10 +10,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from typer.testing import CliRunner, Result
 
 import eyeward
+from eyeward.annotate.cache import VerdictCache
 from eyeward.annotate.progress import Progress
 from eyeward.annotate.sources.tar import TarShard
 from eyeward.cli import annotate_progress
@@ -66,6 +70,30 @@ def test_parts_and_samples(tmp_path: Path) -> None:
     for rank in (1, 0):
         assert run(source, "--out", tmp_path / "out", "--sample", 8, "--rank", rank, "--world-size", 2).exit_code == 0
     assert len(rows(tmp_path / "out")) == 8
+
+
+def test_known_images_and_verdicts_of_other_runs(tmp_path: Path) -> None:
+    source = tar(tmp_path / "a.tar", [("a.png", png(1)), ("b.png", png(2))])
+    (tmp_path / "list").write_text(hashlib.sha256(png(2)).hexdigest() + "\n")
+    options = ("--known-hashes", tmp_path / "list", "--cache", tmp_path / "cache")
+    assert run(source, "--out", tmp_path / "first", *options).exit_code == 0
+    assert [(row["rating"], row["notes"]) for row in rows(tmp_path / "first")] == [
+        ("Safe", []),
+        ("Unsafe", ["hash_match"]),
+    ]
+    assert run(source, "--out", tmp_path / "second", *options).exit_code == 0
+    with VerdictCache(tmp_path / "cache") as cache:
+        assert cache._base.execute("SELECT count(*) FROM verdicts").fetchall() == [(1,)]
+    assert written(tmp_path / "first") == written(tmp_path / "second")
+
+
+def test_addresses_are_fetched_from_hosts_that_are_named(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"url": ["https://elsewhere.example.org/a.png"]}), tmp_path / "a.parquet")
+    refused = run(tmp_path / "a.parquet", "--out", tmp_path / "no")
+    assert (refused.exit_code, refused.stderr.count("--fetch-host")) == (2, 1)
+    result = run(tmp_path / "a.parquet", "--out", tmp_path / "out", "--fetch-host", "images.example.org")
+    assert result.exit_code == 0
+    assert [row["error_type"] for row in rows(tmp_path / "out")] == ["fetch_refused"]
 
 
 def test_progress_as_json_is_one_object_a_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
