@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from eyeward.annotate.arrow import arrow
@@ -63,9 +63,8 @@ def annotate(
     Several processes may work at one `out`: they claim shards, for the length of a `lease` in seconds, or share them by
     `rank` and `world_size`. `sample` draws so many images, spread over all shards. With `retry_failed` shards are
     judged again that hold failures which may have passed, such as a server that was down; with `redo_changed` those
-    whose input has changed. Images in `known` are Unsafe before they
-    are judged, and `report` is told of them. `cache` holds verdicts of other runs. `watch` is told after every row,
-    `reached` at every step of a shard.
+    whose input has changed. Images in `known` are Unsafe before they are judged, and `report` is told of them. `cache`
+    holds verdicts of other runs. `watch` is told after every row, `reached` at every step of a shard.
 
     Returns what there is in the end; `unread` names the shards that could not be read, all others are done.
 
@@ -85,14 +84,13 @@ def annotate(
     record.keep(folder)
     tasks = _tasks(opened.shards, folder, sample)
     _refuse_strangers(folder, tasks)
-    run = _Run(folder, guard, chosen, explained, record, Ledger(folder, worker_name()), watch, reached)
-    run.redo_changed, run.retry_failed, run.phash = redo_changed, retry_failed, phash
+    judge: Judge = guard
     if cache is not None:
-        run.judge = Remembering(
-            run.judge, cache, {policy.hash: record.decides(policy) for policy in chosen}, guard.limits
-        )
+        judge = Remembering(judge, cache, {policy.hash: record.decides(policy) for policy in chosen}, guard.limits)
     if known is not None:
-        run.judge = Screening(run.judge, known, guard.limits, report)
+        judge = Screening(judge, known, guard.limits, report)
+    ledger = Ledger(folder, worker_name())
+    run = _Run(guard, judge, chosen, explained, record, ledger, watch, reached, folder, redo_changed, retry_failed)
     return run.work(tasks[rank::world_size], Claims(folder, lease))
 
 
@@ -106,21 +104,18 @@ class _Task:
 
 @dataclass
 class _Run:
-    folder: Path
     guard: Guard
-    policies: list[Policy]
+    judge: Judge
+    """The guard, or what stands before it."""
+    policies: Sequence[Policy]
     explain: Explain
     record: RunRecord
     ledger: Ledger
     watch: Watch
     reached: Reached
-    redo_changed: bool = False
-    retry_failed: bool = False
-    phash: bool = False
-    judge: Judge = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.judge = self.guard
+    folder: Path
+    redo_changed: bool
+    retry_failed: bool
 
     def work(self, tasks: Sequence[_Task], claims: Claims) -> Progress:
         """Do all tasks that nobody else does, and wait for those that others do."""
@@ -200,7 +195,7 @@ class _Run:
         shard = task.shard
         identity = shard.identity()
         with ExitStack() as stack:
-            looks = stack.enter_context(Looks(self.guard.limits)) if self.phash else None
+            looks = stack.enter_context(Looks(self.guard.limits)) if self.record.phash else None
             file = stack.enter_context(
                 ShardFile(task.file, _temporary(task.file, claim.owner.token), shard.name, self.reached)
             )

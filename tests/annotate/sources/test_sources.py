@@ -5,14 +5,16 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import fsspec
 import pytest
 
+from eyeward.annotate.run import annotate
 from eyeward.annotate.sources import Kind, open_source
 from eyeward.errors import UsageError
-from eyeward.verdict import Failure
-from tests.annotate.world import parquet, pictures, png, samples, tar
+from tests.annotate.world import parquet, pictures, png, rows, samples, tar
+from tests.evaluate.worlds import guard
 
 
 def test_a_folder_of_archives_is_tar_shards_though_tables_lie_beside_them(tmp_path: Path) -> None:
@@ -113,13 +115,17 @@ def test_the_identity_of_loose_files_changes_with_names_and_sizes(tmp_path: Path
     assert len({before, changed, open_source(folder).shards[0].identity()}) == 3
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="the superuser may open every folder")
-def test_a_folder_that_cannot_be_opened_stands_for_itself(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_opened_stands_for_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pictures(tmp_path, range(2))
-    (tmp_path / "odd").chmod(0)
-    try:
-        found = [item for shard in open_source(tmp_path).shards for item in shard.items()]
-    finally:
-        (tmp_path / "odd").chmod(0o755)
+    scandir = os.scandir
+
+    def guarded(folder: Path) -> Any:  # the superuser, who may run this, can open every folder
+        if folder.name == "odd":
+            raise PermissionError(13, "Permission denied", str(folder))
+        return scandir(folder)
+
+    monkeypatch.setattr(os, "scandir", guarded)
+    found = [item for shard in open_source(tmp_path).shards for item in shard.items()]
     assert [item.key for item in found] == ["even/0000.png", "odd"]
-    assert not any(isinstance(item.image, Failure) for item in found)
+    annotate(tmp_path, tmp_path / "out", guard())
+    assert [row["error_type"] for row in rows(tmp_path / "out")] == [None, "unreadable"]
