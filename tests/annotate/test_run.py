@@ -341,6 +341,14 @@ def everything(source: Path, out: Path) -> list[dict[str, object]]:
     return rows(out)
 
 
+def test_a_sample_of_a_dataset_that_has_grown_is_another_one(tmp_path: Path) -> None:
+    source = troubled(tmp_path / "in", 2)
+    annotate(source, tmp_path / "out", guard(), sample=4)
+    tar(source / "00009.tar", [("new.png", png(1))])
+    with pytest.raises(UsageError, match="belongs to another run"):
+        annotate(source, tmp_path / "out", guard(), sample=4)
+
+
 def test_a_sample_smaller_than_the_shards_opens_few(tmp_path: Path) -> None:
     source = troubled(tmp_path / "in", 5)
     annotate(source, tmp_path / "out", guard(), sample=2)
