@@ -44,6 +44,28 @@ def answer(folder: Path, sql: str, source: Sequence[str] | None = None) -> Answe
         UsageError: when there is no run or the question makes no sense.
         MissingExtra: when there is no DuckDB.
     """
+    base = connected(folder)
+    import duckdb
+
+    try:
+        if [statement.type for statement in base.extract_statements(sql)] != [duckdb.StatementType.SELECT]:
+            raise UsageError("That is no question; write one SELECT.")
+        if re.search(rf"\b({SOURCE}|{ANNOTATED})\b", sql, re.IGNORECASE):
+            base.register(SOURCE, _own_columns(Finished.open(folder, source)))
+            base.execute(f'CREATE VIEW {ANNOTATED} AS SELECT * FROM {VERDICTS} JOIN {SOURCE} USING (shard, "index")')
+        found = base.execute(sql)
+    except duckdb.Error as problem:
+        raise UsageError(f"The question cannot be answered: {problem}") from problem
+    return Answer(tuple(str(column[0]) for column in found.description or ()), _rows(found))
+
+
+def connected(folder: Path) -> duckdb.DuckDBPyConnection:
+    """Return a database in which `verdicts` are the rows of all finished shards.
+
+    Raises:
+        UsageError: when there is no run, or nothing of it is finished.
+        MissingExtra: when there is no DuckDB.
+    """
     try:
         import duckdb
     except ModuleNotFoundError as missing:
@@ -53,18 +75,9 @@ def answer(folder: Path, sql: str, source: Sequence[str] | None = None) -> Answe
     if not files:
         raise UsageError(f"No shard is finished in {folder}; there is nothing to ask about.")
     base = duckdb.connect()
-    try:
-        if [statement.type for statement in base.extract_statements(sql)] != [duckdb.StatementType.SELECT]:
-            raise UsageError("That is no question; write one SELECT.")
-        listed = ", ".join(_quoted(file) for file in files)
-        base.execute(f"CREATE VIEW {VERDICTS} AS SELECT * FROM read_parquet([{listed}], hive_partitioning = false)")
-        if re.search(rf"\b({SOURCE}|{ANNOTATED})\b", sql, re.IGNORECASE):
-            base.register(SOURCE, _own_columns(Finished.open(folder, source)))
-            base.execute(f'CREATE VIEW {ANNOTATED} AS SELECT * FROM {VERDICTS} JOIN {SOURCE} USING (shard, "index")')
-        found = base.execute(sql)
-    except duckdb.Error as problem:
-        raise UsageError(f"The question cannot be answered: {problem}") from problem
-    return Answer(tuple(str(column[0]) for column in found.description or ()), _rows(found))
+    listed = ", ".join(_quoted(file) for file in files)
+    base.execute(f"CREATE VIEW {VERDICTS} AS SELECT * FROM read_parquet([{listed}], hive_partitioning = false)")
+    return base
 
 
 def _rows(found: duckdb.DuckDBPyConnection) -> Iterator[tuple[Any, ...]]:
