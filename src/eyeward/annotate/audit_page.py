@@ -10,8 +10,8 @@ from eyeward.evaluate.report.markup import Html, element, joined, page, paragrap
 FILE_NAME = "report.html"
 _CAUTION = (
     "These are counts of what the guard says, not of what is there. Of a clean dataset most of what is flagged is a "
-    "false alarm: a guard that is right about 90 % of safe images flags 10 % of them. How much is really unsafe takes human "
-    "labels of a sample. The intervals tell only how the counts would vary over more images like these."
+    "false alarm: a guard that is right about 90 % of safe images flags 10 % of them. How much is really unsafe takes "
+    "human labels of a sample. The intervals tell only how the counts would vary over more images like these."
 )
 
 
