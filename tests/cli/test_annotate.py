@@ -112,7 +112,7 @@ def test_plain_lines_come_now_and_then(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr(annotate_progress, "EVERY_SECONDS", 0.0)
     result = run(troubled(tmp_path / "in", 2), "--out", tmp_path / "out")
     first, *_, last = result.stderr.splitlines()
-    assert first.startswith("0 of 2 shards, 0 images, 0 images/s, time left unknown")
+    assert first.startswith("0 of 2 shards, time left unknown, 0 images, 0 images/s")
     assert last.startswith("2 shards done: ")
 
 
@@ -126,8 +126,8 @@ def test_a_line_says_what_one_can_act_on() -> None:
     progress.finish()
     now[0] = 10.0
     assert line(progress) == (
-        "1 of 4,000 shards, 1,000 images, 100 images/s, 100.00% unsafe, 0.00% for review, 0 errors (0.00%), "
-        "11 h 6 min left"
+        "1 of 4,000 shards, 11 h 6 min left, 1,000 images, 100 images/s, 100.00% unsafe, 0.00% for review, "
+        "0 errors (0.00%)"
     )
     assert summary(progress) == (
         "1 shard done: 1,000 images, 100.00% unsafe, 0.00% for review, 0 errors (0.00%); 10 s, 100 images/s."

@@ -36,7 +36,7 @@ def reporting(screen: Screen, as_json: bool) -> Iterator[Watch]:
         _write_json(last[-1], "done")
         return
     if screen.watched:
-        columns = (BarColumn(), TextColumn("{task.description}", markup=False))
+        columns = (BarColumn(bar_width=10), TextColumn("{task.description}", markup=False))
         with Bar(*columns, console=Console(stderr=True), transient=True, redirect_stdout=False) as bar:
             task = bar.add_task("Looking at what is done")
 
@@ -65,14 +65,14 @@ def _now_and_then(every: float, last: list[Progress], say: Watch) -> Watch:
 
 
 def line(progress: Progress) -> str:
-    """Say in one line how far a run is."""
+    """Say in one line how far a run is, what matters most first: a narrow terminal cuts the end off."""
     left = progress.seconds_left
     parts = [
         f"{progress.shards_done:,} of {counted(progress.shards, 'shard')}",
+        "time left unknown" if left is None else f"{duration(left)} left",
         counted(progress.images, "image"),
         f"{progress.images_per_second:,.0f} images/s",
         *_shares(progress),
-        "time left unknown" if left is None else f"{duration(left)} left",
     ]
     return ", ".join(parts)
 
