@@ -54,12 +54,12 @@ def test_an_expired_claim_is_taken_over_and_the_old_owner_leaves_it_alone(tmp_pa
 
 
 def test_a_claim_is_kept_alive_while_its_owner_lives(tmp_path: Path) -> None:
-    claims = Claims(tmp_path, lease=0.4)
+    claims = Claims(tmp_path, lease=1.6)
     claim = claims.take("a")
     assert claim is not None
     with claim:
         for _ in range(8):
-            time.sleep(0.1)
+            time.sleep(0.25)
             assert claims.take("a") is None
 
 

@@ -278,7 +278,7 @@ def test_what_another_process_has_just_tried_again_is_not_tried_once_more(tmp_pa
             if progress.shards_done == 1:
                 held.close()
 
-        annotate(source, tmp_path / "out", of, retry_failed=True, lease=0.4, watch=watch)
+        annotate(source, tmp_path / "out", of, retry_failed=True, lease=20.0, watch=watch)
     assert asked(of) == 3 + 2
 
 

@@ -54,7 +54,7 @@ def test_shards_are_answered_and_the_end_is_said(tmp_path: Path) -> None:
     source = troubled(tmp_path / "in", 4)
     result = run(source, "--out", tmp_path / "out", "--policy", "default", "--policy", "children", "--explain", "all")
     assert (result.exit_code, result.stdout) == (0, ""), result.output
-    (said,) = result.stderr.splitlines()
+    said = result.stderr.splitlines()[-1]  # lines of progress may stand before it
     assert said.startswith("4 shards done: ")
     assert "2 truncated" in said
     assert "2 unsupported_format" in said
