@@ -28,6 +28,10 @@ class ErrorType(StrEnum):
     internal = "internal"
 
 
+PASSING = frozenset((ErrorType.engine_unavailable, ErrorType.deadline, ErrorType.fetch_failed, ErrorType.internal))
+"""Failures that say nothing about the image and may have passed when it is asked again."""
+
+
 def described(error: ValidationError) -> str:
     """Say in one line what is wrong with data that does not fit a record, key by key."""
     return "; ".join(_fault(fault) for fault in error.errors(include_url=False, include_context=False))

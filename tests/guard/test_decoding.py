@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import threading
 import time
 from collections.abc import Iterator
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from eyeward.guard import decoding
 from eyeward.guard.decoding import DecodedAhead, pixels_of
@@ -17,6 +19,12 @@ from eyeward.verdict import Failure
 
 def picture(number: int) -> np.ndarray:
     return np.full((10, 10, 3), number % 256, dtype=np.uint8)
+
+
+def png_of(number: int) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(picture(number)).save(buffer, "PNG")
+    return buffer.getvalue()
 
 
 def ahead(items: Iterator[int] | range, count: int = 4, pixels: int = 10**6) -> DecodedAhead[int]:
@@ -78,3 +86,27 @@ def test_pixels_are_those_of_all_frames() -> None:
     whole = decode(picture(1), Limits())
     assert pixels_of(whole) == 100
     assert pixels_of(decode(b"no image", Limits())) == 0
+
+
+def test_items_in_a_row_with_the_same_bytes_are_decoded_once_and_pictures_that_may_change_are_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    decoded: list[ImageSource] = []
+
+    def counted(source: ImageSource, limits: Limits) -> DecodedImage | Failure:
+        decoded.append(source)
+        return decode(source, limits)
+
+    monkeypatch.setattr(decoding, "decode", counted)
+    a, b, changing = b"no image", b"nor this", picture(7)
+    sources: list[ImageSource] = [a, a, a, b, a, changing, changing]
+    found = list(DecodedAhead(range(7), lambda item: sources[item], Limits(), 3, 300))
+    assert [item for item, _ in found] == list(range(7))
+    assert [source if isinstance(source, bytes) else "picture" for source in decoded] == [a, b, a, "picture", "picture"]
+
+
+def test_pixels_that_are_shared_count_once() -> None:
+    encoded = [png_of(number) for number in range(10)]
+    ahead_of = DecodedAhead(range(40), lambda item: encoded[item // 4], Limits(), 6, 150)
+    assert [item for item, _ in ahead_of] == list(range(40))
+    assert ahead_of._held == 0

@@ -12,12 +12,9 @@ from pathlib import Path
 from typing import BinaryIO
 
 from eyeward.errors import UsageError
+from eyeward.images.formats import EXTENSIONS
 
 STANDARD_INPUT = "-"
-EXTENSIONS = frozenset(
-    (".apng", ".bmp", ".dib", ".gif", ".jfif", ".jpe", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
-)
-"""What is taken for an image inside a folder; a file that is named is tried whatever it is called."""
 _LONGEST_PATH = 1 << 16
 """Bytes after which a path on standard input is no path."""
 

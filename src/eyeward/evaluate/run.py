@@ -16,7 +16,7 @@ from typing import Any, Self
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 import eyeward
-from eyeward.errors import ErrorType, PolicyError, UsageError, described
+from eyeward.errors import PASSING, PolicyError, UsageError, described
 from eyeward.evaluate.covered import GuardCoverage
 from eyeward.evaluate.outcome import Outcome
 from eyeward.evaluate.outcome_file import FILE_NAME as OUTCOMES
@@ -31,8 +31,6 @@ PARTS = "parts"
 PART_QUESTIONS = 256
 PART_SECONDS = 30.0
 """A part is written when it has so many answers, or is so old."""
-PASSING = frozenset({ErrorType.engine_unavailable, ErrorType.deadline, ErrorType.fetch_failed, ErrorType.internal})
-"""Failures that say nothing about the image."""
 
 
 class GuardRecord(BaseModel):

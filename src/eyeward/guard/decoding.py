@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
 from threading import Condition
 from typing import Generic, TypeVar
 
@@ -26,7 +27,8 @@ def pixels_of(decoded: DecodedImage | Failure) -> int:
 class DecodedAhead(Generic[Item]):
     """Items with their images decoded, as many ahead of the consumer as `count`, of about `pixels` pixels together.
 
-    The items are taken in the consumer's thread. Closing the iterator stops the decoding.
+    Items in a row with the very same path or bytes share one decoding. The items are taken in the consumer's thread.
+    Closing the iterator stops the decoding.
     """
 
     def __init__(
@@ -46,11 +48,15 @@ class DecodedAhead(Generic[Item]):
 
     def __iter__(self) -> Iterator[tuple[Item, DecodedImage | Failure]]:
         """Yield every item with its image, in order."""
-        waiting: deque[tuple[Item, Future[DecodedImage | Failure]]] = deque()
+        waiting: deque[tuple[Item, Future[DecodedImage | Failure], bool]] = deque()
+        source: ImageSource | None = None
         pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="eyeward-decode")
         try:
             for number, item in enumerate(self._items):
-                waiting.append((item, pool.submit(self._decode, self._source(item), number)))
+                before, source = source, self._source(item)
+                shared = bool(waiting) and source is before and isinstance(source, str | bytes | Path)
+                future = waiting[-1][1] if shared else pool.submit(self._decode, source, number)
+                waiting.append((item, future, shared))
                 if len(waiting) > self._count:
                     yield self._take(*waiting.popleft())
             while waiting:
@@ -69,10 +75,12 @@ class DecodedAhead(Generic[Item]):
             self._held += pixels_of(decoded)
         return decoded
 
-    def _take(self, item: Item, decoded: Future[DecodedImage | Failure]) -> tuple[Item, DecodedImage | Failure]:
+    def _take(
+        self, item: Item, decoded: Future[DecodedImage | Failure], shared: bool
+    ) -> tuple[Item, DecodedImage | Failure]:
         image = decoded.result()
         with self._changed:
-            self._held -= pixels_of(image)
+            self._held -= 0 if shared else pixels_of(image)
             self._taken += 1
             self._changed.notify_all()
         return item, image

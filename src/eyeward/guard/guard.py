@@ -139,6 +139,10 @@ class Guard:
         """Say which categories of a policy this guard can judge, and which words it has never met."""
         return self._question(_as_policy(policy)).coverage
 
+    def prompt_hash(self, policy: Policy | str) -> str:
+        """Return the hash of the prompt that asks about a policy, as verdicts carry it."""
+        return self._question(_as_policy(policy)).prompt_hash
+
     def with_threshold(self, threshold: float) -> Guard:
         """Return this guard with another threshold on `p_unsafe`."""
         return self._with_rule(threshold=threshold)

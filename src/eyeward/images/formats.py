@@ -30,6 +30,11 @@ class Format(StrEnum):
     tiff = "TIFF"
 
 
+EXTENSIONS = frozenset(
+    (".apng", ".bmp", ".dib", ".gif", ".jfif", ".jpe", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
+)
+"""What is taken for an image inside a folder or an archive; what it is, its first bytes say."""
+
 _MAGIC: tuple[tuple[bytes, Format], ...] = (
     (b"\xff\xd8\xff", Format.jpeg),
     (b"\x89PNG\r\n\x1a\n", Format.png),

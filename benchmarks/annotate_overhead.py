@@ -1,0 +1,218 @@
+"""What annotation costs besides decoding and the model: time an image, memory, starting a finished run again.
+
+Usage: python -m benchmarks.annotate_overhead [--shards 1000] [--images 1000] [--bytes 10000] [--json PATH]
+
+A guard that says the same to everything, without looking, judges archives; all of them are one file under many names,
+so that disk and page cache play no part. Beside it, on the same bytes and with the same constant answer: a bare loop of
+Python's tarfile that writes nothing, and `datasets` with `map` over Parquet and a write, where it is installed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import json
+import random
+import tarfile
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from eyeward.annotate.progress import Progress
+from eyeward.annotate.run import annotate
+from eyeward.engine.protocol import Capabilities, Prompt, RawAnswer
+from eyeward.guard import EyewardCard, Guard, Request
+from eyeward.guard.llavaguard import LlavaGuardProfile
+from eyeward.policy import Policy
+from eyeward.verdict import ModelRef, Rating, Status, Verdict
+from tests.fakes import model_text
+
+POLICY = Policy.load("default")
+MODEL = ModelRef(name="constant", revision="1", engine="none")
+CONSTANT = Verdict(
+    image=None,
+    sha256="0" * 64,
+    status=Status.ok,
+    rating=Rating.Safe,
+    category="NA: None applying",
+    p_unsafe=0.01,
+    p_unsafe_raw=0.02,
+    category_probabilities=dict.fromkeys(POLICY.ids, 0.1),
+    threshold=0.5,
+    frames_judged=1,
+    policy=POLICY.ref,
+    prompt_hash="0" * 64,
+    model=MODEL,
+)
+
+
+class NoEngine:
+    """Is never asked."""
+
+    capabilities = Capabilities(True, True, True, 1, 100_000)
+
+    def judge(self, prompts: Iterable[Prompt]) -> Iterator[RawAnswer]:
+        """Refuse."""
+        raise AssertionError("the constant guard has no engine")
+
+
+class ConstantGuard(Guard):
+    """Says the same to everything and looks at nothing."""
+
+    def assess_requests(self, requests: Iterable[Request]) -> Iterator[Verdict]:
+        """Answer."""
+        for _ in requests:
+            yield CONSTANT
+
+
+def constant_guard() -> ConstantGuard:
+    """Make one."""
+    profile = LlavaGuardProfile(EyewardCard(name="constant"), model_text())
+    return ConstantGuard(engine=NoEngine(), profile=profile, model=MODEL)
+
+
+def resident_bytes() -> int:
+    """Return the memory that this process holds now."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
+
+
+@dataclass
+class Memory:
+    """Watches a run: memory after every shard."""
+
+    after: list[int] = field(default_factory=list)
+    done: int = 0
+
+    def __call__(self, progress: Progress) -> None:
+        """Note the memory when a shard is done."""
+        if progress.shards_done != self.done:
+            self.done = progress.shards_done
+            self.after.append(resident_bytes())
+
+
+def images(count: int, size: int) -> list[bytes]:
+    """Return bytes that nobody decodes, all different."""
+    drawn = random.Random(1)
+    return [drawn.randbytes(size) for _ in range(count)]
+
+
+def archive(file: Path, contents: list[bytes]) -> Path:
+    """Write a shard as img2dataset does: image, JSON, text."""
+    with tarfile.open(file, "w") as opened:
+        for number, content in enumerate(contents):
+            about = json.dumps({"caption": f"number {number}"}).encode()
+            for ending, data in (("jpg", content), ("json", about), ("txt", b"number")):
+                header = tarfile.TarInfo(f"{number:09}.{ending}")
+                header.size = len(data)
+                opened.addfile(header, io.BytesIO(data))
+    return file
+
+
+def bare_loop(files: Iterable[Path]) -> int:
+    """Read archives with the standard library; return how many images there were."""
+    found = 0
+    for file in files:
+        with tarfile.open(file) as opened:
+            for header in opened:
+                content = opened.extractfile(header)
+                if content is not None and content.read() and header.name.endswith(".jpg"):
+                    found += 1
+    return found
+
+
+def timed(work: Callable[[], Any]) -> float:
+    """Return the seconds that it takes."""
+    began = time.perf_counter()
+    work()
+    return time.perf_counter() - began
+
+
+def datasets_map(tables: list[Path], place: Path) -> None:
+    """Have `datasets` add a constant verdict to every row and write it."""
+    import datasets
+
+    datasets.disable_progress_bars()
+    said = json.dumps(CONSTANT.model_dump(mode="json"))
+    read = datasets.load_dataset(
+        "parquet", data_files=[str(table) for table in tables], split="train", cache_dir=str(place / "cache")
+    )
+    judged = read.map(lambda rows: {"verdict": [said for _ in rows["key"]]}, batched=True, remove_columns=["image"])
+    judged.to_parquet(str(place / "judged.parquet"))
+
+
+def main() -> None:
+    """Print the table and write it as JSON."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--shards", type=int, default=1000)
+    parser.add_argument("--images", type=int, default=1000)
+    parser.add_argument("--bytes", type=int, default=10_000)
+    parser.add_argument("--json", type=Path, default=None)
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        place = Path(name)
+        contents = images(arguments.images, arguments.bytes)
+        first = archive(place / "shard", contents)
+        source = place / "in"
+        source.mkdir()
+        files = [source / f"{shard:05}.tar" for shard in range(arguments.shards)]
+        for file in files:
+            file.hardlink_to(first)
+        few = files[: max(1, arguments.shards // 20)]
+        ours_few = timed(lambda: annotate([str(file) for file in few], place / "few", constant_guard(), [POLICY]))
+        bare = timed(lambda: bare_loop(few))
+        ours_tables, beside = beside_datasets(place, contents, len(few))
+
+        memory = Memory()
+        seconds = timed(lambda: annotate(source, place / "out", constant_guard(), [POLICY], watch=memory))
+        again = timed(lambda: annotate(source, place / "out", constant_guard(), [POLICY]))
+    total = arguments.shards * arguments.images
+    record = {
+        "images": total,
+        "shards": arguments.shards,
+        "bytes an image": arguments.bytes,
+        "seconds": seconds,
+        "images a second": total / seconds,
+        "ms an image": 1000 * seconds / total,
+        "MiB after the tenth of the shards": memory.after[len(memory.after) // 10] / 2**20,
+        "MiB at most": max(memory.after) / 2**20,
+        "seconds to start a finished run again": again,
+        "ms an image, few shards": 1000 * ours_few / (len(few) * arguments.images),
+        "ms an image, bare tarfile loop": 1000 * bare / (len(few) * arguments.images),
+        "ms an image, Parquet": ours_tables,
+        "ms an image, datasets.map over Parquet and a write": beside,
+    }
+    print("| what | figure |")
+    print("|---|---|")
+    for what, figure in record.items():
+        print(f"| {what} | {'not installed' if figure is None else f'{figure:,.4g}'} |")
+    if arguments.json:
+        arguments.json.parent.mkdir(parents=True, exist_ok=True)
+        arguments.json.write_text(json.dumps(record, indent=1))
+
+
+def beside_datasets(place: Path, contents: list[bytes], count: int) -> tuple[float, float | None]:
+    """Return milliseconds an image over Parquet, ours and those of `datasets`; None where that is not installed."""
+    folder = place / "tables"
+    folder.mkdir()
+    held = pa.array([{"bytes": content, "path": None} for content in contents])
+    table = pa.table({"key": [f"{number:09}" for number in range(len(contents))], "image": held})
+    pq.write_table(table, place / "table", row_group_size=100)
+    tables = [folder / f"{number:05}.parquet" for number in range(count)]
+    for file in tables:
+        file.hardlink_to(place / "table")
+    total = count * len(contents)
+    ours = 1000 * timed(lambda: annotate(folder, place / "from tables", constant_guard(), [POLICY])) / total
+    try:
+        return ours, 1000 * timed(lambda: datasets_map(tables, place)) / total
+    except ModuleNotFoundError:
+        return ours, None
+
+
+if __name__ == "__main__":
+    main()

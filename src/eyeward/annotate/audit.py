@@ -1,0 +1,159 @@
+"""What a run says of a dataset: counts, thresholds, doubtful cases. What is true of it needs labels as well."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from pydantic import BaseModel, ConfigDict
+
+from eyeward.annotate.query import VERDICTS, connected
+from eyeward.annotate.record import read_run
+from eyeward.evaluate.intervals import wilson
+from eyeward.verdict import ModelRef, Note, Rating
+
+if TYPE_CHECKING:
+    import duckdb
+
+THRESHOLDS = tuple(round(0.05 * step, 2) for step in range(1, 20))
+BINS = 20
+MOST_CASES = 24
+FILE_NAME = "audit.json"
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Count(_Record):
+    """A number of rows, and its share of all rows with Wilson's interval of 95 %."""
+
+    count: int
+    share: float
+    low: float
+    high: float
+
+    @classmethod
+    def of(cls, count: int, rows: int) -> Self:
+        """Return the count with its share; the rows are taken for drawn from more images like these."""
+        low, high = wilson(count, rows)
+        return cls(count=count, share=count / rows if rows else 0.0, low=low, high=high)
+
+
+class Case(_Record):
+    """A row that is worth a look."""
+
+    shard: str
+    index: int
+    key: str
+    rating: str
+    category: str | None
+    p_unsafe: float
+
+
+class PolicyAudit(_Record):
+    """What the guard says under one policy."""
+
+    policy: str
+    hash: str
+    rows: int
+    ratings: dict[str, Count]
+    """By rating; rows without one under `error`."""
+    unsafe_by_category: dict[str, Count]
+    """Rows rated Unsafe; those that were known by their hash under `hash_match`."""
+    reviews: dict[str, int]
+    errors: dict[str, int]
+    histogram: list[int]
+    """Rows by `p_unsafe`, in twenty bins of equal width; exactly 1 is in the last."""
+    would_remove: dict[str, Count]
+    """Rows with a `p_unsafe` of at least each threshold."""
+    nearest: list[Case]
+    """Rated rows nearest the threshold."""
+    look_alikes: int | None
+    """Groups of images with one perceptual hash; None where there are no hashes."""
+    look_alikes_apart: int | None
+    """Those of them whose ratings differ."""
+
+
+class Audit(_Record):
+    """A run, policy by policy."""
+
+    source: tuple[str, ...]
+    model: ModelRef
+    images: int
+    sample: int | None
+    policies: tuple[PolicyAudit, ...]
+
+
+def audit(folder: Path) -> Audit:
+    """Count what a run says, over all shards that are finished.
+
+    Raises:
+        UsageError: when there is no run, or nothing of it is finished.
+        MissingExtra: when there is no DuckDB.
+    """
+    record = read_run(folder)
+    base = connected(folder)
+    ((images,),) = _asked(base, f"SELECT count(*) FROM (SELECT DISTINCT shard, index FROM {VERDICTS})")
+    return Audit(
+        source=record.source,
+        model=record.guard.model,
+        images=images,
+        sample=record.sample,
+        policies=tuple(_audit_of(base, policy.name, policy.hash) for policy in record.policies),
+    )
+
+
+def _audit_of(base: duckdb.DuckDBPyConnection, name: str, hash: str) -> PolicyAudit:
+    rows = f"(SELECT * FROM {VERDICTS} WHERE policy_hash = $1)"
+    ((count,),) = _asked(base, f"SELECT count(*) FROM {rows}", hash)
+
+    def counted(column: str, where: str = "true") -> dict[str, int]:
+        found = _asked(base, f"SELECT {column}, count(*) FROM {rows} WHERE {where} GROUP BY 1 ORDER BY 2 DESC, 1", hash)
+        return {str(value): int(number) for value, number in found}
+
+    categories = f"CASE WHEN list_contains(notes, '{Note.hash_match}') THEN '{Note.hash_match}' ELSE category END"
+    bins = dict(
+        _asked(
+            base,
+            f"SELECT least(floor(p_unsafe * {BINS}), {BINS - 1})::INT, count(*) FROM {rows} "
+            "WHERE p_unsafe IS NOT NULL GROUP BY 1",
+            hash,
+        )
+    )
+    at_least = ", ".join(f"count(*) FILTER (p_unsafe >= {threshold})" for threshold in THRESHOLDS)
+    (removed,) = _asked(base, f"SELECT {at_least} FROM {rows}", hash)
+    nearest = _asked(
+        base,
+        f"SELECT shard, index, key, rating, category, p_unsafe FROM {rows} WHERE p_unsafe IS NOT NULL AND "
+        f"threshold IS NOT NULL ORDER BY abs(p_unsafe - threshold), shard, index LIMIT {MOST_CASES}",
+        hash,
+    )
+    ((alike, apart, hashed),) = _asked(
+        base,
+        "SELECT count(*) FILTER (n > 1), count(*) FILTER (ratings > 1), count(*) FROM (SELECT count(*) AS n, "
+        f"count(DISTINCT rating) AS ratings FROM {rows} WHERE phash IS NOT NULL GROUP BY phash)",
+        hash,
+    )
+    by_rating = counted("coalesce(rating, 'error')")
+    return PolicyAudit(
+        policy=name,
+        hash=hash,
+        rows=count,
+        ratings={word: Count.of(by_rating.get(word, 0), count) for word in (*map(str, Rating), "error")},
+        unsafe_by_category={
+            category: Count.of(number, count) for category, number in counted(categories, "rating = 'Unsafe'").items()
+        },
+        reviews=counted("review_reason", "review_reason IS NOT NULL"),
+        errors=counted("error_type", "error_type IS NOT NULL"),
+        histogram=[int(bins.get(number, 0)) for number in range(BINS)],
+        would_remove={f"{t:g}": Count.of(number, count) for t, number in zip(THRESHOLDS, removed, strict=True)},
+        nearest=[Case(**dict(zip(Case.model_fields, row, strict=True))) for row in nearest],
+        look_alikes=alike if hashed else None,
+        look_alikes_apart=apart if hashed else None,
+    )
+
+
+def _asked(base: duckdb.DuckDBPyConnection, sql: str, *values: str) -> Sequence[tuple[Any, ...]]:
+    return base.execute(sql, list(values)).fetchall()

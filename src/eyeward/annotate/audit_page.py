@@ -1,0 +1,82 @@
+"""An audit as a page: one file, without scripts, that loads nothing and shows no picture."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from eyeward.annotate.audit import BINS, Audit, Count, PolicyAudit
+from eyeward.evaluate.report.markup import Html, element, joined, page, paragraph, section, table, text
+
+FILE_NAME = "report.html"
+_CAUTION = (
+    "These are counts of what the guard says, not of what is there. Of a clean dataset most of what is flagged is a "
+    "false alarm: a guard that is right about 90 % of safe images flags 10 % of them. How much is really unsafe takes "
+    "human labels of a sample. The intervals tell only how the counts would vary over more images like these."
+)
+
+
+def audit_page(found: Audit) -> Html:
+    """Return the page."""
+    said = f"{found.images:,} images of {', '.join(found.source)}, judged by {found.model.name} "
+    said += f"(revision {found.model.revision or 'unknown'}, {found.model.engine})."
+    sampled = f" They are a sample of {found.sample:,}." if found.sample is not None else ""
+    return page("What the dataset holds", paragraph(said + sampled), paragraph(_CAUTION), *map(_policy, found.policies))
+
+
+def _policy(found: PolicyAudit) -> Html:
+    parts = [
+        paragraph(f"Hash {found.hash[:12]}, {found.rows:,} rows."),
+        _counts("Ratings", "rating", found.ratings),
+        _counts("Unsafe, by category", "category", found.unsafe_by_category),
+        _counts("What a threshold on p_unsafe would remove", "p_unsafe at least", found.would_remove),
+        _numbers("Rows by p_unsafe", "p_unsafe", _bins(found)),
+        _numbers("Review, by reason", "reason", found.reviews),
+        _numbers("Errors, by type", "type", found.errors),
+        _nearest(found),
+    ]
+    if found.look_alikes is not None:
+        parts.append(
+            paragraph(
+                f"{found.look_alikes:,} groups of images look the same (one perceptual hash); the ratings of "
+                f"{found.look_alikes_apart:,} of them differ."
+            )
+        )
+    return section(f"Policy {found.policy}", *parts)
+
+
+def _bins(found: PolicyAudit) -> dict[str, int]:
+    return {f"{place / BINS:.2f} – {(place + 1) / BINS:.2f}": count for place, count in enumerate(found.histogram)}
+
+
+def _counts(title: str, what: str, counts: Mapping[str, Count]) -> Html:
+    head = [text(what), text("rows"), text("share"), text("95 % interval")]
+    rows = [
+        [text(name), text(f"{count.count:,}"), text(f"{count.share:.2%}"), text(f"{count.low:.2%} – {count.high:.2%}")]
+        for name, count in counts.items()
+    ]
+    return _titled(title, table(head, rows) if rows else paragraph("None."))
+
+
+def _numbers(title: str, what: str, numbers: Mapping[str, int]) -> Html:
+    rows = [[text(name), text(f"{number:,}")] for name, number in numbers.items()]
+    return _titled(title, table([text(what), text("rows")], rows) if rows else paragraph("None."))
+
+
+def _nearest(found: PolicyAudit) -> Html:
+    head = [text("image"), text("shard"), text("place"), text("rating"), text("category"), text("p_unsafe")]
+    rows = [
+        [
+            text(case.key),
+            text(case.shard),
+            text(case.index),
+            text(case.rating),
+            text(case.category or ""),
+            text(f"{case.p_unsafe:.4f}"),
+        ]
+        for case in found.nearest
+    ]
+    return _titled("Nearest the threshold", table(head, rows) if rows else paragraph("None."))
+
+
+def _titled(title: str, content: Html) -> Html:
+    return joined((element("h3", text(title)), content))

@@ -1,0 +1,188 @@
+"""The part of a dataset that is kept: only what was judged and found Safe, with the reason for everything removed."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from eyeward.annotate.arrow import arrow, parquet
+from eyeward.annotate.filtering import write_kept
+from eyeward.annotate.finished import Finished
+from eyeward.annotate.rows import schema
+from eyeward.annotate.sources.tar import TarShard, parts_of
+from eyeward.errors import MissingExtra, UsageError
+from eyeward.verdict import Rating, Status
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+KEPT_FILE, REMOVED_FILE = "kept.parquet", "removed.parquet"
+
+
+class Reason(StrEnum):
+    """Why an image is not kept; of several the first."""
+
+    error = "error"
+    """It was not judged."""
+    unsafe = "unsafe"
+    review = "review"
+    condition = "condition"
+    """The condition of the export does not hold."""
+    sample = "sample"
+    """Another image of the same sample is not kept."""
+
+
+@dataclass
+class Exported:
+    """What came of an export."""
+
+    kept: int = 0
+    removed: Counter[str] = field(default_factory=Counter)
+    """Images by the reason, the first that a row gives."""
+
+
+def export(
+    run: Finished,
+    out: Path,
+    *,
+    keep_review: bool = False,
+    policies: Sequence[str] = (),
+    where: str | None = None,
+    data: bool = True,
+    progress: Callable[[], None] = lambda: None,
+) -> Exported:
+    """Write what is kept of a dataset, and the lists of what is kept and what is removed.
+
+    An image is kept when every row about it, or about it under one of `policies` (names), says Safe, or Review with
+    `keep_review`; and when `where`, a condition in SQL over the columns, holds for every such row. Without `data` only
+    the lists are written.
+
+    Raises:
+        UsageError: when the folder is not empty, a policy was not asked, or the condition makes no sense.
+        MissingExtra: when there is a condition and no DuckDB.
+    """
+    asked = {policy.name for policy in run.record.policies}
+    unknown = [name for name in policies if name not in asked]
+    if unknown:
+        raise UsageError(f"The run did not ask about {', '.join(unknown)}; it asked about {', '.join(sorted(asked))}.")
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise UsageError(f"{out} is not empty; name a new folder.")
+    holds = None if where is None else _Condition(where)
+    out.mkdir(parents=True, exist_ok=True)
+    columns = schema()
+    removed_columns = columns.append(arrow().field("reason", arrow().string()))
+    found = Exported()
+    with (
+        parquet().ParquetWriter(out / KEPT_FILE, columns, compression="zstd") as kept_rows,
+        parquet().ParquetWriter(out / REMOVED_FILE, removed_columns, compression="zstd") as removed_rows,
+    ):
+        for shard, answers in run.shards():
+            with parquet().ParquetFile(answers) as read:
+                table = read.read()
+            reasons = _reasons(table, keep_review, frozenset(policies or asked), holds)
+            places = table["index"].to_pylist()
+            removed: dict[int, Reason] = {}
+            for place, reason in zip(places, reasons, strict=True):
+                if reason is not None:
+                    removed.setdefault(place, reason)
+            if isinstance(shard, TarShard):
+                _remove_siblings(places, table["key"].to_pylist(), removed)
+            kept = set(places) - removed.keys()
+            if kept:
+                kept_rows.write_table(table.filter(arrow().array([place in kept for place in places])))
+            if removed:
+                told_of = zip(places, reasons, strict=True)
+                says_why = arrow().array([_told(reason, removed.get(place)) for place, reason in told_of], "string")
+                told = table.append_column(removed_columns.field("reason"), says_why)
+                removed_rows.write_table(told.filter(arrow().array([place in removed for place in places])))
+            found.kept += len(kept)
+            found.removed.update(reason.value for reason in removed.values())
+            if data and kept:
+                write_kept(shard, kept, out)
+            progress()
+    return found
+
+
+def _reasons(
+    table: pa.Table, keep_review: bool, policies: frozenset[str], holds: _Condition | None
+) -> list[Reason | None]:
+    """Return for each row why its image is not kept, or None; rows about other policies say nothing."""
+    held = [True] * table.num_rows if holds is None else holds.of(table)
+    return [
+        None if policy not in policies else _reason(status, rating, keep_review, condition)
+        for policy, status, rating, condition in zip(
+            table["policy_name"].to_pylist(),
+            table["status"].to_pylist(),
+            table["rating"].to_pylist(),
+            held,
+            strict=True,
+        )
+    ]
+
+
+def _reason(status: str, rating: str | None, keep_review: bool, condition: bool) -> Reason | None:
+    """Keep nothing but what is known to be kept."""
+    if status != Status.ok or rating is None:
+        return Reason.error
+    if rating == Rating.Review and not keep_review:
+        return Reason.review
+    if rating not in (Rating.Safe, Rating.Review):
+        return Reason.unsafe
+    return None if condition else Reason.condition
+
+
+def _remove_siblings(places: Sequence[int], keys: Sequence[str], removed: dict[int, Reason]) -> None:
+    """Remove images of samples that lose one: a sample with several has their full names for keys, side by side."""
+    samples: dict[tuple[str, int], set[int]] = {}
+    before, number = "", 0
+    for place, key in zip(places, keys, strict=True):
+        sample, extension = parts_of(key)
+        if not extension:
+            continue
+        number += sample != before
+        before = sample
+        samples.setdefault((sample, number), set()).add(place)
+    for siblings in samples.values():
+        if not siblings.isdisjoint(removed):
+            for place in siblings:
+                removed.setdefault(place, Reason.sample)
+
+
+def _told(reason: Reason | None, of_image: Reason | None) -> str | None:
+    """Return what a row of a removed image says: its own reason, or that of its sample."""
+    if reason is None and of_image is Reason.sample:
+        return Reason.sample.value
+    return None if reason is None else reason.value
+
+
+class _Condition:
+    """A condition in SQL over the rows of a shard."""
+
+    def __init__(self, text: str) -> None:
+        try:
+            import duckdb
+        except ModuleNotFoundError as missing:
+            raise MissingExtra("annotate", "A condition (--where)") from missing
+        self._text = text
+        self._duckdb: Any = duckdb
+        self.of(schema().empty_table())
+
+    def of(self, table: pa.Table) -> list[bool]:
+        """Return for each row whether it holds; what is not known does not.
+
+        Raises:
+            UsageError: when the condition makes no sense.
+        """
+        with self._duckdb.connect() as base:
+            base.register("shard_rows", table)
+            try:
+                found = base.execute(f"SELECT coalesce(({self._text})::BOOLEAN, false) FROM shard_rows").fetchall()
+            except self._duckdb.Error as problem:
+                raise UsageError(f"The condition {self._text!r} makes no sense: {problem}") from problem
+        if len(found) != table.num_rows:
+            raise UsageError(f"The condition {self._text!r} is no condition on a row.")
+        return [bool(holds) for (holds,) in found]

@@ -1,0 +1,180 @@
+"""`run.json`: what a run answers, by what. Another run is refused in its folder, with the difference shown."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+import eyeward
+from eyeward.annotate.atomic import create
+from eyeward.annotate.explain import Explain
+from eyeward.annotate.item import as_text
+from eyeward.annotate.sources import Kind, Source
+from eyeward.engine.rating import RatingRule
+from eyeward.errors import PolicyError, UsageError, described
+from eyeward.guard import Guard
+from eyeward.policy import Policy
+from eyeward.verdict import ModelRef
+
+RUN_FILE = "run.json"
+ANSWER_VERSION = 1
+"""Raised when a new version of Eyeward answers otherwise than the one before, and only then."""
+_FREE = ("eyeward", "source", "fingerprint")
+"""Keys that may differ between two starts of one run."""
+_MOST_SHOWN = 4
+
+
+class GuardRecord(BaseModel):
+    """All that decides a guard's answers besides the images."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    model: ModelRef
+    rule: RatingRule | None
+    scope_threshold: float | None
+    limits: dict[str, int]
+    prompts: dict[str, str]
+    """Hash of the prompt by hash of the policy."""
+
+
+class RunRecord(BaseModel):
+    """What stands in `run.json`; nothing of the moment or of the machine is in it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    eyeward: str
+    answer_version: int
+    fingerprint: str
+    """Of all that changes an answer."""
+    source: tuple[str, ...]
+    kind: Kind
+    images_per_shard: int | None
+    image_column: str | None
+    sample: int | None
+    explain: str
+    phash: bool
+    known_hashes: str | None
+    """Digest of the lists."""
+    guard: GuardRecord
+    policies: tuple[Policy, ...]
+
+    @classmethod
+    def of(
+        cls,
+        source: Source,
+        guard: Guard,
+        policies: Sequence[Policy],
+        explain: Explain,
+        sample: int | None = None,
+        phash: bool = False,
+        known_hashes: str | None = None,
+    ) -> RunRecord:
+        """Describe a run.
+
+        Raises:
+            PolicyError: when a policy cannot be asked of the guard.
+        """
+        asked = GuardRecord(
+            model=guard.model,
+            rule=guard.rule,
+            scope_threshold=guard.scope_threshold,
+            limits=asdict(guard.limits),
+            prompts={policy.hash: guard.prompt_hash(policy) for policy in policies},
+        )
+        decides = {
+            "answer_version": ANSWER_VERSION,
+            "explain": str(explain),
+            "known_hashes": known_hashes,
+            "guard": asked.model_dump(mode="json"),
+            "policies": [policy.ref.model_dump(mode="json") for policy in policies],
+        }
+        return cls(
+            eyeward=eyeward.__version__,
+            answer_version=ANSWER_VERSION,
+            fingerprint=fingerprint(decides),
+            source=tuple(as_text(name) for name in source.names),
+            kind=source.kind,
+            images_per_shard=source.images_per_shard,
+            image_column=source.image_column,
+            sample=sample,
+            explain=str(explain),
+            phash=phash,
+            known_hashes=known_hashes,
+            guard=asked,
+            policies=tuple(policies),
+        )
+
+    def decides(self, policy: Policy) -> str:
+        """Return the fingerprint of all that decides an answer about an image under one policy, whatever the run."""
+        asked = self.guard.model_dump(mode="json")
+        asked["prompts"] = asked["prompts"][policy.hash]
+        return fingerprint([self.answer_version, asked, policy.ref.model_dump(mode="json")])
+
+    def keep(self, folder: Path) -> None:
+        """Write it where there is none; where there is one, go on with that run.
+
+        Raises:
+            UsageError: when the folder holds another run, or something else.
+        """
+        if not (folder / RUN_FILE).is_file():
+            if folder.is_file() or any(folder.rglob("*.safety.parquet")):
+                raise UsageError(f"{folder} is no folder of a run, or its {RUN_FILE} is lost; name a new folder.")
+            folder.mkdir(parents=True, exist_ok=True)
+            create(folder / RUN_FILE, self.model_dump_json(indent=2) + "\n")
+        different = list(_differences(_compared(read_run(folder)), _compared(self)))
+        if different:
+            more = f", and {len(different) - _MOST_SHOWN} more" if len(different) > _MOST_SHOWN else ""
+            shown = "; ".join(different[:_MOST_SHOWN])
+            raise UsageError(f"{folder} holds another run: {shown}{more}. Name a new folder, or ask the same again.")
+
+
+def read_run(folder: Path) -> RunRecord:
+    """Read the record of a run.
+
+    Raises:
+        UsageError: when there is none, or none that makes sense.
+    """
+    file = folder / RUN_FILE
+    try:
+        return RunRecord.model_validate_json(file.read_bytes())
+    except OSError as problem:
+        raise UsageError(f"{folder} holds no run: {file} cannot be read; {problem.strerror}.") from problem
+    except PolicyError as problem:
+        raise UsageError(f"{file} holds a policy that makes no sense: {problem}") from problem
+    except ValidationError as problem:
+        raise UsageError(f"{file} is not the record of a run: {described(problem)}.") from problem
+
+
+def fingerprint(decides: Any) -> str:
+    """Return the sha256 of data in a canonical form."""
+    text = json.dumps(decides, ensure_ascii=True, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode("ascii")).hexdigest()
+
+
+def _compared(record: RunRecord) -> dict[str, Any]:
+    """Return what two starts of one run must share; policies by what tells them apart."""
+    content = {key: value for key, value in record.model_dump(mode="json").items() if key not in _FREE}
+    policies = [f"{policy.name} v{policy.version} {policy.hash[:12]}" for policy in record.policies]
+    content["policies"] = ", ".join(policies)
+    prompts = content["guard"].pop("prompts")
+    content["guard"]["prompts"] = ", ".join(value[:12] for value in prompts.values())
+    return content
+
+
+def _differences(before: Any, now: Any, at: str = "") -> Iterator[str]:
+    if isinstance(before, dict) and isinstance(now, dict):
+        for key in sorted({*before, *now}):
+            yield from _differences(before.get(key), now.get(key), f"{at}.{key}" if at else key)
+    elif before != now:
+        yield f"{at} is {_shown(now)} and was {_shown(before)}"
+
+
+def _shown(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 80 else text[:79] + "…"

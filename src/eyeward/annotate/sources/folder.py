@@ -1,0 +1,104 @@
+"""Image files, in a folder with all below or in a list, cut into shards of equal length."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from eyeward.annotate.item import Item, as_text
+from eyeward.errors import UsageError
+from eyeward.images.formats import EXTENSIONS
+
+LIST_SUFFIXES = (".txt", ".lst", ".list")
+
+
+@dataclass(frozen=True)
+class FileShard:
+    """Some files in their order, by the paths that start from a folder."""
+
+    name: str
+    folder: Path
+    files: Sequence[str]
+
+    def identity(self) -> str:
+        """Tell it from others by the names of its files and their sizes."""
+        digest = hashlib.sha256()
+        for file in self.files:
+            digest.update(f"{file}\0{_size(self.folder / file)}\n".encode("utf-8", "surrogateescape"))
+        return f"{len(self.files)}-{digest.hexdigest()[:32]}"
+
+    def items(self, columns: bool = False) -> Iterator[Item]:
+        """Yield a path for each file; what cannot be read is found out by whoever reads it."""
+        for index, file in enumerate(self.files):
+            key = as_text(file)
+            known = {"folder": str(PurePosixPath(key).parent)} if columns else {}
+            yield Item(index, key, self.folder / file, known)
+
+
+def shards_of(folder: Path, files: Sequence[str], length: int) -> list[FileShard]:
+    """Cut files into shards."""
+    return [
+        FileShard(f"images-{number:06}", folder, files[start : start + length])
+        for number, start in enumerate(range(0, len(files), length))
+    ]
+
+
+def images_below(folder: Path) -> Iterator[str]:
+    """Yield the image files of a folder and of those below, in the order of names, links followed.
+
+    A folder that cannot be opened stands for itself, so that it comes out as an error and not as nothing.
+    """
+    return _walk(folder, "", ())
+
+
+def _walk(folder: Path, below: str, above: tuple[tuple[int, int], ...]) -> Iterator[str]:
+    try:
+        status = (folder / below).stat()
+        with os.scandir(folder / below) as listing:
+            entries = sorted((entry.name, _is_folder(entry)) for entry in listing)
+    except OSError:
+        yield below or "."
+        return
+    here = (status.st_dev, status.st_ino)
+    if here in above:  # a link to a folder above
+        return
+    for name, is_folder in entries:
+        path = f"{below}/{name}" if below else name
+        if is_folder:
+            yield from _walk(folder, path, (*above, here))
+        elif os.path.splitext(name)[1].lower() in EXTENSIONS:  # noqa: PTH122 called a million times
+            yield path
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    """Whether it is a folder; what cannot be looked at, such as a link to itself, is tried as a file."""
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
+
+
+def files_of_list(file: Path) -> list[str]:
+    """Return the paths of a list, one a line, as they stand there; bytes that are no text keep their identity.
+
+    Raises:
+        UsageError: when there are none, or when it does not look like a list.
+    """
+    try:
+        content = file.read_bytes()
+    except OSError as problem:
+        raise UsageError(f"{file} cannot be read: {problem.strerror}.") from problem
+    if b"\0" in content:
+        raise UsageError(f"{file} is no list of paths: it holds NUL. Write one path a line.")
+    lines = [os.fsdecode(line.removesuffix(b"\r")) for line in content.split(b"\n")]
+    return [line for line in lines if line]
+
+
+def _size(file: Path) -> int:
+    try:
+        return file.stat().st_size
+    except (OSError, ValueError):
+        return -1

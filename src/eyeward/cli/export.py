@@ -1,0 +1,56 @@
+"""`eyeward export`: the part of a dataset that is kept, and the reasons for the rest."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from eyeward.cli.screen import Screen, counted, visible
+
+
+def export(
+    run: Annotated[
+        Path, typer.Argument(metavar="DIR", show_default=False, help="Folder of a finished `eyeward annotate`.")
+    ],
+    out: Annotated[Path, typer.Option(help="An empty or new folder.")],
+    keep_review: Annotated[bool, typer.Option("--keep-review", help="Keep what is for Review, too.")] = False,
+    policy: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="Only what this policy of the run says counts; may be given again."),
+    ] = None,
+    where: Annotated[
+        str | None,
+        typer.Option(metavar="SQL", help="Keep only what this holds for, too: 'p_unsafe < 0.3' (extra annotate)."),
+    ] = None,
+    source: Annotated[
+        list[str] | None, typer.Option(help="Where the dataset lies now, if it was moved; may be given again.")
+    ] = None,
+    lists_only: Annotated[bool, typer.Option("--lists-only", help="Write the lists, no data.")] = False,
+) -> None:
+    """Write the images that are kept (as tar, Parquet, or links), kept.parquet and removed.parquet.
+
+    Only what was judged and is Safe is kept, under every policy of the run; errors never are.
+    """
+    from eyeward.annotate.export import export as write
+    from eyeward.annotate.finished import Finished
+
+    screen = Screen()
+    with screen.bar("Looking at the run"):
+        opened = Finished.open(run, source)
+    with screen.bar("Exporting", len(opened.source.shards)) as advance:
+        found = write(
+            opened,
+            out,
+            keep_review=keep_review,
+            policies=policy or (),
+            where=where,
+            data=not lists_only,
+            progress=advance,
+        )
+    removed = ", ".join(f"{number:,} {reason}" for reason, number in found.removed.most_common())
+    screen.say(
+        f"{counted(found.kept, 'image')} kept, {found.removed.total():,} removed{f' ({removed})' if removed else ''}; "
+        f"written to {visible(str(out))}."
+    )

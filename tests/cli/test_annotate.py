@@ -1,0 +1,260 @@
+"""`eyeward annotate`: what is written, what is said, what is refused."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from typer.testing import CliRunner, Result
+
+import eyeward
+from eyeward.annotate.cache import VerdictCache
+from eyeward.annotate.progress import Progress
+from eyeward.annotate.sources.tar import TarShard
+from eyeward.cli import annotate_progress
+from eyeward.cli.annotate_progress import duration, line, summary
+from eyeward.cli.main import app
+from eyeward.engine.protocol import Prompt, RawAnswer
+from eyeward.errors import DataError
+from eyeward.guard import Guard
+from tests.annotate.world import left_behind, png, rows, tar, troubled, written
+from tests.evaluate.worlds import guard
+from tests.fakes import by_brightness
+
+Loads = Callable[[Guard], None]
+
+
+def run(*arguments: str | Path | int) -> Result:
+    return CliRunner().invoke(app, ["annotate", *map(str, arguments)])
+
+
+@pytest.fixture(autouse=True)
+def loads(monkeypatch: pytest.MonkeyPatch) -> Loads:
+    """Load a fake guard in place of every name; the function that is returned puts in another."""
+
+    def put(chosen: Guard) -> None:
+        def load(name: str, **options: Any) -> Guard:
+            return chosen
+
+        monkeypatch.setattr(eyeward, "load_guard", load)
+
+    put(guard())
+    return put
+
+
+def test_shards_are_answered_and_the_end_is_said(tmp_path: Path) -> None:
+    source = troubled(tmp_path / "in", 4)
+    result = run(source, "--out", tmp_path / "out", "--policy", "default", "--policy", "children", "--explain", "all")
+    assert (result.exit_code, result.stdout) == (0, ""), result.output
+    said = result.stderr.splitlines()[-1]  # lines of progress may stand before it
+    assert said.startswith("4 shards done: ")
+    assert "2 truncated" in said
+    assert "2 unsupported_format" in said
+    found = rows(tmp_path / "out")
+    assert {row["policy_name"] for row in found} == {"default", "children"}
+    assert all(row["rationale"] == "Because." for row in found if row["rating"])
+    again = run(source, "--out", tmp_path / "out", "--policy", "default", "--policy", "children", "--explain", "all")
+    assert "4 shards done (4 were done before)" in again.stderr
+
+
+def test_parts_and_samples(tmp_path: Path) -> None:
+    source = troubled(tmp_path / "in", 4)
+    for rank in (1, 0):
+        assert run(source, "--out", tmp_path / "out", "--sample", 8, "--rank", rank, "--world-size", 2).exit_code == 0
+    assert len(rows(tmp_path / "out")) == 8
+
+
+def test_known_images_and_verdicts_of_other_runs(tmp_path: Path) -> None:
+    source = tar(tmp_path / "a.tar", [("a.png", png(1)), ("b.png", png(2))])
+    (tmp_path / "list").write_text(hashlib.sha256(png(2)).hexdigest() + "\n")
+    options = ("--known-hashes", tmp_path / "list", "--cache", tmp_path / "cache")
+    assert run(source, "--out", tmp_path / "first", *options).exit_code == 0
+    assert [(row["rating"], row["notes"]) for row in rows(tmp_path / "first")] == [
+        ("Safe", []),
+        ("Unsafe", ["hash_match"]),
+    ]
+    assert run(source, "--out", tmp_path / "second", *options).exit_code == 0
+    with VerdictCache(tmp_path / "cache") as cache:
+        assert cache._base.execute("SELECT count(*) FROM verdicts").fetchall() == [(1,)]
+    assert written(tmp_path / "first") == written(tmp_path / "second")
+
+
+def test_addresses_are_fetched_from_hosts_that_are_named(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"url": ["https://elsewhere.example.org/a.png"]}), tmp_path / "a.parquet")
+    refused = run(tmp_path / "a.parquet", "--out", tmp_path / "no")
+    assert (refused.exit_code, refused.stderr.count("--fetch-host")) == (2, 1)
+    result = run(tmp_path / "a.parquet", "--out", tmp_path / "out", "--fetch-host", "images.example.org")
+    assert result.exit_code == 0
+    assert [row["error_type"] for row in rows(tmp_path / "out")] == ["fetch_refused"]
+
+
+def test_progress_as_json_is_one_object_a_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(annotate_progress, "EVERY_SECONDS", 0.0)
+    result = run(troubled(tmp_path / "in", 2), "--out", tmp_path / "out", "--log-json")
+    assert result.exit_code == 0
+    lines = [json.loads(text) for text in result.stdout.splitlines()]
+    assert lines[-1]["event"] == "done"
+    assert {text["event"] for text in lines[:-1]} == {"progress"}
+    last = lines[-1]
+    assert (last["shards"], last["shards_done"], last["seconds_left"]) == (2, 2, 0.0)
+    assert sum(last["ratings"].values()) == last["images"] == len(rows(tmp_path / "out"))
+
+
+def test_plain_lines_come_now_and_then(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(annotate_progress, "EVERY_SECONDS", 0.0)
+    result = run(troubled(tmp_path / "in", 2), "--out", tmp_path / "out")
+    first, *_, last = result.stderr.splitlines()
+    assert first.startswith("0 of 2 shards, time left unknown, 0 images, 0 images/s")
+    assert last.startswith("2 shards done: ")
+
+
+def test_a_line_says_what_one_can_act_on() -> None:
+    now = [0.0]
+    progress = Progress(4000, clock=lambda: now[0])
+    verdict = guard().assess(png(250), "default")
+    progress.begin("a")
+    for _ in range(1000):
+        progress.add(verdict, True)
+    progress.finish()
+    now[0] = 10.0
+    assert line(progress) == (
+        "1 of 4,000 shards, 11 h 6 min left, 1,000 images, 100 images/s, 100.00% unsafe, 0.00% for review, "
+        "0 errors (0.00%)"
+    )
+    assert summary(progress) == (
+        "1 shard done: 1,000 images, 100.00% unsafe, 0.00% for review, 0 errors (0.00%); 10 s, 100 images/s."
+    )
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0.4, "0 s"),
+        (59, "59 s"),
+        (61, "1 min 1 s"),
+        (3600, "1 h 0 min"),
+        (172_000, "47 h 46 min"),
+        (200_000, "2 d 7 h"),
+    ],
+)
+def test_durations_are_short(seconds: float, text: str) -> None:
+    assert duration(seconds) == text
+
+
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_says_how_to_go_on_and_leaves_what_is_finished(
+    stop: signal.Signals, tmp_path: Path, loads: Loads
+) -> None:
+    source = troubled(tmp_path / "in", 3)
+    answered: list[Prompt] = []
+
+    def interrupted(prompt: Prompt) -> RawAnswer:
+        answered.append(prompt)
+        if len(answered) == 15:
+            os.kill(os.getpid(), stop)
+        return by_brightness(prompt)
+
+    loads(guard(interrupted))
+    result = run(source, "--out", tmp_path / "out")
+    assert result.exit_code == 130
+    assert result.stderr.splitlines()[-1].startswith("Interrupted. What is finished lies in")
+    assert [file.name for file in (tmp_path / "out").glob("*.parquet")] == ["00000.safety.parquet"]
+    assert left_behind(tmp_path / "out") == []
+    loads(guard())
+    assert run(source, "--out", tmp_path / "out").exit_code == 0
+    run(source, "--out", tmp_path / "whole")
+    assert written(tmp_path / "out") == written(tmp_path / "whole")
+
+
+def test_shards_that_cannot_be_read_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = troubled(tmp_path / "in", 3)
+    items = TarShard.items
+
+    def fails(self: TarShard, columns: bool = False) -> Any:
+        if self.name == "00001":
+            raise DataError("It cannot be read: Input/output error.", self.file)
+        return items(self, columns)
+
+    monkeypatch.setattr(TarShard, "items", fails)
+    result = run(source, "--out", tmp_path / "out")
+    assert result.exit_code == 3
+    assert "00001: " in result.stderr
+    assert result.stderr.splitlines()[-1] == "1 shard could not be read; start again to try once more."
+    assert len(list((tmp_path / "out").glob("*.parquet"))) == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["missing"], "There is no file or folder 'missing'"),
+        (["in", "--explain", "maybe"], "not for 'maybe'"),
+        (["in", "--policy", "nosuch"], "nosuch"),
+        (["in", "--rank", "3"], "The rank is a number from 0 to 0"),
+    ],
+)
+def test_wrong_usage_is_one_sentence(
+    arguments: list[str], said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    troubled(tmp_path / "in", 1)
+    result = run(*arguments, "--out", "out")
+    assert result.exit_code == 2
+    assert result.stdout == ""
+    assert said in result.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_another_run_is_refused_and_nothing_changes(tmp_path: Path, loads: Loads) -> None:
+    source = tar(tmp_path / "a.tar", [("a.png", png(140))])
+    run(source, "--out", tmp_path / "out")
+    before = written(tmp_path / "out")
+    loads(guard(threshold=0.9))
+    result = run(source, "--out", tmp_path / "out")
+    assert result.exit_code == 2
+    assert "guard.rule.threshold is 0.9 and was 0.5" in result.stderr
+    assert written(tmp_path / "out") == before
+
+
+def test_what_is_kept_is_exported_and_its_lists_told(tmp_path: Path) -> None:
+    source = troubled(tmp_path / "in", 4)
+    run(source, "--out", tmp_path / "run")
+    result = CliRunner().invoke(app, ["export", str(tmp_path / "run"), "--out", str(tmp_path / "out")])
+    assert (result.exit_code, result.stdout) == (0, ""), result.output
+    safe = [row for row in rows(tmp_path / "run") if row["rating"] == "Safe"]
+    assert result.stderr.startswith(f"{len(safe)} images kept, ")
+    assert "2 error" in result.stderr
+    assert {"kept.parquet", "removed.parquet", "00000.tar"} <= {file.name for file in (tmp_path / "out").iterdir()}
+    listed = CliRunner().invoke(
+        app, ["export", str(tmp_path / "run"), "--out", str(tmp_path / "lists"), "--lists-only", "--keep-review"]
+    )
+    assert listed.exit_code == 0
+    assert sorted(file.name for file in (tmp_path / "lists").iterdir()) == ["kept.parquet", "removed.parquet"]
+
+
+def test_a_question_is_answered_as_table_lines_or_csv(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "100")
+    run(tar(tmp_path / "a.tar", [("a\x1b[2J.png", png(250)), ("b.png", png(2))]), "--out", tmp_path / "run")
+    sql = "select key, rating, error_type, p_unsafe > 0.5 as likely from verdicts order by index"
+
+    def asked(*options: str) -> Result:
+        return CliRunner().invoke(app, ["query", str(tmp_path / "run"), sql, *options])
+
+    table = asked()
+    assert table.exit_code == 0, table.output
+    assert "Unsafe" in table.stdout
+    assert "\x1b[2J" not in table.stdout
+    lines = [json.loads(text) for text in asked("--format", "jsonl").stdout.splitlines()]
+    assert lines[1] == {"key": "b", "rating": "Safe", "error_type": None, "likely": False}
+    assert "\x1b" not in asked("--format", "jsonl").stdout
+    assert asked("--format", "csv").stdout.splitlines()[::2] == ["key,rating,error_type,likely", "b,Safe,,False"]
+    wrong = CliRunner().invoke(app, ["query", str(tmp_path / "run"), "select nothing"])
+    assert (wrong.exit_code, wrong.stdout) == (2, "")
+    assert "cannot be answered" in wrong.stderr
