@@ -63,6 +63,7 @@ def do(work: Work) -> None:
             sent.append(shard)
             os.kill(os.getpid(), work.signal)
 
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # shells start what runs in the background deaf to it
     try:
         annotate(
             work.source,
