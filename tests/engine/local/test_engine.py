@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import torch
 
+from eyeward.engine.local import engine as engine_module
 from eyeward.engine.local.checkpoint import load_checkpoint
 from eyeward.engine.local.engine import LocalEngine
 from eyeward.engine.local.families.onevision import OneVision
@@ -165,3 +166,30 @@ def test_a_small_memory_makes_small_batches_and_the_same_answers(tmp_path: Path)
     small._decoder.answer = counting  # type: ignore[method-assign]
     assert [a.written for a in small.judge(prompts)] == [a.written for a in engine.judge(prompts)]
     assert sizes == [1] * 4
+
+
+def test_rows_that_are_only_scored_run_in_passes_that_reuse_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_checkpoint(tmp_path)
+    asked = [prompt(picture(seed), shared=True) for seed in range(4)]
+    whole = LocalEngine(load_checkpoint(tmp_path, dtype=torch.float32))
+    expected = [answer.scores for answer in whole.judge(asked)]
+    monkeypatch.setattr(engine_module, "REUSED_BYTES", 1)
+    small = LocalEngine(load_checkpoint(tmp_path, dtype=torch.float32))
+    together: list[int] = []
+    real = small._decoder.answer
+
+    def counted(prefix: Any, rows: Any) -> Any:
+        together.append(len(rows))
+        return real(prefix, rows)
+
+    monkeypatch.setattr(small._decoder, "answer", counted)
+    found = [answer.scores for answer in small.judge(asked)]
+    assert together == [1, 1, 1, 1]
+    for ours, theirs in zip(found, expected, strict=True):
+        for one, other in zip(ours, theirs, strict=True):
+            assert one.log_probabilities == pytest.approx(dict(other.log_probabilities), abs=1e-4)
+    together.clear()
+    list(small.judge([prompt(picture(seed), shared=True, explain=True) for seed in range(4)]))
+    assert together == [4]
