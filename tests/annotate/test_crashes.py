@@ -11,6 +11,7 @@ import signal
 import subprocess
 import time
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -177,7 +178,7 @@ def test_a_file_that_cannot_grow_stops_the_run_and_leaves_no_part_of_it(
 
 
 @pytest.fixture
-def small_disk(tmp_path: Path) -> Path:
+def small_disk(tmp_path: Path) -> Iterator[Path]:
     """Mount a disk that has no room for the whole run."""
     disk = tmp_path / "disk"
     disk.mkdir()
@@ -185,24 +186,21 @@ def small_disk(tmp_path: Path) -> Path:
         ["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(disk)], capture_output=True, text=True, check=False
     )
     if mounted.returncode:
-        pytest.skip(f"no small disk can be mounted here: {mounted.stderr.strip()}")
-    return disk
+        pytest.skip(f"mounting a small disk takes rights that this process lacks: {mounted.stderr.strip()}")
+    yield disk
+    subprocess.run(["umount", str(disk)], check=True)
 
 
 def test_a_full_disk_stops_the_run_and_room_lets_it_go_on(
     source: Path, uninterrupted: dict[str, bytes], small_disk: Path
 ) -> None:
-    try:
-        ballast = small_disk / "ballast"
-        out = small_disk / "run"
-        fill(ballast, 80 * 1024)
-        assert run(Work(source, out)) == NO_SPACE
-        assert whole(out) < SHARDS
-        subprocess.run(["mount", "-o", "remount,size=4m", str(small_disk)], check=True)
-        assert run(Work(source, out)) == 0
-        assert written(out) == uninterrupted
-    finally:
-        subprocess.run(["umount", str(small_disk)], check=True)
+    out = small_disk / "run"
+    fill(small_disk / "ballast", 80 * 1024)
+    assert run(Work(source, out)) == NO_SPACE
+    assert whole(out) < SHARDS
+    subprocess.run(["mount", "-o", "remount,size=4m", str(small_disk)], check=True)
+    assert run(Work(source, out)) == 0
+    assert written(out) == uninterrupted
 
 
 def fill(file: Path, room: int) -> None:

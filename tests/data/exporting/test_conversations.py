@@ -4,7 +4,6 @@ import json
 import os
 import subprocess
 import sys
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -128,7 +127,6 @@ def test_rows_have_the_same_keys_and_no_nulls_so_that_readers_guess_one_schema(t
     assert isinstance(first[SAMPLE_KEY], str)
 
 
-@pytest.mark.skipif(find_spec("datasets") is None, reason="the library `datasets` is not installed")
 @pytest.mark.parametrize("form", CONVERSATIONS)
 def test_datasets_reads_the_rows_as_trainers_let_it(tmp_path: Path, form: Form) -> None:
     several = [

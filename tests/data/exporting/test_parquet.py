@@ -6,7 +6,6 @@ import os
 import subprocess
 import sys
 import tracemalloc
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -157,7 +156,6 @@ print(json.dumps({
 """
 
 
-@pytest.mark.skipif(find_spec("datasets") is None, reason="the library `datasets` is not installed")
 def test_datasets_loads_the_folder_with_its_card_sides_and_pictures(tmp_path: Path) -> None:
     data = augmented_scenes(tmp_path)
     done = exported(data, tmp_path / "out", Form.parquet, shard_bytes=20_000)
