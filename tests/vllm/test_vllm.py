@@ -13,16 +13,20 @@ import pytest
 from PIL import Image
 
 import eyeward
+from eyeward.data.folder import SampleFolder
 from eyeward.engine.local.checkpoint import load_checkpoint
 from eyeward.engine.remote.engine import RemoteEngine
 from eyeward.engine.remote.servers import Scoring, ServerKind
 from eyeward.guard.exporting import Exported, Target, export_guard
 from eyeward.guard.loading import load_subject, packaged_guards
 from eyeward.guard.self_check import faults
+from eyeward.scenes.labels import write_scenes
 from eyeward.scenes.paint import paint
 from eyeward.scenes.sample import sample_scene
 from eyeward.train.from_scratch.export import write_checkpoint
+from eyeward.train.tuning.finish import finish
 from eyeward.verdict import Status, Verdict
+from tests.train.tuning.small import tuning
 from tests.vllm.serving import served, variables, vllm_environment
 
 pytestmark = [pytest.mark.vllm, pytest.mark.timeout(1800)]
@@ -142,3 +146,25 @@ def test_a_checkpoint_as_training_writes_it_runs_in_vllm_as_it_is(scenes: list[I
     agree(ours, theirs, 1e-3)
     assert [verdict.rationale for verdict in theirs] == [verdict.rationale for verdict in ours]
     assert {verdict.model.engine for verdict in theirs if verdict.model} == {"vllm"}
+
+
+def test_a_tuned_checkpoint_runs_in_vllm_as_it_is(scenes: list[Image.Image], tmp_path: Path) -> None:
+    write_scenes(tmp_path / "data", 16, 5)
+    run = tuning(
+        packaged_guards()["mini"],
+        SampleFolder(tmp_path / "data"),
+        tmp_path / "run",
+        method="lora",
+        order="policy_first",
+        steps=2,
+        learning_rate=1e-4,
+    )
+    folder = finish(run, run.train())
+    assert folder is not None
+    check, theirs = in_process(folder, tmp_path / "verdicts.json", "float32")
+    assert not any("probe" in fault for fault in check), check
+    tuned = eyeward.load_guard(folder, dtype="float32")
+    ours = list(replace(tuned, scope=None, scope_threshold=None).assess_many(scenes, "default", explain=True))
+    agree(ours, theirs, 1e-3)
+    before = list(local("float32").assess_many(scenes, "default"))
+    assert any(one.p_unsafe_raw != other.p_unsafe_raw for one, other in zip(before, theirs, strict=True))
