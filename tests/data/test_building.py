@@ -380,9 +380,9 @@ def test_variants_of_a_label_that_a_reviewer_changed_are_left_out_and_named(tmp_
 
 
 def test_an_image_may_be_asked_in_other_words_under_the_same_policy(tmp_path: Path) -> None:
-    plain = labelled("1.png")
+    plain = labelled("1.png").model_copy(update={"policy": DEFAULT})
     words = WordingChanged(field="start_sentence", to="Judge this.")
-    reworded = plain.model_copy(update={"changes": (words,), "policy": DEFAULT})
+    reworded = plain.model_copy(update={"changes": (words,)})
     rows = [(encoded(picture(1)), sample) for sample in (plain, reworded, reworded)]
     done = built(tmp_path / "out", folder_of(tmp_path / "in", *rows))
     assert [sample.changes for sample in done.samples] == [(), (words,)]

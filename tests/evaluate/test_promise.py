@@ -200,6 +200,9 @@ def test_the_threshold_is_that_of_mapie_or_a_little_less_careful(recall: float, 
         list_predict_params=grid,
         fwer_method="fixed_sequence",
     ).calibrate(p, unsafe.astype(int))
-    ours = choose_threshold(scores(p[unsafe]), recall, confidence).threshold
+    ours = choose_threshold(scores(p[unsafe]), recall, confidence)
     theirs = controller.valid_predict_params.max()
-    assert ours - 0.03 < theirs <= ours
+    assert ours.threshold - 0.03 < theirs <= ours.threshold
+    missed = np.array([ours.missed, ours.missed + 1]) - 1e-7
+    p_values = compute_hoeffding_bentkus_p_value(missed / ours.unsafe, ours.unsafe, 1 - recall, binary=True)
+    assert p_values[0, 0] <= 1 - confidence < p_values[1, 0], "one more would be one too many"
