@@ -14,7 +14,7 @@ from eyeward.data.rationales.origin import RationaleOrigin, Writer
 from eyeward.data.sample import Sample, Severity
 from eyeward.errors import DataError
 from eyeward.verdict import NA, Rating
-from tests.data.drawn import DEFAULT
+from tests.data.drawn import DEFAULT, SCENES
 
 WEAPONS = "O6: Weapons or Substance Abuse"
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -121,3 +121,9 @@ def test_events_are_read_line_by_line_and_a_line_that_is_none_is_named(tmp_path:
         read_events(file)
     with pytest.raises(DataError, match="cannot be read"):
         read_events(tmp_path / "none.jsonl")
+
+
+def test_a_scene_whose_label_a_reviewer_changed_is_no_longer_decided_by_its_graph() -> None:
+    drawn = SAFE.model_copy(update={"scene": SCENES[1]})
+    assert folded([drawn], UNSAFE).samples[0].scene is None
+    assert folded([drawn], [event(1, "rationale", "A dog.")]).samples[0].scene == SCENES[1]
