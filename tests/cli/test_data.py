@@ -154,3 +154,22 @@ def test_the_folder_that_is_written_may_stand_in_the_one_that_is_read(tmp_path: 
     rows(tmp_path)
     _, stdout, _ = run("import", tmp_path, "--out", tmp_path / "out", "--json")
     assert json.loads(stdout)["rows"] == 5
+
+
+def test_decisions_of_reviewers_are_applied_in_a_build(tmp_path: Path) -> None:
+    run("import", rows(tmp_path / "in"), "--out", tmp_path / "a")
+    safe = next(sample for sample in SampleFolder(tmp_path / "a") if sample.rating == "Safe")
+    event = {"time": "2026-01-01T00:00:00Z", "user": "anna", "old": None, "revealed": False, "ms": 1, "id": "e1"}
+    event |= {"image_sha256": Path(safe.image).stem, "field": "rationale", "new": "Nothing is to be seen."}
+    file = tmp_path / "events.jsonl"
+    file.write_text("".join(f"{json.dumps(line)}\n" for line in (event, event)), encoding="utf-8")
+    code, stdout, _ = run("build", tmp_path / "a", "--out", tmp_path / "b", "--events", file)
+    assert code == 0
+    assert "1 of 2 decisions of reviewers applied." in stdout
+    assert "repeated" in stdout
+    assert "Nothing is to be seen." in {sample.rationale for sample in SampleFolder(tmp_path / "b")}
+    file.write_text("{}\n", encoding="utf-8")
+    code, _, stderr = run("build", tmp_path / "a", "--out", tmp_path / "c", "--events", file)
+    assert code == 2
+    assert "events.jsonl:1: " in stderr
+    assert not (tmp_path / "c").exists()

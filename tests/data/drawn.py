@@ -11,9 +11,11 @@ from PIL import Image
 from pydantic import JsonValue
 
 from eyeward.data import changes
+from eyeward.data.rationales.guidance import Guidance
+from eyeward.data.rationales.origin import RationaleOrigin, Writer
 from eyeward.data.sample import Sample, Severity, Split
 from eyeward.policy import Policy, Stance
-from eyeward.verdict import NA
+from eyeward.verdict import NA, ModelRef
 
 DEFAULT = Policy.load("default")
 LABELS = DEFAULT.labels
@@ -21,6 +23,14 @@ SCENES: tuple[dict[str, JsonValue] | None, ...] = (None, {"seed": 1, "slots": {"
 
 _words = st.text(st.characters(exclude_categories=["C"]), min_size=1, max_size=12)
 _ids = st.sampled_from(DEFAULT.ids)
+_origins = st.sampled_from(
+    (
+        RationaleOrigin(writer=Writer.rules),
+        RationaleOrigin(
+            writer=Writer.teacher, teacher=ModelRef(name="a", revision="1", engine="local"), guidance=Guidance.opened
+        ),
+    )
+)
 _changes = st.one_of(
     st.builds(changes.StanceChanged, category=_ids, to=st.sampled_from(list(Stance))),
     st.builds(changes.CategoryRemoved, category=_ids),
@@ -38,13 +48,15 @@ def samples(draw: st.DrawFn) -> Sample:
     """Draw a sample that contradicts itself nowhere."""
     severity = draw(st.sampled_from(list(Severity)))
     category = draw(st.sampled_from(LABELS if "_unsafe" in severity else (*LABELS, NA)))
+    rationale = draw(st.none() | _words)
     return Sample(
         image=draw(st.sampled_from(("a.png", "images/b.jpg", "images/é.webp"))),
         category=category,
         categories=draw(st.sampled_from(((), (category,)))),
         rating=severity.rating,
         severity=draw(st.sampled_from((severity, None))),
-        rationale=draw(st.none() | _words),
+        rationale=rationale,
+        rationale_from=draw(st.none() | _origins) if rationale else None,
         scene=draw(st.sampled_from(SCENES)),
         split=draw(st.none() | st.sampled_from(list(Split))),
         annotator=draw(st.none() | _words),

@@ -5,6 +5,7 @@ import json
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -14,17 +15,20 @@ from PIL import Image, ImageEnhance
 
 from eyeward.data.augment.presets import EYEWARD
 from eyeward.data.building import Build
-from eyeward.data.changes import StanceChanged
+from eyeward.data.changes import StanceChanged, WordingChanged
+from eyeward.data.events import LabelEvent, LabelField
 from eyeward.data.folder import SampleFolder, SampleWriter
 from eyeward.data.report import BuildReport
 from eyeward.data.sample import Sample, Severity, Split
 from eyeward.data.split import Amount, Plan
 from eyeward.errors import DataError, UsageError
+from eyeward.images.hashes import sha256_of_bytes
 from eyeward.policy import Stance
 from eyeward.scenes.labels import write_scenes
 from eyeward.scenes.relabelling import by_scene
 from eyeward.verdict import NA, Rating
 from tests.data.drawn import DEFAULT, encoded, picture
+from tests.data.importing.imports import imported
 
 WEAPONS = "O6: Weapons or Substance Abuse"
 HALF = Plan(test=Amount(share=0.5), validation=Amount(share=0.0))
@@ -334,3 +338,54 @@ def test_near_copies_under_different_policies_contradict_nothing(tmp_path: Path)
     other = exempt_of(labelled("2.jpg", safe=False))
     done = built(tmp_path / "out", folder_of(tmp_path / "in", (first, plain), (second, other)))
     assert (len(done.samples), done.report.groups, done.report.disputed_pairs) == (2, 1, 0)
+
+
+def decision(number: int, data: bytes, field: str, new: str) -> LabelEvent:
+    return LabelEvent(
+        id=f"e{number}",
+        time=datetime(2026, 1, 1, 0, 0, number, tzinfo=UTC),
+        user="anna",
+        image_sha256=sha256_of_bytes(data),
+        field=LabelField(field),
+        old=None,
+        new=new,
+        revealed=True,
+        ms=700,
+    )
+
+
+def test_what_reviewers_decided_counts_before_anything_else(tmp_path: Path) -> None:
+    """Both folders called the first image safe or not; the reviewer settles it. The second image nobody has."""
+    shown, other = encoded(picture(1)), encoded(picture(2))
+    one = folder_of(tmp_path / "a", (shown, labelled("1.png", "g")))
+    two = folder_of(tmp_path / "b", (shown, labelled("1.png", "g", safe=False)))
+    events = [decision(1, shown, "rating", "Unsafe"), decision(2, shown, "category", WEAPONS)]
+    events.append(decision(3, other, "rating", "Safe"))
+    report = Build(tmp_path / "out", HALF, events=events).run([one, two])
+    (sample,) = SampleFolder(tmp_path / "out")
+    assert (sample.rating, sample.category, sample.annotator) == (Rating.Unsafe, WEAPONS, "anna")
+    assert report.reviewed is not None
+    assert (report.reviewed.taken, report.reviewed.discarded[0].reason) == (2, "unknown_image")
+    assert [(item.reason, item.rows) for item in report.rows.discarded] == [("same_label_again", 1)]
+
+
+def test_variants_of_a_label_that_a_reviewer_changed_are_left_out_and_named(tmp_path: Path) -> None:
+    data, other = encoded(picture(1)), encoded(picture(2))
+    plain, kept = labelled("1.png", "g", safe=False), labelled("2.png", "h", safe=False)
+    rows = ((data, plain), (data, exempt_of(plain)), (other, kept), (other, exempt_of(kept)))
+    events = [decision(1, data, "rating", "Safe"), decision(2, other, "rationale", "A gun.")]
+    report = Build(tmp_path / "out", HALF, events=events).run([folder_of(tmp_path / "in", *rows)])
+    assert [(item.reason, item.rows) for item in report.rows.discarded] == [("outdated_variant", 1)]
+    assert sorted(sample.augmented for sample in SampleFolder(tmp_path / "out")) == [False, False, True]
+
+
+def test_an_image_may_be_asked_in_other_words_under_the_same_policy(tmp_path: Path) -> None:
+    plain = labelled("1.png").model_copy(update={"policy": DEFAULT})
+    words = WordingChanged(field="start_sentence", to="Judge this.")
+    reworded = plain.model_copy(update={"changes": (words,)})
+    rows = [(encoded(picture(1)), sample) for sample in (plain, reworded, reworded)]
+    done = built(tmp_path / "out", folder_of(tmp_path / "in", *rows))
+    assert [sample.changes for sample in done.samples] == [(), (words,)]
+    assert done.reasons == {"same_label_again": 1}
+    again = imported(tmp_path / "out", tmp_path / "again")
+    assert len(again.samples) == 2

@@ -7,14 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from PIL import Image
-from sklearn.isotonic import IsotonicRegression
 
-from eyeward.engine.rating import Calibration, Isotonic, Platt, log_odds, sigmoid
+from eyeward.engine.rating import Calibration, Platt, log_odds, sigmoid
 from eyeward.errors import CheckpointError, ErrorType, UsageError
-from eyeward.evaluate.calibrating import Fit, asking_for_scores, calibrate, isotonic, store, temperature
+from eyeward.evaluate.calibrating import Fit, asking_for_scores, calibrate, is_rated, store
 from eyeward.evaluate.methods import Method
 from eyeward.evaluate.outcome import Outcome
 from eyeward.guard.card import EyewardCard, Probe
@@ -22,8 +19,6 @@ from eyeward.guard.loading import rule_of
 from eyeward.verdict import NA, Rating, Review, ReviewReason
 from tests.evaluate.hand_made import NUDITY, REVIEW, SAFE, UNSAFE, WEAPONS, outcome, said
 from tests.evaluate.worlds import HATE, guard
-
-samples = st.lists(st.tuples(st.integers(0, 20), st.booleans()), min_size=2, max_size=60)
 
 
 def overconfident(count: int, factor: float = 3.0, category: str = WEAPONS, seed: int = 1) -> list[Outcome]:
@@ -45,24 +40,6 @@ def test_the_temperature_of_an_overconfident_guard_is_found() -> None:
     assert (default.scale, default.shift) == pytest.approx((1 / 3, 0.0), rel=0.1)
     assert found.after.calibration_error < 0.05 < found.before.calibration_error
     assert found.after.brier < found.before.brier
-
-
-def test_a_temperature_of_one_stays() -> None:
-    rows = overconfident(4000, factor=1.0)
-    raw = np.array([row.verdict.p_unsafe_raw for row in rows], np.float64)
-    unsafe = np.array([row.question.rating is UNSAFE for row in rows])
-    assert temperature(raw, unsafe).scale == pytest.approx(1.0, abs=0.1)
-
-
-@given(samples)
-def test_isotonic_calibration_is_that_of_scikit_learn(rows: list[tuple[int, bool]]) -> None:
-    raw = np.array([level / 20 for level, _ in rows])
-    unsafe = np.array([truth for _, truth in rows])
-    least = 1 / (len(rows) + 2)
-    theirs = IsotonicRegression(y_min=least, y_max=1 - least, out_of_bounds="clip").fit(raw, unsafe)
-    ours = isotonic(raw, unsafe)
-    asked = np.linspace(0, 1, 41)
-    assert [ours.apply(float(p)) for p in asked] == pytest.approx(list(theirs.predict(asked)), abs=1e-9)
 
 
 def test_categories_with_enough_images_are_calibrated_by_themselves() -> None:
@@ -99,6 +76,7 @@ def test_what_was_not_rated_is_fitted_to_nothing() -> None:
     abstained = far.model_copy(update={"review": Review(reason=ReviewReason.out_of_scope, scope_distance=9.0)})
     beside = [outcome(SAFE, abstained, f"far{number}.png") for number in range(500)]
     beside += [outcome(SAFE, said(ErrorType.deadline), f"late{number}.png") for number in range(500)]
+    assert not any(map(is_rated, beside))
     with_them = calibrate([*rows, *beside], Calibration(), "photos", recall=0.8)
     without = calibrate(rows, Calibration(), "photos", recall=0.8)
     assert (with_them.calibration, with_them.after) == (without.calibration, without.after)
@@ -153,21 +131,11 @@ def test_a_probe_that_cannot_be_judged_leaves_the_card_as_it_was(checkpoint: Pat
     assert EyewardCard.read(checkpoint) == before
 
 
-def test_points_of_an_isotonic_calibration_stay_away_from_certainty() -> None:
-    found = isotonic(np.array([0.1, 0.2, 0.8, 0.9]), np.array([False, False, True, True]))
-    assert found == Isotonic(raw=(0.1, 0.2, 0.8, 0.9), calibrated=(1 / 6, 1 / 6, 5 / 6, 5 / 6))
-
-
 def test_a_fit_says_how_far_probabilities_are_from_what_was_true() -> None:
     found = Fit.of(np.array([0.92, 0.98, 0.2]), np.array([True, False, False]))
     assert found.brier == pytest.approx((0.08**2 + 0.98**2 + 0.2**2) / 3)
     assert found.calibration_error == pytest.approx((abs(1.9 - 1) + 0.2) / 3)
     assert [(b.count, b.unsafe_share) for b in found.bins] == [(1, 0.0), (2, 0.5)]
-
-
-def test_a_guard_that_made_no_mistake_is_not_taken_for_certain() -> None:
-    raw = np.tile([0.1, 0.2, 0.8, 0.9], 5)
-    assert 0.5 < temperature(raw, raw > 0.5).scale < 3.0
 
 
 def test_categories_are_calibrated_by_themselves_only_where_that_is_wanted() -> None:

@@ -97,6 +97,19 @@ def test_guards_that_were_asked_with_other_labels_cannot_be_compared() -> None:
         compare(answers([UNSAFE]), answers([UNSAFE], truth=SAFE), ("a", "b"))
 
 
-def _policy(number: int) -> Policy:
+def seen(bytes_: str) -> list[Outcome]:
+    return [
+        answer.model_copy(update={"verdict": answer.verdict.model_copy(update={"sha256": bytes_})})
+        for answer in answers([UNSAFE])
+    ]
 
+
+def test_images_that_only_share_their_name_are_not_compared() -> None:
+    with pytest.raises(UsageError, match=r"'0\.png' is another image for a than for b; evaluate both on the same data"):
+        compare(seen("1" * 64), seen("2" * 64), ("a", "b"))
+    assert compare(seen("1" * 64), seen("1" * 64), ("a", "b"), resamples=50).questions == 1
+    assert compare(seen("1" * 64), answers([UNSAFE]), ("a", "b"), resamples=50).questions == 1, "it could not be read"
+
+
+def _policy(number: int) -> Policy:
     return Policy.load("default").add_rule("O6", f"Rule {number}.", "can")

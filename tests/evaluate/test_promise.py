@@ -6,6 +6,8 @@ import math
 
 import numpy as np
 import pytest
+from mapie.risk_control import BinaryClassificationController
+from mapie.risk_control.methods import compute_hoeffding_bentkus_p_value
 
 from eyeward.errors import UsageError
 from eyeward.evaluate.binomial import binomial_tail
@@ -172,3 +174,35 @@ def test_a_band_says_how_many_images_lie_on_its_wrong_sides() -> None:
 def test_a_threshold_is_rounded_to_the_careful_side() -> None:
     low = choose_band(scores(np.full(100, 0.12345678), np.full(100, 0.9)), 0.95, 0.95, 0.9)
     assert low.band == pytest.approx((0.123456, 0.900001), abs=1e-9)
+
+
+@pytest.mark.parametrize("rate", [0.02, 0.1, 0.4])
+def test_the_exact_tail_is_the_p_value_of_mapie(rate: float) -> None:
+    count, missed = 300, np.arange(0, 60)
+    theirs = compute_hoeffding_bentkus_p_value(np.maximum(missed - 1e-7, 0) / count, count, rate, binary=True)[
+        :, 0
+    ]  # it rounds up
+    assert [binomial_tail(int(k), count, rate) for k in missed] == pytest.approx(list(theirs), rel=1e-4)
+
+
+@pytest.mark.parametrize(("recall", "confidence"), [(0.9, 0.95), (0.8, 0.9)])
+def test_the_threshold_is_that_of_mapie_or_a_little_less_careful(recall: float, confidence: float) -> None:
+    """MAPIE tries thresholds of a grid in the same order, each against a bound that is e times the exact tail."""
+    rng = np.random.default_rng(3)
+    unsafe = rng.random(1200) < 0.5
+    p = np.where(unsafe, rng.beta(4, 2, 1200), rng.beta(2, 4, 1200))
+    grid = np.linspace(0.01, 0.99, 99)
+    controller = BinaryClassificationController(
+        predict_function=lambda scores: np.stack((1 - scores, scores), axis=1),
+        risk="recall",
+        target_level=recall,
+        confidence_level=confidence,
+        list_predict_params=grid,
+        fwer_method="fixed_sequence",
+    ).calibrate(p, unsafe.astype(int))
+    ours = choose_threshold(scores(p[unsafe]), recall, confidence)
+    theirs = controller.valid_predict_params.max()
+    assert ours.threshold - 0.03 < theirs <= ours.threshold
+    missed = np.array([ours.missed, ours.missed + 1]) - 1e-7
+    p_values = compute_hoeffding_bentkus_p_value(missed / ours.unsafe, ours.unsafe, 1 - recall, binary=True)
+    assert p_values[0, 0] <= 1 - confidence < p_values[1, 0], "one more would be one too many"

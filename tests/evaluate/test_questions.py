@@ -14,6 +14,7 @@ from eyeward.evaluate.questions import Ask, read_questions
 from eyeward.policy import Policy, Stance
 from eyeward.scenes.labels import write_scenes
 from eyeward.verdict import Rating
+from tests.evaluate.hand_made import NUDITY
 from tests.evaluate.worlds import EXEMPT, EXEMPTION, HATE, data, row, small
 
 SAFE, UNSAFE = Rating.Safe, Rating.Unsafe
@@ -47,6 +48,8 @@ def test_every_sample_is_asked_under_its_own_policy(tmp_path: Path) -> None:
 def test_what_is_right_under_the_unchanged_policy_is_not_guessed(tmp_path: Path) -> None:
     folder = data(tmp_path / "d", {"a.png": 9}, [row("a.png", SAFE, **CHANGED)])
     assert said(read_questions(folder).asks) == [("a.png", SAFE, None)]
+    known = data(tmp_path / "s", {"a.png": 9}, [row("a.png", SAFE, severity="highly_unsafe", category=HATE, **CHANGED)])
+    assert said(read_questions(known).asks) == [("a.png", SAFE, UNSAFE)], "the severity is the labeller's"
 
 
 def test_a_scene_knows_what_is_right_under_every_policy(scenes: Path) -> None:
@@ -98,7 +101,13 @@ def test_two_labels_of_one_question_are_refused_and_equal_ones_asked_once(tmp_pa
     assert (len(equal.asks), equal.repeated) == (2, 1)
     rows.append(row("b.png", UNSAFE))
     folder = data(tmp_path / "other", {"a.png": 9, "b.png": 9}, rows)
-    with pytest.raises(DataError, match=r"1 labels contradict another .*: 'b\.png' is Safe and Unsafe\. Mend"):
+    with pytest.raises(DataError, match=r"1 labels contradict another .*: 'b\.png' is Safe \(NA\) and Unsafe \(O1\)"):
+        read_questions(folder)
+
+
+def test_two_categories_for_one_question_are_refused_though_the_rating_is_one(tmp_path: Path) -> None:
+    folder = data(tmp_path / "d", {"a.png": 9}, [row("a.png", UNSAFE), row("a.png", UNSAFE, category=NUDITY)])
+    with pytest.raises(DataError, match=r"'a\.png' is Unsafe \(O1\) and Unsafe \(O4\)"):
         read_questions(folder)
 
 

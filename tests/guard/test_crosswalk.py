@@ -64,6 +64,12 @@ def test_a_category_in_which_everything_is_allowed_needs_no_eye() -> None:
     assert (coverage.covered, coverage.not_covered) == (("O4", "O6"), ())
 
 
+def test_a_category_in_which_nothing_is_allowed_is_seen_in_part_at_best() -> None:
+    """NudeNet finds bare bodies; under a ban of nudity swimwear is forbidden, too, and no label is about it."""
+    coverage = Crosswalk.load("nudenet").coverage(DEFAULT.only("O4", "O6").sensitive("O4", "O6"))
+    assert (coverage.covered, coverage.partly, coverage.not_covered) == ((), ("O4",), ("O4", "O6"))
+
+
 def test_the_worst_label_of_a_forbidden_category_counts() -> None:
     scores = {"FACE_MALE": 0.99, "BUTTOCKS_EXPOSED": 0.6, "MALE_GENITALIA_EXPOSED": 0.3}
     reading = Crosswalk.load("nudenet").reading(DEFAULT, scores)

@@ -106,10 +106,14 @@ def build(
         bool, typer.Option("--drop-copies", help="Keep the first of those that look alike.")
     ] = False,
     resplit: Annotated[bool, typer.Option("--resplit", help="Forget the sides that samples were given.")] = False,
+    events: Annotated[
+        list[Path] | None, typer.Option(help="Decisions of reviewers, one a line; they count before anything else.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Make one data set: copies found, contradictions named, every group on one side of the split."""
     from eyeward.data.augment.presets import load_augmentation
+    from eyeward.data.events import read_events
     from eyeward.scenes.relabelling import by_scene
 
     plan = preset.plan(seed)
@@ -126,6 +130,7 @@ def build(
         resplit=resplit,
         augmentation=augmentation,
         labeller=by_scene,
+        events=[event for file in events or () for event in read_events(file)],
     )
     with screen.bar("Reading images") as advance:
         report = building.run(folders, advance)
@@ -164,6 +169,11 @@ def _print_build(screen: Screen, report: BuildReport, out: Path) -> None:
         soft_wrap=True,
     )
     print_discarded(screen, rows)
+    if report.reviewed is not None:
+        reviewed = report.reviewed
+        sentence = f"{reviewed.taken:,} of {counted(reviewed.rows, 'decision')} of reviewers applied."
+        screen.out.print(Text(sentence), soft_wrap=True)
+        print_discarded(screen, reviewed)
     if report.augmented:
         reasons = ", ".join(f"{reason} {count:,}" for reason, count in report.left_out.items()) or "none"
         sentence = f"{counted(report.augmented, 'sample')} under changed policies; variants left out: {reasons}."

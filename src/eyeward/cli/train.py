@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from eyeward.cli.screen import Screen, counted
 from eyeward.errors import UsageError
+
+if TYPE_CHECKING:
+    from eyeward.train.tuning.run import Tuning
 
 
 def train(
@@ -49,12 +52,12 @@ def train(
 
 def _tune(file: Path, changes: list[str], out: Path | None, dry_run: bool) -> None:
     from eyeward.train.tuning.recipe import Recipe
-    from eyeward.train.tuning.run import CURVE, Tuning
+    from eyeward.train.tuning.run import Tuning
 
     recipe = Recipe.load(file, changes)
     folder = out or Path("runs") / recipe.name
     screen = Screen()
-    tuning = Tuning(recipe, folder, screen.bar)
+    tuning = Tuning(recipe, folder, screen.bar, screen.say)
     if dry_run:
         _print_plan(screen, tuning)
         return
@@ -63,20 +66,34 @@ def _tune(file: Path, changes: list[str], out: Path | None, dry_run: bool) -> No
 
     guard = finish(tuning, trainer)
     if guard is not None:
-        screen.say(f"The guard is in {guard}, its losses in {folder / CURVE}.")
-        screen.say(f"Measure it: eyeward evaluate {recipe.data} --split test --model {guard} --out {folder / 'test'}")
+        _print_end(screen, tuning, guard)
 
 
-def _print_plan(screen: Screen, tuning: object) -> None:
-    from eyeward.train.tuning.run import Tuning
+def _print_end(screen: Screen, tuning: Tuning, guard: Path) -> None:
+    from eyeward.data.sample import Split
+    from eyeward.engine.rating import Calibration
+    from eyeward.guard.card import EyewardCard
+    from eyeward.train.tuning.run import CURVE
+    from eyeward.train.tuning.survey import chosen
 
-    assert isinstance(tuning, Tuning)
+    folder, data = tuning.folder, tuning.recipe.data
+    screen.say(f"The guard is in {guard}, its losses in {folder / CURVE}.")
+    if tuning.recipe.calibrate and EyewardCard.read(guard).calibration == Calibration():
+        screen.say("It is not calibrated: there were no validation samples of both ratings that it rated.")
+    if chosen(tuning.data, Split.TEST):
+        screen.say(f"Measure it: eyeward evaluate {data} --split test --model {guard} --out {folder / 'test'}")
+    else:
+        screen.say("Measure it on images that it has not learnt from; this data has no test side.")
+
+
+def _print_plan(screen: Screen, tuning: Tuning) -> None:
     plan, found, (asked, learnt) = tuning.plan()
     parts = ", ".join(f"{part} {count / 1e6:,.1f} M" for part, count in plan.parameters.items())
     for line in (
         f"{counted(plan.steps, 'step')} of {counted(plan.samples_a_step, 'sample')}; "
         f"{counted(plan.samples, 'sample')} an epoch of {plan.tokens_an_epoch:,} tokens; at most {plan.longest:,}.",
         f"Parameters: {parts}; {plan.learning / 1e6:,.1f} M of them or beside them learn.",
+        *(() if plan.taught is None else (f"The teacher says something to {counted(plan.taught, 'sample')}.",)),
         f"Memory: about {plan.memory_bytes / 2**30:,.1f} GiB on a device that has all of it.",
     ):
         screen.out.print(line, markup=False, highlight=False)

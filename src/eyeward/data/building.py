@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 
@@ -17,13 +17,15 @@ import numpy as np
 from eyeward.data.augment.labelling import Labeller, by_annotation
 from eyeward.data.augment.recipe import Augmentation, Augmented, augment
 from eyeward.data.duplicates import NEAR_BITS, Groups, near_pairs
+from eyeward.data.events import LabelEvent, fold
 from eyeward.data.folder import IMAGES_FOLDER, SampleWriter, default_policy, make_empty
 from eyeward.data.identity import Identity, identify
 from eyeward.data.importing.own import read_own
 from eyeward.data.importing.row import Discard, Row, Unread
-from eyeward.data.report import EXAMPLES, BuildReport, Tally
-from eyeward.data.sample import Sample, Split
-from eyeward.data.split import Member, Plan, Sides, Stratum, split
+from eyeward.data.item import Item, group_names, members
+from eyeward.data.report import EXAMPLES, BuildReport, Report, Tally
+from eyeward.data.sample import Asked, Sample
+from eyeward.data.split import Plan, Sides, split
 from eyeward.errors import UsageError
 from eyeward.images.hashes import THUMBNAIL_SIDE
 from eyeward.policy.schema import Policy
@@ -41,17 +43,8 @@ class Dropped(StrEnum):
     """A copy of its image was given a more protected side."""
     near_duplicate = "near_duplicate"
     """Only where copies are to be dropped."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Item:
-    """A sample with the identity of its image."""
-
-    sample: Sample
-    path: Path
-    place: str
-    image: int
-    """Number among the different images."""
+    outdated_variant = "outdated_variant"
+    """A reviewer changed the label that it was made of."""
 
 
 class Build:
@@ -67,6 +60,7 @@ class Build:
         resplit: bool = False,
         augmentation: Augmentation | None = None,
         labeller: Labeller = by_annotation,
+        events: Sequence[LabelEvent] = (),
     ) -> None:
         """Make the folder.
 
@@ -76,6 +70,7 @@ class Build:
             resplit: forget the sides that samples were given.
             augmentation: adds the same images under changed policies, each on the side of its image.
             labeller: says what is right under those.
+            events: decisions of reviewers about the images; they count before anything else is looked at.
         """
         self._out = out
         self._plan = plan or Plan()
@@ -84,6 +79,8 @@ class Build:
         self._resplit = resplit
         self._augmentation = augmentation
         self._labeller = labeller
+        self._events = events
+        self._reviews: Report | None = None
         self._tally = Tally()
         self._numbers: dict[str, int] = {}
         self._seen: list[Identity] = []
@@ -99,17 +96,17 @@ class Build:
             raise UsageError("There is nothing to build from; name the folders of imports.")
         (self._out / IMAGES_FOLDER).mkdir()
         with (self._out / DISCARDED_FILE).open("w", encoding="utf-8", newline="\n") as self._discarded:
-            items = self._with_one_label(list(self._read(folders, progress)))
+            items = self._with_one_label(self._reviewed(list(self._read(folders, progress))))
             pairs = self._near_pairs()
             groups = self._groups(items, pairs)
             if not self._keep_copies:
                 items = self._without_copies(items, pairs)
-            names = _names(items, groups, self._seen)
+            names = group_names(items, groups, self._seen)
             items = [
                 replace(item, sample=item.sample.model_copy(update={"group": names[groups.of(item.image)]}))
                 for item in items
             ]
-            sides = split(_members(items), self._plan)
+            sides = split(members(items), self._plan)
             kept = list(self._on_their_side(items, sides))
         samples = [self._with_image(item) for item in kept]
         augmented = Augmented(tuple(samples), {})
@@ -125,7 +122,7 @@ class Build:
         writer.finish()
         return report
 
-    def _read(self, folders: Sequence[Path], progress: Callable[[], None]) -> Iterator[_Item]:
+    def _read(self, folders: Sequence[Path], progress: Callable[[], None]) -> Iterator[Item]:
         with ThreadPoolExecutor(max(2, os.cpu_count() or 1)) as pool:
             for folder in folders:
                 for block in _blocks(read_own(folder, folder), _READ_AT_ONCE):
@@ -137,7 +134,7 @@ class Build:
                             yield item
                         progress()
 
-    def _item(self, row: Row | Unread, seen: Identity | Failure | None) -> _Item | None:
+    def _item(self, row: Row | Unread, seen: Identity | Failure | None) -> Item | None:
         if isinstance(row, Unread):
             self._discard(row.reason, row.message, row.place, row.rows)
             return None
@@ -149,17 +146,35 @@ class Build:
         if number == len(self._seen):
             self._seen.append(seen)
         sample = row.sample.model_copy(update={"split": None}) if self._resplit else row.sample
-        return _Item(sample, row.image, row.place, number)
+        return Item(sample, row.image, row.place, number)
 
-    def _with_one_label(self, items: list[_Item]) -> list[_Item]:
+    def _reviewed(self, items: list[Item]) -> list[Item]:
+        """Apply what reviewers decided; variants of a label that they changed are left out, for they follow from it."""
+        if not self._events:
+            return items
+        done = fold([(item.sample, self._seen[item.image].sha256) for item in items], self._events, _policy_of)
+        self._reviews = done.report
+        after = [replace(item, sample=sample) for item, sample in zip(items, done.samples, strict=True)]
+        plain = [(old, new) for old, new in zip(items, after, strict=True) if not old.sample.augmented]
+        turned = {new.image for old, new in plain if old.label != new.label}
+        kept: list[Item] = []
+        for place, item in enumerate(after):
+            if item.sample.augmented and item.image in turned and place not in done.changed:
+                message = f"{item.place}: it was made of a label that a reviewer has changed; augment again."
+                self._discard(Dropped.outdated_variant, message, item.place)
+            else:
+                kept.append(item)
+        return kept
+
+    def _with_one_label(self, items: list[Item]) -> list[Item]:
         """Discard what an image is labelled twice under one policy: the second of equal labels, all of others."""
-        labels: defaultdict[tuple[int, str], set[tuple[str, ...]]] = defaultdict(set)
+        labels: defaultdict[tuple[int, Asked], set[tuple[str, ...]]] = defaultdict(set)
         for item in items:
-            labels[_question(item)].add(_label(item.sample))
-        kept: list[_Item] = []
-        known: set[tuple[int, str]] = set()
+            labels[item.question].add(item.label)
+        kept: list[Item] = []
+        known: set[tuple[int, Asked]] = set()
         for item in items:
-            question = _question(item)
+            question = item.question
             if len(labels[question]) > 1:
                 message = f"{item.place}: the image has another label in another row; settle which is right."
                 self._discard(Discard.two_labels, message, item.place)
@@ -179,7 +194,7 @@ class Build:
         thumbnails = np.frombuffer(levels, dtype=np.uint8).reshape(-1, THUMBNAIL_SIDE**2)
         return list(near_pairs(hashes, thumbnails, self._near_bits))
 
-    def _groups(self, items: list[_Item], pairs: list[tuple[int, int]]) -> Groups:
+    def _groups(self, items: list[Item], pairs: list[tuple[int, int]]) -> Groups:
         """Join images that look alike and those whose sources put them into one group."""
         groups = Groups(len(self._seen))
         groups.join(pairs)
@@ -188,10 +203,10 @@ class Build:
             groups.join([(first.setdefault((item.sample.source, item.sample.group), item.image), item.image)])
         return groups
 
-    def _without_copies(self, items: list[_Item], pairs: list[tuple[int, int]]) -> list[_Item]:
+    def _without_copies(self, items: list[Item], pairs: list[tuple[int, int]]) -> list[Item]:
         alike = Groups(len(self._seen))
         alike.join(pairs)
-        kept: list[_Item] = []
+        kept: list[Item] = []
         shown: dict[int, int] = {}
         for item in items:
             if shown.setdefault(alike.of(item.image), item.image) == item.image:
@@ -201,7 +216,7 @@ class Build:
                 self._discard(Dropped.near_duplicate, message, item.place)
         return kept
 
-    def _on_their_side(self, items: list[_Item], sides: Sides) -> Iterator[_Item]:
+    def _on_their_side(self, items: list[Item], sides: Sides) -> Iterator[Item]:
         for item in items:
             side = sides.of[item.sample.group]
             if item.sample.split not in (None, side):
@@ -210,10 +225,10 @@ class Build:
             else:
                 yield replace(item, sample=item.sample.model_copy(update={"split": side}))
 
-    def _report(self, items: list[_Item], pairs: list[tuple[int, int]], sides: Sides) -> BuildReport:
+    def _report(self, items: list[Item], pairs: list[tuple[int, int]], sides: Sides) -> BuildReport:
         self._tally.taken = len(items)
         images: defaultdict[str, set[int]] = defaultdict(set)
-        labels: defaultdict[int, dict[str, _Item]] = defaultdict(dict)
+        labels: defaultdict[int, dict[str, Item]] = defaultdict(dict)
         for item in items:
             images[item.sample.group].add(item.image)
             labels[item.image][item.sample.policy_hash or ""] = item
@@ -238,9 +253,10 @@ class Build:
                 if lacking
             },
             plan=self._plan,
+            reviewed=self._reviews,
         )
 
-    def _with_image(self, item: _Item) -> Sample:
+    def _with_image(self, item: Item) -> Sample:
         """Copy the image of an item, and return its sample with the path of the copy."""
         sha256 = self._seen[item.image].sha256
         image = f"{IMAGES_FOLDER}/{sha256[:2]}/{sha256}{item.path.suffix.lower()}"
@@ -273,41 +289,3 @@ def _blocks(rows: Iterator[Row | Unread], size: int) -> Iterator[list[Row | Unre
 
 def _policy_of(sample: Sample) -> Policy:
     return sample.policy if isinstance(sample.policy, Policy) else default_policy()
-
-
-def _question(item: _Item) -> tuple[int, str]:
-    return item.image, item.sample.policy_hash or ""
-
-
-def _label(sample: Sample) -> tuple[str, ...]:
-    return sample.rating, sample.category, sample.severity or ""
-
-
-def _names(items: list[_Item], groups: Groups, seen: list[Identity]) -> dict[int, str]:
-    """Name groups by what their sources called them, where that is one name of one group, else by an image."""
-    called: defaultdict[int, set[str]] = defaultdict(set)
-    sha256: dict[int, str] = {}
-    for item in items:
-        group = groups.of(item.image)
-        called[group].add(item.sample.group)
-        own = seen[item.image].sha256
-        sha256[group] = min(sha256.get(group, own), own)
-    users = Counter(name for names in called.values() for name in names)
-    return {
-        group: next(iter(names)) if len(names) == 1 and users[next(iter(names))] == 1 else f"image-{sha256[group][:16]}"
-        for group, names in called.items()
-    }
-
-
-def _members(items: list[_Item]) -> Iterator[Member]:
-    """Yield every image once, by the label that its annotator gave; augmented samples go where their image goes."""
-    given: defaultdict[int, set[Split | None]] = defaultdict(set)
-    for item in sorted(items, key=lambda item: item.sample.augmented):
-        sample, sides = item.sample, given[item.image]
-        if not sides or (sample.split is not None and sample.split not in sides):
-            yield Member(sample.group, _stratum(sample), sample.split)
-        sides.add(sample.split)
-
-
-def _stratum(sample: Sample) -> Stratum:
-    return Stratum(sample.category.partition(":")[0], (sample.severity or sample.rating).value)

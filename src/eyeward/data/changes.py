@@ -120,9 +120,14 @@ Change = Annotated[
 ]
 
 
+def wording_changes(changes: tuple[Change, ...]) -> tuple[WordingChanged, ...]:
+    """Return those changes that leave the policy as it is, and only ask in other words."""
+    return tuple(change for change in changes if isinstance(change, WordingChanged))
+
+
 def wording_of(changes: tuple[Change, ...], base: PromptWording = EYEWARD) -> PromptWording:
     """Return the sentences that a sample is asked with: those of `base` with its wording changes."""
-    changed = {change.field: change.to for change in changes if isinstance(change, WordingChanged)}
+    changed = {change.field: change.to for change in wording_changes(changes)}
     return PromptWording.model_validate({**base.model_dump(), **changed})
 
 

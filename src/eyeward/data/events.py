@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
+from eyeward.data.folder import default_policy, numbered_lines
 from eyeward.data.report import Report, Tally
 from eyeward.data.sample import Sample
-from eyeward.errors import described
+from eyeward.errors import DataError, described
+from eyeward.policy.schema import Policy
+from eyeward.verdict import NA
 
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
@@ -56,6 +61,8 @@ class NotApplied(StrEnum):
     """There is no sample of this image under this policy."""
     repeated = "repeated"
     """An event with this id was applied already."""
+    unknown_category = "unknown_category"
+    """The policy does not have the category that was chosen."""
     contradiction = "contradiction"
     """All decisions about the sample together contradict each other; it stays as it was."""
 
@@ -70,46 +77,78 @@ class Folded:
     """Places of the samples that are not what they were."""
 
 
-def fold(samples: Iterable[Sample], events: Iterable[LabelEvent], sha256_of: Callable[[Sample], str]) -> Folded:
-    """Apply events in the order of their time to the samples of their images; of one field the last decision counts.
+def read_events(file: Path) -> list[LabelEvent]:
+    """Read events, one a line.
 
-    A changed sample is annotated by the users who changed it. The events of a sample count together or not at all, so
-    that a rating and a category that were changed one after the other never meet a contradiction half-way.
+    Raises:
+        DataError: with file and line, for a row that is no event.
     """
-    kept = list(samples)
-    place_of = {(sha256_of(sample), sample.policy_hash): place for place, sample in enumerate(kept)}
+    events = []
+    for number, line in numbered_lines(file):
+        try:
+            events.append(LabelEvent.model_validate_json(line))
+        except ValidationError as problem:
+            raise DataError(f"{described(problem)}; mend the line, or take it away.", file, number) from None
+    return events
+
+
+def fold(
+    samples: Sequence[tuple[Sample, str]], events: Iterable[LabelEvent], policy_of: Callable[[Sample], Policy]
+) -> Folded:
+    """Apply events in the order of their time to samples, given with the sha256 of their images.
+
+    Of one field the last decision counts. A changed sample is annotated by the users who changed it. The events of an
+    image under a policy count together or not at all, so that a rating and a category that were changed one after the
+    other never meet a contradiction half-way.
+    """
+    kept = [sample for sample, _ in samples]
+    places_of: defaultdict[tuple[str, str], list[int]] = defaultdict(list)
+    for place, (sample, sha256) in enumerate(samples):
+        places_of[sha256, _hash(sample.policy_hash)].append(place)
     tally = Tally()
-    decided: dict[int, list[LabelEvent]] = {}
+    decided: defaultdict[tuple[str, str], list[LabelEvent]] = defaultdict(list)
     known: set[str] = set()
     for event in sorted(events, key=lambda event: (event.time, event.id)):
-        place = place_of.get((event.image_sha256, event.policy_hash))
+        key = event.image_sha256, _hash(event.policy_hash)
         if event.id in known:
             tally.discard(NotApplied.repeated, f"The event {event.id} comes twice.")
-        elif place is None:
+        elif key not in places_of:
             message = f"The event {event.id} is about an image that has no label under its policy."
             tally.discard(NotApplied.unknown_image, message)
         else:
-            decided.setdefault(place, []).append(event)
+            decided[key].append(event)
         known.add(event.id)
     changed: set[int] = set()
-    for place, about in decided.items():
+    for key, about in decided.items():
+        places = places_of[key]
         try:
-            after = _applied(kept[place], about)
+            after = {place: _applied(kept[place], about) for place in places}
         except ValidationError as problem:
-            message = f"The decisions about {kept[place].image} cannot stand together: {described(problem)}."
+            message = f"The decisions about {kept[places[0]].image} cannot stand together: {described(problem)}."
             tally.discard(NotApplied.contradiction, message, len(about))
             continue
+        foreign = next((s for s in after.values() if s.category not in (*policy_of(s).labels, NA)), None)
+        if foreign is not None:
+            message = f"{foreign.image} is {foreign.category!r} by a reviewer, which its policy does not have."
+            tally.discard(NotApplied.unknown_category, message, len(about))
+            continue
         tally.taken += len(about)
-        if after != kept[place]:
-            changed.add(place)
-            kept[place] = after
+        changed |= {place for place in places if after[place] != kept[place]}
+        for place in places:
+            kept[place] = after[place]
     return Folded(tuple(kept), tally.report(), frozenset(changed))
+
+
+def _hash(policy_hash: str | None) -> str:
+    return policy_hash or default_policy().hash
 
 
 def _applied(sample: Sample, events: list[LabelEvent]) -> Sample:
     fields = sample.model_dump() | {event.field.value: event.new for event in events}
     if fields["category"] != sample.category:
         fields["categories"] = ()
+    if (fields["rating"], fields["category"]) != (sample.rating, sample.category):
+        fields["scene"] = None  # a graph that says something else than the label would decide its variants
     if fields["rationale"] != sample.rationale:
         fields["rationale_from"] = None
     after = Sample.model_validate(fields)

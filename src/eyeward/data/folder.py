@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cache, cached_property
@@ -44,7 +45,7 @@ class SampleFolder:
             DataError: with file and line, for a row that is no sample.
         """
         file = self.path / LABELS_FILE
-        for number, line in _lines(file):
+        for number, line in numbered_lines(file):
             try:
                 yield Sample.model_validate_json(line)
             except ValidationError as problem:
@@ -59,7 +60,7 @@ class SampleFolder:
         """
         file = self.path / POLICIES_FILE
         found: dict[str, Policy] = {}
-        for number, line in _lines(file) if file.exists() else ():
+        for number, line in numbered_lines(file) if file.exists() else ():
             try:
                 policy = Policy.model_validate_json(line)
             except ValidationError as problem:
@@ -68,6 +69,15 @@ class SampleFolder:
                 raise DataError(problem.message, file, number) from None
             found[policy.hash] = policy
         return found
+
+    @cached_property
+    def digest(self) -> str:
+        """The sha256 of the labels and their policies, wherever they lie."""
+        digest = hashlib.sha256()
+        for name in (LABELS_FILE, POLICIES_FILE):
+            file = self.path / name
+            digest.update(hashlib.sha256(file.read_bytes() if file.is_file() else b"").digest())
+        return digest.hexdigest()
 
     def policy_of(self, sample: Sample) -> Policy:
         """Return the policy that a sample is labelled under.
@@ -95,7 +105,12 @@ def default_policy() -> Policy:
     return Policy.load("default")
 
 
-def _lines(file: Path) -> Iterator[tuple[int, str]]:
+def numbered_lines(file: Path) -> Iterator[tuple[int, str]]:
+    """Yield the lines of a text file that are not blank, with their numbers.
+
+    Raises:
+        DataError: when it cannot be read.
+    """
     try:
         with file.open(encoding="utf-8") as lines:
             for number, line in enumerate(lines, start=1):

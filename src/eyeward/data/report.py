@@ -61,10 +61,17 @@ class BuildReport(BaseModel):
     missing: dict[str, dict[str, int]]
     """Images that a side lacks, by side and stratum."""
     plan: Plan
+    reviewed: Report | None = None
+    """Decisions of reviewers, applied or not; None where none were given."""
     augmented: int = 0
     """Samples under changed policies, besides the rows."""
     left_out: dict[str, int] = Field(default_factory=dict)
     """Variants that were not made or not kept, by reason."""
+
+
+def by_count(counter: Counter[str]) -> dict[str, int]:
+    """Return counts, the largest first, equal ones by name."""
+    return dict(sorted(counter.items(), key=lambda item: (-item[1], item[0])))
 
 
 @dataclass
@@ -89,7 +96,7 @@ class Tally:
         """Return the counts as they are."""
         discarded = tuple(
             Discarded(reason=reason, rows=rows, examples=tuple(self._examples[reason]))
-            for reason, rows in sorted(self._rows.items(), key=lambda item: (-item[1], item[0]))
+            for reason, rows in by_count(self._rows).items()
         )
         rows = self.taken + sum(item.rows for item in discarded)
         return Report(rows=rows, taken=self.taken, discarded=discarded, lost=tuple(self._lost))

@@ -9,13 +9,16 @@ from typing import Annotated, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, field_validator, model_validator
 
-from eyeward.data.changes import Change
+from eyeward.data.changes import Change, WordingChanged, wording_changes
 from eyeward.data.rationales.origin import RationaleOrigin
 from eyeward.errors import PolicyError
 from eyeward.policy.schema import Policy
 from eyeward.verdict import NA, Rating
 
 _HASH = re.compile(r"[0-9a-f]{64}")
+
+Asked = tuple[str, tuple[WordingChanged, ...]]
+"""The hash of a policy, empty for the default one, and the sentences around it that differ from ours."""
 
 
 class Severity(StrEnum):
@@ -146,6 +149,11 @@ class Sample(BaseModel):
     def policy_hash(self) -> str | None:
         """The hash of the policy, None for the default one."""
         return self.policy.hash if isinstance(self.policy, Policy) else self.policy
+
+    @property
+    def asked(self) -> Asked:
+        """What tells it from other samples of its image: the policy, and the words around it."""
+        return self.policy_hash or "", wording_changes(self.changes)
 
     def to_json(self) -> str:
         """Return one line of JSON."""

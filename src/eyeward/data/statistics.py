@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from pydantic import BaseModel, ConfigDict
 
+from eyeward.data.report import by_count
 from eyeward.data.sample import Sample, Severity
 from eyeward.verdict import NA, Rating
 
@@ -85,11 +86,11 @@ def statistics(samples: Iterable[Sample]) -> Statistics:
         ratings={rating.value: by_rating[rating] for rating in (Rating.Safe, Rating.Unsafe)},
         splits={split: dict(sorted(splits[split].items())) for split in sorted(splits)},
         cells={category: dict(sorted(cells[category].items())) for category in sorted(cells, key=_in_order)},
-        policies=_by_count(policies),
-        changes=_by_count(changes),
-        annotators=_by_count(named["annotator"]),
-        sources=_by_count(named["source"]),
-        licences=_by_count(named["licence"]),
+        policies=by_count(policies),
+        changes=by_count(changes),
+        annotators=by_count(named["annotator"]),
+        sources=by_count(named["source"]),
+        licences=by_count(named["licence"]),
     )
 
 
@@ -97,7 +98,3 @@ def _in_order(label: str) -> tuple[bool, int, str]:
     """Sort labels as people count, and `NA` behind them."""
     id = label.partition(":")[0]
     return label == NA, len(id), label
-
-
-def _by_count(counter: Counter[str]) -> dict[str, int]:
-    return dict(sorted(counter.items(), key=lambda item: (-item[1], item[0])))

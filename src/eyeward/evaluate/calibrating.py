@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict
 
 from eyeward.engine.rating import Calibration, Isotonic, Platt
 from eyeward.errors import CheckpointError, UsageError
+from eyeward.evaluate.fitting import isotonic, platt, temperature
 from eyeward.evaluate.methods import Method
 from eyeward.evaluate.outcome import Outcome, OutcomeKind, category_id
 from eyeward.evaluate.promise import Choice, Scores, choose_band, choose_threshold
@@ -21,7 +22,6 @@ from eyeward.guard import Guard
 from eyeward.guard.card import EyewardCard, Probe, Promise
 from eyeward.guard.loading import rule_of
 from eyeward.guard.self_check.answers import policy_of
-from eyeward.train.from_scratch.finish import platt
 from eyeward.verdict import Rating, ReviewReason
 
 FEWEST = 30
@@ -75,7 +75,7 @@ class _Answers:
 
     @classmethod
     def of(cls, outcomes: Iterable[Outcome]) -> _Answers:
-        rows = [o for o in outcomes if o.kind is OutcomeKind.ok and o.verdict.p_unsafe_raw is not None]
+        rows = [o for o in outcomes if is_rated(o)]
         return cls(
             np.array([o.verdict.p_unsafe_raw for o in rows], np.float64),
             tuple(category_id(o.verdict.category) for o in rows),
@@ -85,6 +85,11 @@ class _Answers:
     def calibrated(self, calibration: Calibration) -> Floats:
         pairs = zip(self.raw, self.category, strict=True)
         return np.array([calibration.apply(float(p), id) for p, id in pairs], np.float64)
+
+
+def is_rated(outcome: Outcome) -> bool:
+    """Whether a calibration can be fitted to it: an answer Safe or Unsafe with a probability."""
+    return outcome.kind is OutcomeKind.ok and outcome.verdict.p_unsafe_raw is not None
 
 
 def asking_for_scores(guard: Guard) -> Guard:
@@ -180,50 +185,6 @@ def fit(answers: _Answers, method: Method, by_category: bool = False) -> Calibra
         if min((rows & answers.unsafe).sum(), (rows & ~answers.unsafe).sum()) >= FEWEST:
             categories[id] = single(answers.raw[rows], answers.unsafe[rows])
     return Calibration(default=single(answers.raw, answers.unsafe), categories=categories)
-
-
-def temperature(raw: Floats, unsafe: Bools) -> Platt:
-    """Fit one factor on the log-odds to outcomes: the one of the highest likelihood, found by golden section.
-
-    With Platt's smoothed targets, so that a guard which makes no mistake here is not taken for certain.
-    """
-    clipped = np.clip(raw, 1e-6, 1 - 1e-6)
-    log_odds = np.log(clipped) - np.log1p(-clipped)
-    targets = np.where(unsafe, 1 - 1 / (unsafe.sum() + 2), 1 / ((~unsafe).sum() + 2))
-
-    def loss(log_scale: float) -> float:
-        scaled = np.exp(log_scale) * log_odds
-        return float((np.logaddexp(0.0, scaled) - targets * scaled).mean())
-
-    low, high, golden = -4.0, 3.0, (5**0.5 - 1) / 2
-    for _ in range(60):
-        left, right = high - golden * (high - low), low + golden * (high - low)
-        low, high = (low, right) if loss(left) < loss(right) else (left, high)
-    return Platt(scale=float(np.exp((low + high) / 2)))
-
-
-def isotonic(raw: Floats, unsafe: Bools) -> Isotonic:
-    """Fit a rising step function by pooling neighbours that are in the wrong order, and join its steps by lines.
-
-    What was always right is not taken for certain: ends are kept one image away from 0 and 1.
-    """
-    order = np.argsort(raw, kind="stable")
-    levels, starts = np.unique(raw[order], return_index=True)
-    totals = np.add.reduceat(unsafe[order].astype(np.float64), starts)
-    counts = np.diff(np.append(starts, len(raw)))
-    blocks: list[tuple[float, float, float, int]] = []  # lowest, highest, unsafe, all
-    for level, total, count in zip(levels, totals, counts, strict=True):
-        block = (float(level), float(level), float(total), int(count))
-        while blocks and blocks[-1][2] * block[3] >= block[2] * blocks[-1][3]:
-            low, _, before, number = blocks.pop()
-            block = (low, block[1], before + block[2], number + block[3])
-        blocks.append(block)
-    least = 1 / (len(raw) + 2)
-    points: dict[float, float] = {}
-    for low, high, total, count in blocks:
-        value = min(max(total / count, least), 1 - least)
-        points[low] = points[high] = value
-    return Isotonic(raw=tuple(points), calibrated=tuple(points.values()))
 
 
 def store(folder: Path, guard: Guard, calibrated: Calibrated) -> EyewardCard:

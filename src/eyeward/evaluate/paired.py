@@ -84,7 +84,7 @@ def compare(
     """Compare two guards over the questions that both were asked.
 
     Raises:
-        UsageError: when there are none, or when the right answers differ.
+        UsageError: when there are none, or when images of one name or the right answers differ.
     """
     ours = {_key(outcome): outcome for outcome in first}
     theirs = {_key(outcome): outcome for outcome in second}
@@ -96,6 +96,10 @@ def compare(
             raise UsageError(
                 f"{key[0]!r} is labelled {ours[key].question.rating} for {names[0]} and {theirs[key].question.rating} "
                 f"for {names[1]}; evaluate both on the same labels."
+            )
+        if _other_images(ours[key], theirs[key]):
+            raise UsageError(
+                f"{key[0]!r} is another image for {names[0]} than for {names[1]}; evaluate both on the same data."
             )
     one = OutcomeTable.of([ours[key] for key in shared])
     two = OutcomeTable.of([theirs[key] for key in shared])
@@ -141,6 +145,11 @@ def differences(
             high=None if interval is None else interval[1],
         )
     return found
+
+
+def _other_images(one: Outcome, other: Outcome) -> bool:
+    known = {one.verdict.sha256, other.verdict.sha256} - {None}
+    return len(known) > 1
 
 
 def _key(outcome: Outcome) -> tuple[str, str]:

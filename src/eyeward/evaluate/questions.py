@@ -57,7 +57,7 @@ def read_questions(folder: Path, policies: Sequence[Policy] = (), split: Split |
 
     Raises:
         DataError: with file and line, for a row that is no sample; for categories that a policy does not have, and
-            ratings that contradict each other, with their number and the first of them.
+            labels that contradict each other, with their number and the first of them.
         UsageError: when there are no samples, or no ratings under one of the policies.
     """
     samples = SampleFolder(folder)
@@ -84,12 +84,12 @@ def read_questions(folder: Path, policies: Sequence[Policy] = (), split: Split |
             rating=item.rating,
             category=item.category,
             severity=item.severity,
-            unchanged_rating=unchanged.get(item.sample.image, _scene_rating(item.sample)),
+            unchanged_rating=unchanged.get(item.sample.image, _rating_before(item.sample)),
         )
         key = (question.image, question.policy_hash)
         known = asks.setdefault(key, Ask(question, samples.image_of(item.sample), policy)).question
-        if known.rating is not question.rating:
-            against.append(f"{question.image!r} is {known.rating} and {question.rating}")
+        if (known.rating, category_id(known.category)) != (question.rating, category_id(question.category)):
+            against.append(f"{question.image!r} is {_said(known)} and {_said(question)}")
     _refuse(against, folder, "labels contradict another of the same image under the same policy")
     return Questions(tuple(asks.values()), len(wanted) - len(asks))
 
@@ -138,8 +138,15 @@ def differences(base: Policy, policy: Policy) -> tuple[Change, ...]:
     return (PolicyChosen(name=policy.name),)
 
 
-def _scene_rating(sample: Sample) -> Rating | None:
-    return None if sample.scene is None else decide(graph_of(sample), default_policy()).rating
+def _rating_before(sample: Sample) -> Rating | None:
+    """Return what is right without the changes, where no other sample says: by the scene, or by the severity."""
+    if sample.scene is not None:
+        return decide(graph_of(sample), default_policy()).rating
+    return None if sample.severity is None else sample.severity.rating
+
+
+def _said(question: Question) -> str:
+    return f"{question.rating} ({category_id(question.category)})"
 
 
 def _check_categories(wanted: Sequence[_Labelled], folder: Path) -> None:

@@ -87,7 +87,8 @@ class Crosswalk(_Record):
     def coverage(self, policy: Policy) -> Coverage:
         """Say which categories of a policy the guard sees.
 
-        A category in which everything is allowed is covered by any guard: nothing has to be seen in it.
+        A category in which everything is allowed is covered by any guard: nothing has to be seen in it. One in which
+        nothing is allowed is covered in part at best: guards look for what is forbidden, not for the rest of it.
         """
         found = {category.id: self._cover(category) for category in policy.categories}
         return Coverage(
@@ -134,7 +135,8 @@ class Crosswalk(_Record):
         if category.stance is Stance.non_violating:
             return Cover.whole
         id = self._own_id(category)
-        return Cover.none if id is None else self.categories[id].cover
+        cover = Cover.none if id is None else self.categories[id].cover
+        return Cover.part if category.stance is Stance.sensitive and cover is Cover.whole else cover
 
 
 def reading_of(policy: Policy, scores: Mapping[str, float]) -> Reading:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
@@ -58,9 +59,7 @@ class RecipeFile(BaseModel):
 
     def save(self, path: Path) -> None:
         """Write the recipe with every setting, the defaults too; `load` reads it."""
-        partial = path.with_suffix(".partial")
-        partial.write_text(yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False), encoding="utf-8")
-        partial.replace(path)
+        write_whole(path, yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False))
 
     def claim(self, folder: Path) -> bool:
         """Write the recipe into the folder of a run, or find that the run there is of this one; say which it was.
@@ -89,6 +88,13 @@ class RecipeFile(BaseModel):
         found = list(_differences(self.model_dump(mode="json"), other.model_dump(mode="json"), ()))
         more = len(found) - _SHOWN_DIFFERENCES
         return ", ".join([*found[:_SHOWN_DIFFERENCES], *([f"and {more} more"] if more > 0 else [])])
+
+
+def write_whole(file: Path, text: str) -> None:
+    """Write a file in one piece; the processes of a run on several devices may all do so at once."""
+    unfinished = file.with_name(f".{file.name}.{os.getpid()}.unfinished")
+    unfinished.write_text(text, encoding="utf-8", newline="\n")
+    unfinished.replace(file)
 
 
 def read_yaml(path: Path) -> Any:

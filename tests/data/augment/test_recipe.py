@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from eyeward.data.augment.presets import EYEWARD, PAPER, PRESETS, load_augmentation
-from eyeward.data.augment.recipe import Augmentation, augment
+from eyeward.data.augment.recipe import Augmentation, Variation, augment
+from eyeward.data.augment.steps import StartWith
 from eyeward.data.folder import default_policy
 from eyeward.data.rationales.origin import RationaleOrigin, Writer
 from eyeward.data.sample import Sample, Severity, Split
@@ -163,3 +164,13 @@ def test_where_a_reason_is_from_goes_with_the_reason() -> None:
     assert {sample.rationale for sample in made} == {"A gun.", None}
     for sample in made:
         assert sample.rationale_from == (origin if sample.rationale else None)
+
+
+def test_other_words_around_the_same_policy_are_a_variant_of_their_own() -> None:
+    start = Augmentation(variations=(Variation(steps=(StartWith(sentences=("Judge this.",)),)),))
+    done = augment(plain(4, 2), start, policy_of)
+    made = [sample for sample in done.samples if sample.augmented]
+    assert [sample.rating for sample in made] == [Rating.Unsafe] * 2 + [Rating.Safe] * 2
+    assert {policy_of(sample).hash for sample in made} == {DEFAULT.hash}
+    assert len({(sample.image, sample.asked) for sample in done.samples}) == 8
+    assert augment(done.samples, start, policy_of).left_out == {"same_policy": 4}

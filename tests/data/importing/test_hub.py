@@ -22,7 +22,7 @@ def test_a_dataset_is_downloaded_with_images_and_tables_only(tmp_path: Path, mon
     monkeypatch.setattr(huggingface_hub, "snapshot_download", snapshot_download)
     assert download("somebody/images", "abc") == tmp_path
     assert (asked["id"], asked["repo_type"], asked["revision"]) == ("somebody/images", "dataset", "abc")
-    assert "*.parquet" in asked["allow_patterns"]
+    assert {"*.parquet", "*.ndjson", "*.tiff", "*.jpeg"} <= set(asked["allow_patterns"])
     assert not [pattern for pattern in asked["allow_patterns"] if pattern.endswith((".py", "*", ".safetensors"))]
 
 

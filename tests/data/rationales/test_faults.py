@@ -69,6 +69,12 @@ def test_naming_another_category_only_is_a_fault() -> None:
     assert faults("No category applies.", Rating.Safe, NA) == set()
 
 
+def test_a_name_inside_of_another_word_names_nothing() -> None:
+    short = POLICY.rename("O5", "Crime").rename("O8", "Arm")
+    assert faults("A crimewatch sign warns that guns may be harmful.", policy=short) == set()
+    assert faults("This is a crime.", policy=short) == {"names_other_category"}
+
+
 def test_a_rule_of_another_category_names_that_category() -> None:
     assert faults(f"It breaks the rule: {O4.should_not[0].rstrip('.')}.") == {"names_other_category"}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -98,13 +99,8 @@ def make_checkpoint(
         vision_aspect_ratio=f"anyres_max_{max_tiles}",
         tie_word_embeddings=tied,
     )
-    torch.manual_seed(seed)
-    model = LlavaOnevisionForConditionalGeneration(config)
-    model.train(False)
-    model.requires_grad_(False)
-    for parameter in model.parameters():
-        parameter.normal_(std=0.2)
-    _write_weights(model, folder, naming, tied if write_head is None else not write_head, shards)
+    model: LlavaOnevisionForConditionalGeneration = random_model(LlavaOnevisionForConditionalGeneration, config, seed)
+    write_weights(model, folder, llava_names(naming), tied if write_head is None else not write_head, shards)
 
     write_json(folder / "config.json", {**config.to_dict(), "architectures": [type(model).__name__]})
     tokenizer.save_pretrained(folder)
@@ -129,11 +125,22 @@ def write_json(file: Path, content: dict[str, Any]) -> None:
     file.write_text(json.dumps(content, indent=1), encoding="utf-8")
 
 
-def _write_weights(
-    model: LlavaOnevisionForConditionalGeneration, folder: Path, naming: Naming, leave_head: bool, shards: int
-) -> None:
+def random_model(kind: Callable[[Any], Any], config: Any, seed: int = 0) -> Any:
+    """Return a model with random weights that learn nothing by themselves."""
+    torch.manual_seed(seed)
+    model = kind(config)
+    model.train(False)
+    model.requires_grad_(False)
+    for parameter in model.parameters():
+        parameter.normal_(std=0.2)
+    return model
+
+
+def write_weights(model: Any, folder: Path, rename: Callable[[str], str], leave_head: bool, shards: int) -> None:
+    """Write the tensors of a model under other names, into one file or several."""
+    folder.mkdir(parents=True, exist_ok=True)
     tensors = {
-        _rename(name, naming): tensor.clone().contiguous()
+        rename(name): tensor.clone().contiguous()
         for name, tensor in model.state_dict().items()
         if not (leave_head and name == "lm_head.weight")
     }
@@ -148,13 +155,17 @@ def _write_weights(
     write_json(folder / "model.safetensors.index.json", {"metadata": {}, "weight_map": files})
 
 
-def _rename(name: str, naming: Naming) -> str:
-    if naming is Naming.current:
-        return name
-    name = name.replace("model.vision_tower.", "model.vision_tower.vision_model.", 1)
-    if naming is Naming.nested:
-        return name
-    if name == "lm_head.weight":
-        return "language_model.lm_head.weight"
-    name = name.removeprefix("model.")
-    return name.replace("language_model.", "language_model.model.", 1)
+def llava_names(naming: Naming) -> Callable[[str], str]:
+    """Return what names the tensors of LLaVA's families."""
+
+    def rename(name: str) -> str:
+        if naming is Naming.current:
+            return name
+        name = name.replace("model.vision_tower.", "model.vision_tower.vision_model.", 1)
+        if naming is Naming.nested:
+            return name
+        if name == "lm_head.weight":
+            return "language_model.lm_head.weight"
+        return name.removeprefix("model.").replace("language_model.", "language_model.model.", 1)
+
+    return rename

@@ -2,50 +2,19 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import numpy as np
 import pytest
 from PIL import Image
 
 from eyeward.errors import CheckpointError
 from eyeward.scenes.sample import sample_scene
-from eyeward.train.from_scratch.finish import PROBE_SEEDS, fit_calibration, make_probes, platt
+from eyeward.train.from_scratch.finish import PROBE_SEEDS, fit_calibration, make_probes
 from eyeward.train.from_scratch.recipe import Finish
 from eyeward.verdict import NA, Rating
-
-
-def log_odds(share: float) -> float:
-    return math.log(share / (1 - share))
-
-
-def test_platt_scaling_meets_the_smoothed_share_of_each_of_two_probabilities() -> None:
-    # With two scores the fit is exact: log-odds of the mean target at each (Platt 1999, section 2.2).
-    probabilities = np.repeat([0.3, 0.8], [40, 60])
-    unsafe = np.concatenate([np.arange(40) < 10, np.arange(60) < 50])
-    high, low = 61 / 62, 1 / 42
-    at_low, at_high = log_odds((10 * high + 30 * low) / 40), log_odds((50 * high + 10 * low) / 60)
-    fitted = platt(probabilities, unsafe)
-    assert fitted.scale == pytest.approx((at_high - at_low) / (log_odds(0.8) - log_odds(0.3)), abs=1e-6)
-    assert fitted.shift == pytest.approx(at_high - fitted.scale * log_odds(0.8), abs=1e-6)
-
-
-def test_platt_scaling_finds_the_calibration_that_outcomes_were_drawn_by() -> None:
-    rng = np.random.default_rng(0)
-    probabilities = rng.uniform(0.02, 0.98, 40_000)
-    true = 1 / (1 + np.exp(-(0.5 * np.log(probabilities / (1 - probabilities)) - 0.7)))
-    fitted = platt(probabilities, rng.random(40_000) < true)
-    assert fitted.scale == pytest.approx(0.5, abs=0.03)
-    assert fitted.shift == pytest.approx(-0.7, abs=0.03)
-
-
-def test_platt_scaling_never_turns_a_guard_around() -> None:
-    probabilities = np.repeat([0.2, 0.8], 50)
-    assert platt(probabilities, probabilities < 0.5).scale > 0
 
 
 def test_a_scene_that_cannot_be_judged_is_not_left_out_of_the_calibration() -> None:

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -65,3 +70,28 @@ def test_a_recipe_is_written_with_all_settings_and_read_again(tmp_path: Path) ->
     assert recipe.claim(tmp_path / "run")
     assert Recipe.load(tmp_path / "run" / "recipe.yaml") == recipe
     assert not recipe.claim(tmp_path / "run")
+
+
+@pytest.mark.parametrize(("name", "kind"), [("one-gpu", "NO"), ("fsdp", "FSDP"), ("deepspeed-zero3", "DEEPSPEED")])
+def test_accelerate_reads_the_settings_for_one_gpu_and_for_several(name: str, kind: str) -> None:
+    read: Any = import_module("accelerate.commands.config.config_args")
+    settings = read.load_config_from_file(str(FOLDER / "accelerate" / f"{name}.yaml"))  # refuses unknown keys
+    assert settings.distributed_type == kind
+    assert settings.mixed_precision == "bf16"
+    if kind == "DEEPSPEED":
+        assert settings.deepspeed_config["zero_stage"] == 3
+
+
+def test_processes_that_begin_together_write_one_recipe(tmp_path: Path) -> None:
+    recipe = Recipe.load(FOLDER / "tuned-mini.yaml", ["data=d"])
+    program = (
+        "import sys\nfrom pathlib import Path\nfrom eyeward.train.tuning.recipe import Recipe\n"
+        "recipe = Recipe.load(Path(sys.argv[1]))\n"
+        "for n in range(300):\n    recipe.save(Path(sys.argv[2]))\n"
+    )
+    recipe.save(tmp_path / "in.yaml")
+    arguments = [sys.executable, "-c", program, str(tmp_path / "in.yaml"), str(tmp_path / "out.yaml")]
+    paths = os.pathsep.join((str(FOLDER.parent / "src"), os.environ.get("PYTHONPATH", "")))
+    started = [subprocess.Popen(arguments, env={**os.environ, "PYTHONPATH": paths}) for _ in range(2)]
+    assert [process.wait(60) for process in started] == [0, 0]
+    assert Recipe.load(tmp_path / "out.yaml") == recipe

@@ -12,14 +12,17 @@ from transformers import AutoModelForImageTextToText, TrainerCallback
 
 import eyeward
 from eyeward.data.folder import SampleFolder
+from eyeward.data.sample import Split
 from eyeward.engine.local.checkpoint import load_checkpoint
-from eyeward.errors import UsageError
+from eyeward.engine.rating import Calibration
+from eyeward.errors import DataError, UsageError
 from eyeward.guard import EyewardCard
 from eyeward.train.tuning.finish import ADAPTER, finish
 from eyeward.train.tuning.parameters import part_of
-from eyeward.train.tuning.run import CURVE, LOSSES
-from eyeward.verdict import Status
-from tests.train.tuning.small import MAKERS, POLICY, data, make_teachable, tuning
+from eyeward.train.tuning.run import CURVE, LOSSES, trackers
+from eyeward.train.tuning.survey import DISCARDED_FILE
+from eyeward.verdict import Rating, Status
+from tests.train.tuning.small import MAKERS, POLICY, data, make_teachable, sample, tuning, write_data
 
 
 @pytest.fixture(scope="module")
@@ -131,14 +134,7 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_losses(
         patch.setattr(stopped, "_trainer", with_stop)
         assert stopped.train().state.global_step == 4
     tuning(bases["llava_onevision"], folder, tmp_path / "stopped", **settings).train()
-    losses = [
-        {
-            entry["step"]: entry["loss"]
-            for line in (run / LOSSES).read_text().splitlines()
-            if "loss" in (entry := json.loads(line))
-        }
-        for run in (tmp_path / "whole", tmp_path / "stopped")
-    ]
+    losses = [logged(run) for run in (tmp_path / "whole", tmp_path / "stopped")]
     assert list(losses[0]) == [1, 2, 3, 4, 5, 6]
     assert losses[0] == losses[1]
     assert len(set(losses[0].values())) > 3
@@ -148,8 +144,7 @@ def test_losses_fall_and_are_drawn(folder: SampleFolder, tmp_path: Path) -> None
     make_teachable(tmp_path / "base")
     run = tuning(tmp_path / "base", folder, tmp_path / "run", steps=30, learning_rate=1e-2, batch=4, warmup=0.1)
     run.train()
-    logged = [json.loads(line) for line in (run.folder / LOSSES).read_text().splitlines()]
-    losses = [entry["loss"] for entry in logged if "loss" in entry]
+    losses = [*logged(run.folder).values()]
     assert sum(losses[-5:]) < 0.5 * sum(losses[:5])
     assert (run.folder / CURVE).read_text().count("polyline") >= 2
 
@@ -205,3 +200,70 @@ def test_data_without_a_single_lesson_is_refused(bases: dict[str, Path], folder:
 def test_a_recipe_without_data_is_refused(bases: dict[str, Path], folder: SampleFolder, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="add data=FOLDER"):
         tuning(bases["llava_onevision"], folder, tmp_path / "run", data="")
+
+
+def test_a_run_goes_on_with_the_labels_that_it_began_with(bases: dict[str, Path], tmp_path: Path) -> None:
+    base, folder = bases["llava_onevision"], data(tmp_path / "set")
+    tuning(base, folder, tmp_path / "run", steps=1).train()
+    labels = folder.path / "labels.jsonl"
+    labels.write_text("".join(labels.read_text(encoding="utf-8").splitlines(keepends=True)[1:]), encoding="utf-8")
+    with pytest.raises(UsageError, match="are not those that the run in .*run began with"):
+        tuning(base, SampleFolder(folder.path), tmp_path / "run", steps=1).train()
+
+
+def test_samples_of_both_sides_that_are_no_lessons_are_named(bases: dict[str, Path], tmp_path: Path) -> None:
+    folder = data(tmp_path / "set")
+    for number in (2, 12):
+        (folder.path / f"images/{number}.png").unlink()
+    said: list[str] = []
+    run = tuning(bases["llava_onevision"], folder, tmp_path / "run", steps=1)
+    run.say = said.append
+    run.train()
+    lines = [json.loads(line) for line in (run.folder / DISCARDED_FILE).read_text(encoding="utf-8").splitlines()]
+    assert ["images/2.png" in lines[0]["message"], "images/12.png" in lines[1]["message"]] == [True, True]
+    assert said == [f"Samples that are no lessons: 2 unreadable_image; {run.folder / DISCARDED_FILE} names them."]
+
+
+def test_validation_labels_that_cannot_be_asked_are_refused_before_anything_is_learnt(
+    bases: dict[str, Path], tmp_path: Path
+) -> None:
+    rows = [sample(0, True), sample(1, False), sample(2, False, Split.VALIDATION)]
+    rows.append(sample(3, True, Split.VALIDATION, category="O3: Sexual Content"))
+    run = tuning(bases["llava_onevision"], write_data(tmp_path / "set", rows, 4), tmp_path / "run", calibrate=True)
+    with pytest.raises(DataError, match="1 samples have a category that their policy does not have"):
+        run.train()
+    assert not (run.folder / LOSSES).exists()
+
+
+def test_a_guard_that_rates_one_kind_only_is_measured_and_not_calibrated(
+    bases: dict[str, Path], folder: SampleFolder, tmp_path: Path, unchecked: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("eyeward.train.tuning.finish.is_rated", lambda outcome: outcome.question.rating is Rating.Safe)
+    run = tuning(bases["llava_onevision"], folder, tmp_path / "run", steps=1, calibrate=True)
+    guard = finish(run, run.train())
+    assert guard is not None
+    assert EyewardCard.read(guard).calibration == Calibration()
+    page = (guard / "README.md").read_text(encoding="utf-8")
+    assert "too few of which it rated to calibrate it" in page
+    assert "balanced accuracy" in page
+
+
+@pytest.mark.parametrize(
+    ("installed", "environment", "expected"),
+    [
+        ((), {}, []),
+        (("tensorboard", "wandb"), {}, ["tensorboard"]),
+        (("tensorboardX", "wandb"), {"WANDB_API_KEY": "k"}, ["tensorboard", "wandb"]),
+        (("wandb",), {"WANDB_MODE": "offline"}, ["wandb"]),
+        ((), {"WANDB_API_KEY": "k"}, []),
+    ],
+)
+def test_trackers_are_those_that_are_installed_and_set_up(
+    monkeypatch: pytest.MonkeyPatch, installed: tuple[str, ...], environment: dict[str, str], expected: list[str]
+) -> None:
+    monkeypatch.setattr("eyeward.train.tuning.run.find_spec", lambda name: name if name in installed else None)
+    for name in ("WANDB_API_KEY", "WANDB_MODE"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    assert trackers() == expected

@@ -10,8 +10,11 @@ import pytest
 from eyeward.data.sample import Split
 from eyeward.engine.local.checkpoint import load_checkpoint, load_skeleton
 from eyeward.errors import UsageError
+from eyeward.guard.card import EyewardCard, Vocabulary
+from eyeward.guard.loading import packaged_guards
 from eyeward.policy import Policy
 from eyeward.train.tuning.lessons import Teaching
+from eyeward.train.tuning.recipe import Method, Recipe
 from eyeward.train.tuning.survey import Unfit, balanced, chosen, survey
 from tests.engine.local.tiny import make_checkpoint
 from tests.train.tuning.small import data, recipe, sample, write_data
@@ -83,3 +86,17 @@ def test_balance_repeats_the_rarer_rating_and_no_other() -> None:
     assert sum(rows[n].rating.value == "Unsafe" for n in numbers) == 5 == len(numbers) / 2
     with pytest.raises(UsageError, match="none that is Unsafe"):
         balanced([sample(0, False)])
+
+
+def test_policies_in_words_that_the_base_has_never_met_are_no_lessons(tmp_path: Path) -> None:
+    base = packaged_guards()["mini-base"]
+    known, unknown = Policy.load("default").only("O1", "O6"), Policy.load("default").only("O1").rename("O1", "Zyzzyva")
+    rows = [sample(0, True), sample(1, False, policy=unknown.model_dump())]
+    folder = write_data(tmp_path / "set", rows, 2)
+    card = Recipe(name="a", method=Method.full, base="mini-base").card(EyewardCard.read(base))
+    assert card.vocabulary is Vocabulary.met_in_training
+    found = survey(Teaching(load_skeleton(base), card), folder, rows, 4096)
+    assert [item.policy_hash for item in found.samples] == [known.hash]
+    ((reason, message),) = found.discarded
+    assert reason is Unfit.unknown_words
+    assert "images/1.png" in message and "Zyzzyva" in message

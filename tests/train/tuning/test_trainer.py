@@ -9,9 +9,11 @@ import pytest
 import torch
 from torch.nn import functional
 
+from eyeward.data.sample import Split
 from eyeward.evaluate.outcome_file import write_outcomes
 from eyeward.train.tuning.batches import IGNORED, Collator
 from eyeward.train.tuning.lessons import SoftTarget
+from eyeward.train.tuning.survey import chosen
 from eyeward.train.tuning.teacher import read_teacher
 from eyeward.train.tuning.trainer import places_to_score, weighted_loss
 from tests.engine.local.tiny import make_checkpoint
@@ -106,7 +108,8 @@ def test_a_guard_learns_its_teachers_probabilities(tmp_path: Path) -> None:
     trainer = run.train()
     collator: Any = trainer.data_collator
     assert isinstance(collator, Collator)
-    assert collator.teacher == read_teacher(run.recipe.teacher)  # type: ignore[arg-type]
+    assert run.recipe.teacher is not None
+    assert collator.teacher == read_teacher(run.recipe.teacher, folder, chosen(folder, Split.TRAIN))
     model: Any = trainer.model
     model.eval()
     wrong = 0

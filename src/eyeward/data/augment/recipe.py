@@ -17,7 +17,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from eyeward.data.augment.labelling import Label, Labeller, by_annotation
 from eyeward.data.augment.steps import Step
 from eyeward.data.augment.variant import Variant
-from eyeward.data.sample import Sample
+from eyeward.data.changes import wording_changes
+from eyeward.data.sample import Asked, Sample
 from eyeward.errors import DataError, described
 from eyeward.policy.schema import Policy
 from eyeward.verdict import Rating
@@ -77,7 +78,7 @@ class LeftOut(StrEnum):
     unknown_label = "unknown_label"
     """Nobody can say what is right under the changed policy."""
     same_policy = "same_policy"
-    """The image has a sample under this policy already."""
+    """The image has a sample under this policy, in these words, already."""
     one_sided = "one_sided"
     one_rating = "one_rating"
     one_category = "one_category"
@@ -111,13 +112,13 @@ def augment(
     """
     left_out: Counter[str] = Counter()
     originals = list(samples)
-    policies: defaultdict[str, set[str]] = defaultdict(set)
+    asked: defaultdict[str, set[Asked]] = defaultdict(set)
     for sample in originals:
-        policies[sample.image].add(policy_of(sample).hash)
+        asked[sample.image].add((policy_of(sample).hash, wording_changes(sample.changes)))
     made: dict[int, list[_Made]] = {}
     for place, sample in enumerate(originals):
         if not sample.augmented:
-            variants = _variants(sample, policy_of(sample), augmentation, labeller, policies[sample.image], left_out)
+            variants = _variants(sample, policy_of(sample), augmentation, labeller, asked[sample.image], left_out)
             made[place] = list(variants)
     kept = _balanced([item for items in made.values() for item in items], originals, augmentation, left_out)
     together: list[Sample] = []
@@ -132,7 +133,7 @@ def _variants(
     base: Policy,
     augmentation: Augmentation,
     labeller: Labeller,
-    known: set[str],
+    known: set[Asked],
     left_out: Counter[str],
 ) -> Iterator[_Made]:
     for number, variation in enumerate(augmentation.variations):
@@ -146,18 +147,18 @@ def _variants(
             if label is None:
                 left_out[LeftOut.unknown_label] += 1
                 continue
-            known.add(variant.policy.hash)
+            known.add(variant.asked)
             turned = None if label.rating is sample.rating else label.rating
             yield _Made(_labelled(variant, label), turned, hashlib.sha256(key.encode()).digest())
 
 
-def _new_variant(start: Variant, variation: Variation, key: str, known: set[str]) -> Variant | LeftOut:
-    """Return a variant whose policy the image does not have yet; steps draw again where it has."""
+def _new_variant(start: Variant, variation: Variation, key: str, known: set[Asked]) -> Variant | LeftOut:
+    """Return a variant whose policy, in its words, the image does not have yet; steps draw again where it has."""
     for attempt in range(_TRIES):
         variant = _stepped(start, variation, random.Random(f"{key}\x1f{attempt}"))
         if variant is None:
             return LeftOut.does_not_apply
-        if variant.policy.hash not in known:
+        if variant.asked not in known:
             return variant
     return LeftOut.same_policy
 

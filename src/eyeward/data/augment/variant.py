@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Self
 
-from eyeward.data.changes import Change
-from eyeward.data.sample import Sample
+from eyeward.data.changes import Change, wording_changes
+from eyeward.data.sample import Asked, Sample
 from eyeward.policy.schema import Policy
 from eyeward.verdict import NA
 
@@ -33,6 +33,11 @@ class Variant:
         """The ids of the policy that the image does not touch and no step has changed."""
         changed = {getattr(change, "category", None) for change in self.changes}
         return tuple(id for id in self.policy.ids if id not in self.touched and id not in changed)
+
+    @property
+    def asked(self) -> Asked:
+        """What tells it from other variants of its image."""
+        return self.policy.hash, wording_changes(self.changes)
 
     def with_(self, policy: Policy, *changes: Change) -> Self:
         """Return the variant after one more step."""

@@ -166,7 +166,7 @@ def _reading(described: Described) -> Iterator[str]:
     if described.tables:
         yield (
             "`datasets.load_dataset` reads this folder, or its id on the Hub. `policy` is null for Eyeward's default "
-            "policy, else the policy as JSON; `scene` and `changes` are JSON, too."
+            "policy, else the policy as JSON; `scene`, `changes` and `rationale_from` are JSON, too."
         )
     else:
         yield f"Worded as the guard `{_cell(described.worded_like or '')}` is asked. {_READ_BY[described.form]}"

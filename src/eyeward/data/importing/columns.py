@@ -178,15 +178,8 @@ class Columns(_Part):
         return None
 
     def _image(self, values: Mapping[str, object], folder: Path) -> Image | None:
-        value = self._value(values, "image")
-        if isinstance(value, Mapping):
-            value = value.get("bytes") or value.get("path")
-        if isinstance(value, bytes | bytearray):
-            return bytes(value)
-        if isinstance(value, str) and value.strip():
-            return image_named(value.strip(), folder)
         url = self._text(values, "url")
-        return Url(url) if url else None
+        return image_in(self._value(values, "image"), folder) or (Url(url) if url else None)
 
     def _by_threshold(self, record: Record, threshold: Threshold) -> str | Unread:
         value = record.values.get(threshold.column)
@@ -209,6 +202,15 @@ def shipped_mappings() -> tuple[str, ...]:
     """Return the names of the mappings that ship."""
     folder = resources.files("eyeward.data.importing") / "mappings"
     return tuple(sorted(file.name.removesuffix(".yaml") for file in folder.iterdir()))
+
+
+def image_in(value: object, folder: Path) -> Image | None:
+    """Return the image of a field: bytes, a path, an address, or a struct of bytes and path; None without one."""
+    if isinstance(value, Mapping):
+        value = value.get("bytes") or value.get("path")
+    if isinstance(value, bytes | bytearray):
+        return bytes(value) or None
+    return image_named(value.strip(), folder) if isinstance(value, str) and value.strip() else None
 
 
 def image_named(name: str, folder: Path) -> Image:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from eyeward.data.importing.tables import TABLE_SUFFIXES
 from eyeward.errors import DataError, MissingExtra
 
 HUB_MARK = "hub:"
-_READ = ("*.parquet", "*.arrow", "*.json", "*.jsonl", "*.csv", "*.tsv", "*.jpg", "*.jpeg", "*.png", "*.webp", "*.gif")
+_IMAGES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff")
+_READ = tuple(f"*{suffix}" for suffix in (".parquet", ".arrow", *TABLE_SUFFIXES, *_IMAGES))
 
 
 def download(id: str, revision: str | None = None) -> Path:

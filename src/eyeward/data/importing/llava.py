@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from eyeward.data.importing.columns import image_named
+from eyeward.data.importing.columns import image_in
 from eyeward.data.importing.own import row_beside_turns
 from eyeward.data.importing.row import Discard, Image, Record, Row, Unread, Url
 from eyeward.data.importing.words import is_rating, policy_in
@@ -120,14 +120,8 @@ def _image(values: Mapping[str, object], folder: Path) -> Image | int | None:
         if len(value) > 1:
             return len(value)
         value = value[0] if value else None
-    if isinstance(value, Mapping):
-        value = value.get("bytes") or value.get("path")
-    if isinstance(value, bytes | bytearray):
-        return bytes(value)
-    if isinstance(value, str) and value.strip():
-        return image_named(value.strip(), folder)
     url = values.get("url")
-    return Url(url) if isinstance(url, str) and url else None
+    return image_in(value, folder) or (Url(url) if isinstance(url, str) and url else None)
 
 
 def _first(keys: tuple[str, ...], *places: Mapping[str, object]) -> str | None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from eyeward.data.folder import LABELS_FILE, SampleFolder, default_policy
-from eyeward.data.importing.columns import image_named
+from eyeward.data.importing.columns import image_in
 from eyeward.data.importing.row import Discard, Image, Reason, Record, Row, Rows, Unread
 from eyeward.data.importing.tables import read_table
 from eyeward.data.sample import Contradiction, Sample
@@ -22,10 +22,10 @@ SAMPLE_KEY = "eyeward"
 """Under this key an exported conversation holds its sample, and the sha256 of the row that it was exported with."""
 COLUMNS = (
     *("image", "category", "categories", "rating", "severity", "rationale", "decided_by", "scene"),
-    *("annotator", "source", "licence", "group", "policy", "changes"),
+    *("annotator", "source", "licence", "group", "policy", "changes", "rationale_from"),
 )
 """Columns of an exported table: the keys of a sample, less its side, which the name of the file says."""
-JSON_COLUMNS = ("scene", "policy", "changes")
+JSON_COLUMNS = ("scene", "policy", "changes", "rationale_from")
 """Those that hold JSON, as text."""
 _SOMEWHERE = "-"
 """The image of a sample whose image is had elsewhere, until its place is known."""
@@ -50,7 +50,7 @@ def looks_like_export(values: Mapping[str, object]) -> bool:
 def row_of_export(record: Record, folder: Path) -> Row | Unread:
     """Return the sample in a row of an exported table, its image inside or beside."""
     place, values = record.place, record.values
-    image = _image(values["image"], folder)
+    image = image_in(values["image"], folder)
     if image is None:
         return Unread(place, Discard.no_image, f"{place} has no image.", values)
     try:
@@ -116,14 +116,6 @@ def _policy_of(sample: Sample) -> Policy | None:
     if sample.policy is None:
         return default_policy()
     return sample.policy if isinstance(sample.policy, Policy) else None
-
-
-def _image(value: object, folder: Path) -> Image | None:
-    if isinstance(value, Mapping):
-        value = value.get("bytes") or value.get("path")
-    if isinstance(value, bytes | bytearray):
-        return bytes(value) or None
-    return image_named(value, folder) if isinstance(value, str) and value else None
 
 
 def _from_json(value: object) -> object:

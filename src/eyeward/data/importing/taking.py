@@ -25,7 +25,7 @@ from eyeward.data.importing.words import (
     split_in,
 )
 from eyeward.data.report import Report, Tally
-from eyeward.data.sample import Sample, contradiction
+from eyeward.data.sample import Asked, Sample, contradiction
 from eyeward.errors import ImageError
 from eyeward.images.decode import decode
 from eyeward.images.fetch import Fetcher, FetchRules
@@ -67,8 +67,8 @@ class Taking:
         self._fetcher = fetcher or Fetcher(FetchRules())
         self._limits = Limits()
         self._tally = Tally()
-        self._label_of: dict[tuple[str, str], tuple[str, str, str | None]] = {}
-        self._disputed: set[tuple[str, str]] = set()
+        self._label_of: dict[tuple[str, Asked], tuple[str, str, str | None]] = {}
+        self._disputed: set[tuple[str, Asked]] = set()
         make_empty(out)
 
     def take(self, rows: Rows, progress: Callable[[], None] = lambda: None) -> Report:
@@ -188,7 +188,7 @@ class Taking:
     def _settle(self, candidates: Path) -> None:
         """Write the samples whose image has one label, the first of each; the others are discarded by name."""
         self._writer = SampleWriter(self._out)
-        written: set[tuple[str, str]] = set()
+        written: set[tuple[str, Asked]] = set()
         with candidates.open(encoding="utf-8") as lines:
             for head in lines:
                 place, values = json.loads(head)
@@ -217,8 +217,8 @@ def _finished(
     return row, None if loading is None else loading.result()
 
 
-def _key(sample: Sample) -> tuple[str, str]:
-    return sample.image, sample.policy_hash or ""
+def _key(sample: Sample) -> tuple[str, Asked]:
+    return sample.image, sample.asked
 
 
 def _label(sample: Sample) -> tuple[str, str, str | None]:

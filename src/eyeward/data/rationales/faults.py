@@ -108,7 +108,9 @@ def _words(text: str) -> list[str]:
 def _named(rationale: str, policy: Policy) -> set[str]:
     """Return the ids of categories that are named by id, by name, or through one of their rules."""
     found = {c.id for c in policy.categories if re.search(rf"\b{re.escape(c.id)}\b", rationale)}
-    found |= {c.id for c in policy.categories if c.name.lower() in rationale.lower()}
+    found |= {
+        c.id for c in policy.categories if re.search(rf"(?<!\w){re.escape(c.name)}(?!\w)", rationale, re.IGNORECASE)
+    }
     for match in _CITED.finditer(rationale):
         found |= {category.id for category in _ruled(match["rule"], policy.categories)}
     if re.search(r"\bno category applies\b", rationale, re.IGNORECASE):

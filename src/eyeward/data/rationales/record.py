@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 import eyeward
-from eyeward.data.folder import LABELS_FILE, POLICIES_FILE, make_empty
+from eyeward.data.folder import SampleFolder, make_empty
 from eyeward.errors import UsageError, described
 from eyeward.verdict import ModelRef
 
@@ -38,7 +37,7 @@ def open_run(folder: Path, out: Path, teachers: Sequence[ModelRef], retries: int
     record = RunRecord(
         eyeward=eyeward.__version__,
         data=str(folder),
-        labels=_digest(folder),
+        labels=SampleFolder(folder).digest,
         teachers=tuple(teachers),
         retries=retries,
     )
@@ -66,11 +65,3 @@ def _read(file: Path) -> RunRecord:
     except (ValidationError, UnicodeDecodeError) as problem:
         what = described(problem) if isinstance(problem, ValidationError) else "it is no text"
         raise UsageError(f"{file} is not the record of rationales: {what}. Name a new folder.") from None
-
-
-def _digest(folder: Path) -> str:
-    digest = hashlib.sha256()
-    for name in (LABELS_FILE, POLICIES_FILE):
-        file = folder / name
-        digest.update(hashlib.sha256(file.read_bytes() if file.is_file() else b"").digest())
-    return digest.hexdigest()

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from eyeward.data.rationales.ledger import Taught
 from eyeward.data.rationales.origin import Writer
-from eyeward.data.report import Discarded, Tally
+from eyeward.data.report import Discarded, Tally, by_count
 
 
 class RationaleReport(BaseModel):
@@ -76,17 +76,13 @@ class Count:
             kept=self.kept,
             written={writer.value: self.written[writer] for writer in Writer if self.written[writer]},
             without=without,
-            replaced=_by_count(self.replaced),
+            replaced=by_count(self.replaced),
             asked=sum(bool(entry.refused or entry.rationale) for entry in entries),
             attempts=sum(len(entry.refused) + (entry.rationale is not None) for entry in entries),
-            accepted=_by_count(accepted),
+            accepted=by_count(accepted),
             grounds_added=sum(entry.grounds_added for entry in entries),
-            refused=_by_count(refused),
+            refused=by_count(refused),
             troubles=troubles.report().discarded,
             unsettled=sum(bool(entry.refused) and not entry.settled for entry in entries),
             missing_images=missing_images,
         )
-
-
-def _by_count(counter: Counter[str]) -> dict[str, int]:
-    return dict(sorted(counter.items(), key=lambda item: (-item[1], item[0])))

@@ -13,6 +13,7 @@ from PIL import Image
 
 from eyeward.engine.rating import Calibration, Platt
 from eyeward.errors import CheckpointError
+from eyeward.evaluate.fitting import platt
 from eyeward.guard.card import EyewardCard, Probe, ScopeSettings, Vocabulary
 from eyeward.guard.scope import fit_scope
 from eyeward.policy import Policy, render
@@ -106,7 +107,7 @@ def scope_features(folder: Path, images: Iterable[Image.Image]) -> np.ndarray:
 
 
 def fit_calibration(guard: Guard, finish: Finish) -> Platt:
-    """Fit Platt scaling on validation scenes under random policies (Platt 1999; Newton's method).
+    """Fit Platt scaling on validation scenes under random policies.
 
     Raises:
         CheckpointError: when the guard cannot judge all of them.
@@ -131,21 +132,6 @@ def fit_calibration(guard: Guard, finish: Finish) -> Platt:
             f"not calibrated: {reason.message if reason else 'no probability'}"
         )
     return platt(np.array(raw), np.array(unsafe))
-
-
-def platt(probabilities: np.ndarray, unsafe: np.ndarray, steps: int = 50) -> Platt:
-    """Fit `scale * log_odds + shift` to outcomes, with Platt's smoothed targets."""
-    clipped = np.clip(probabilities, 1e-6, 1 - 1e-6)
-    inputs = np.stack((np.log(clipped / (1 - clipped)), np.ones_like(clipped)), axis=1)
-    positives, negatives = unsafe.sum(), (~unsafe).sum()
-    targets = np.where(unsafe, (positives + 1) / (positives + 2), 1 / (negatives + 2))
-    weights = np.array([1.0, 0.0])
-    for _ in range(steps):
-        fitted = 1 / (1 + np.exp(-inputs @ weights))
-        gradient = inputs.T @ (fitted - targets)
-        hessian = (inputs * (fitted * (1 - fitted))[:, None]).T @ inputs + 1e-3 * np.eye(2)
-        weights = weights - np.clip(np.linalg.solve(hessian, gradient), -0.5, 0.5)
-    return Platt(scale=float(max(weights[0], 0.05)), shift=float(weights[1]))
 
 
 def make_probes(guard: Guard, folder: Path) -> tuple[Probe, ...]:

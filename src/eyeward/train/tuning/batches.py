@@ -14,6 +14,7 @@ from eyeward.data.folder import SampleFolder
 from eyeward.data.sample import Sample
 from eyeward.engine.local.checkpoint import LoadedCheckpoint
 from eyeward.train.tuning.lessons import Distribution, Lesson, SoftTarget, Teaching
+from eyeward.train.tuning.teacher import QuestionKey, question_of
 
 IGNORED = -100
 """The label of what is not learnt."""
@@ -29,8 +30,7 @@ class Collator:
     folder: SampleFolder
     samples: Sequence[Sample]
     checkpoint: LoadedCheckpoint
-    teacher: Mapping[tuple[str, str], Distribution]
-    """By image and hash of the policy."""
+    teacher: Mapping[QuestionKey, Distribution]
     label_weight: float = 1.0
 
     def __call__(self, rows: Sequence[Mapping[str, int]]) -> dict[str, Any]:
@@ -59,8 +59,8 @@ class Collator:
     def lesson(self, number: int) -> Lesson:
         """Make the lesson of a sample."""
         sample = self.samples[number]
-        key = sample.image, self.folder.policy_of(sample).hash
-        return self.teaching.lesson(self.folder, sample, self.teacher.get(key))
+        word = self.teacher.get(question_of(self.folder, sample)) if self.teacher else None
+        return self.teaching.lesson(self.folder, sample, word)
 
     def _weights(self, lesson: Lesson, width: int) -> Tensor:
         """Weigh the tokens of an answer; their mean is one, so that the size of the loss stays."""

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
 
-from eyeward.data.sample import Sample, Split
+from eyeward.data.sample import Split
 from eyeward.engine.local.checkpoint import load_checkpoint, quiet
 from eyeward.engine.local.preparation import read_json
-from eyeward.evaluate.calibrating import fitted
+from eyeward.evaluate.calibrating import fitted, is_rated
 from eyeward.evaluate.questions import read_questions
 from eyeward.evaluate.run import Run
 from eyeward.evaluate.summary import Metrics, summarise
@@ -21,6 +21,7 @@ from eyeward.guard.card import EyewardCard
 from eyeward.guard.exporting import copy_settings
 from eyeward.guard.tensor_names import publish_names
 from eyeward.train.tuning.model_card import readme
+from eyeward.train.tuning.pixels import write_limit
 from eyeward.train.tuning.recipe import Method
 from eyeward.train.tuning.run import known_warnings
 from eyeward.train.tuning.survey import chosen
@@ -78,6 +79,7 @@ def _write_weights(tuning: Tuning, folder: Path, tensors: Mapping[str, Tensor] |
         model.to(stored).save_pretrained(unfinished)
     publish_names(unfinished, model.config.to_dict())
     copy_settings(tuning.base, unfinished, ("config.json", "README.md"))
+    write_limit(unfinished, tuning.recipe.max_pixels)
     template = chat_template(base, tuning.recipe.order)
     if template is not None:
         (unfinished / "chat_template.jinja").write_text(template, encoding="utf-8")
@@ -107,9 +109,11 @@ def _card(tuning: Tuning, folder: Path) -> EyewardCard:
 
 
 def _measure(tuning: Tuning, folder: Path) -> Metrics | None:
-    """Ask the guard about the validation samples, calibrate it on them, and count; None where there are none."""
-    samples = [sample for sample in tuning.data if sample.split is Split.VALIDATION]
-    if not _both_ratings(samples):
+    """Ask the guard about the validation samples, calibrate it on them, and count; None where a rating lacks.
+
+    A guard that rates images of one kind only, and abstains on the rest, is measured and not calibrated.
+    """
+    if not _both_ratings(sample.rating for sample in chosen(tuning.data, Split.VALIDATION)):
         return None
     questions = read_questions(tuning.data.path, (), Split.VALIDATION)
     place = tuning.folder / VALIDATION
@@ -119,12 +123,13 @@ def _measure(tuning: Tuning, folder: Path) -> Metrics | None:
     with tuning.bar("Judging the validation samples", len(questions.asks)) as advance:
         run.ask(tuning.recipe.name, guard, advance)
     outcomes = run.finish()
-    calibration = fitted(outcomes[tuning.recipe.name])
-    EyewardCard.read(folder).model_copy(update={"calibration": calibration}).write(folder)
+    said = outcomes[tuning.recipe.name]
+    if _both_ratings(outcome.question.rating for outcome in said if is_rated(outcome)):
+        EyewardCard.read(folder).model_copy(update={"calibration": fitted(said)}).write(folder)
     metrics = summarise(outcomes, {ask.policy.hash: ask.policy for ask in questions.asks}, str(tuning.data.path))
     metrics.write(place)
     return metrics
 
 
-def _both_ratings(samples: list[Sample]) -> bool:
-    return {sample.rating for sample in samples} >= {Rating.Safe, Rating.Unsafe}
+def _both_ratings(ratings: Iterable[Rating]) -> bool:
+    return {*ratings} >= {Rating.Safe, Rating.Unsafe}

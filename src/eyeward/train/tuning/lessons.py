@@ -15,7 +15,7 @@ from eyeward.engine.local.checkpoint import LoadedCheckpoint
 from eyeward.engine.local.tokens import Layout, PromptTokens
 from eyeward.engine.local.trie import AnswerTree, Leaf, in_json
 from eyeward.engine.protocol import AnswerForm, Forced, ImageSegment, Part, Prompt, TextSlot
-from eyeward.errors import DataError
+from eyeward.errors import DataError, PolicyError
 from eyeward.guard.card import EyewardCard
 from eyeward.guard.chat_template import answer_lead, render_chat
 from eyeward.guard.forms import CATEGORY, RATING
@@ -29,6 +29,10 @@ Distribution = Mapping[Rating, tuple[float, Mapping[str, float] | None]]
 
 
 _NO_IMAGE = Image.new("RGB", (1, 1))
+
+
+class NeverMet(PolicyError):
+    """A policy holds words that the model has never met; the guard would answer Review, whatever it has learnt."""
 
 
 @dataclass(frozen=True)
@@ -94,9 +98,13 @@ class Teaching:
         """Return the question about a sample, with a blank image.
 
         Raises:
+            NeverMet: when the policy holds words that the model has never met.
             PolicyError: when the policy cannot be asked of this model.
         """
         question = self._profile.question(worded(policy, sample.changes))
+        unknown = sorted({word for words in question.coverage.unknown_words.values() for word in words})
+        if unknown:
+            raise NeverMet(f"{policy.name!r} holds words that the model has never met: {', '.join(unknown[:3])}.")
         return self._profile.prompt(question, _NO_IMAGE, self._rationales, None)
 
     def form(self, form: AnswerForm, sample: Sample) -> AnswerForm:

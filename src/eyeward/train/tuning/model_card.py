@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from eyeward.engine.rating import Calibration
 from eyeward.evaluate.metrics import Estimate
 from eyeward.evaluate.summary import Metrics
 from eyeward.guard.card import EyewardCard
@@ -41,12 +42,12 @@ def readme(recipe: Recipe, card: EyewardCard, metrics: Metrics | None) -> str:
         order=recipe.order.value.replace("_", " "),
         words=recipe.words.value,
         policies=listed,
-        figures=_NO_FIGURES if metrics is None else _figures(metrics),
+        figures=_NO_FIGURES if metrics is None else _figures(metrics, card.calibration != Calibration()),
         settings=yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False).strip(),
     )
 
 
-def _figures(metrics: Metrics) -> str:
+def _figures(metrics: Metrics, calibrated: bool) -> str:
     names = [name for name in SHOWN if name in metrics.guards[0].tables.overall]
     rows = [
         "| | " + " | ".join(name.replace("_", " ") for name in names) + " |",
@@ -60,8 +61,9 @@ def _figures(metrics: Metrics) -> str:
         ),
     ]
     return (
-        f"## Figures\nOn the {metrics.questions:,} validation samples ({metrics.images:,} images), on which the "
-        "calibration was fitted too; intervals are of 95 %. What could not be judged counts as wrong.\n\n"
+        f"## Figures\nOn the {metrics.questions:,} validation samples ({metrics.images:,} images), "
+        + ("on which the calibration was fitted too" if calibrated else "too few of which it rated to calibrate it")
+        + "; intervals are of 95 %. What could not be judged counts as wrong.\n\n"
         + "\n".join(rows)
         + "\n\n"
     )

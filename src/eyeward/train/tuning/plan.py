@@ -35,6 +35,8 @@ class Plan:
     """Numbers that learn."""
     memory_bytes: int
     """About what a device needs, where nothing is spread over several."""
+    taught: int | None = None
+    """Samples to which the teacher says something; None without one."""
 
 
 def make_plan(recipe: Recipe, checkpoint: LoadedCheckpoint, survey: Survey, numbers: list[int], devices: int) -> Plan:

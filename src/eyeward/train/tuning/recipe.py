@@ -91,6 +91,8 @@ class Recipe(RecipeFile):
     """Whether the vision tower learns too."""
     train_projector: bool = False
     """Whether what joins it to the language model does."""
+    max_pixels: PositiveInt | None = None
+    """Larger images are shrunk to so many pixels, here and whenever the guard is asked; for Qwen2.5-VL alone."""
     lora: Lora = Lora()
     teacher: Teacher | None = None
 

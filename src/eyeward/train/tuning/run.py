@@ -18,17 +18,20 @@ from eyeward.data.folder import SampleFolder
 from eyeward.data.sample import Split
 from eyeward.engine.local.checkpoint import LoadedCheckpoint, find_folder, load_checkpoint, load_skeleton, quiet
 from eyeward.errors import MissingExtra, UsageError
+from eyeward.evaluate.questions import read_questions
 from eyeward.guard.card import FILE_NAME as CARD_FILE
 from eyeward.guard.card import EyewardCard
 from eyeward.guard.loading import packaged_guards
+from eyeward.train.recipe_file import write_whole
 from eyeward.train.tuning.batches import NUMBER, Collator
 from eyeward.train.tuning.curve import write_curve
-from eyeward.train.tuning.lessons import Teaching
+from eyeward.train.tuning.lessons import Distribution, Teaching
 from eyeward.train.tuning.parameters import choose, lora_settings
+from eyeward.train.tuning.pixels import shrinking
 from eyeward.train.tuning.plan import Plan, make_plan, shown
 from eyeward.train.tuning.recipe import Precision, Recipe
 from eyeward.train.tuning.survey import DISCARDED_FILE, Survey, balanced, chosen, survey
-from eyeward.train.tuning.teacher import read_teacher
+from eyeward.train.tuning.teacher import QuestionKey, read_teacher
 from eyeward.train.tuning.template import chat_template
 
 if TYPE_CHECKING:
@@ -37,6 +40,7 @@ if TYPE_CHECKING:
 STATE = "state"
 """Points from which a stopped run goes on."""
 LOSSES, CURVE = "losses.jsonl", "loss.svg"
+LABELS_DIGEST = "labels.sha256"
 _MOST_HELD_OUT = 256
 """Validation samples whose loss is looked at on the way."""
 
@@ -51,6 +55,8 @@ class Tuning:
     recipe: Recipe
     folder: Path
     bar: Bar
+    say: Callable[[str], None] = lambda sentence: None
+    """Takes a sentence for people."""
 
     def __post_init__(self) -> None:
         """Refuse what cannot be done before anything is read.
@@ -103,24 +109,29 @@ class Tuning:
 
     def plan(self) -> tuple[Plan, Survey, tuple[str, str]]:
         """Say what the run would do; also a sample as it is learnt. No weights are loaded."""
-        checkpoint = self._templated(load_skeleton(self.base))
+        checkpoint = self._as_asked(load_skeleton(self.base))
         found = self.look(checkpoint, Split.TRAIN)
         devices = int(os.environ.get("WORLD_SIZE", "1"))
         plan = make_plan(self.recipe, checkpoint, found, self.numbers(found), devices)
+        if self.recipe.teacher is not None:
+            plan = replace(plan, taught=len(self._taught(found)))
         return plan, found, shown(self.teaching(checkpoint).lesson(self.data, found.samples[0]), checkpoint)
 
     def train(self) -> GuardTrainer:
         """Learn, from the beginning or from where a run was stopped.
 
         Raises:
-            UsageError: when the folder holds the run of another recipe.
+            UsageError: when the folder holds the run of another recipe, or of other labels.
         """
         self.recipe.claim(self.folder)
+        self._claim_labels()
         settings = self._arguments()  # before the weights: what spreads them over devices has to be known by then
-        checkpoint = self._templated(load_checkpoint(self.base, dtype=self.recipe.weights.value, device="cpu"))
+        checkpoint = self._as_asked(load_checkpoint(self.base, dtype=self.recipe.weights.value, device="cpu"))
         found = self.look(checkpoint, Split.TRAIN)
-        found.write_discarded(self.folder / DISCARDED_FILE)
         held_out = self.look(checkpoint, Split.VALIDATION)
+        self._name_discarded(found, held_out)
+        if self.recipe.calibrate and held_out.samples:
+            read_questions(self.data.path, (), Split.VALIDATION)  # what it refuses is refused before hours of learning
         from eyeward.train.tuning.trainer import StepCounter
 
         trainer = self._trainer(settings, checkpoint, found, held_out)
@@ -132,13 +143,38 @@ class Tuning:
         self.keep_losses(trainer)
         return trainer
 
+    def _claim_labels(self) -> None:
+        """Write down which labels the run began with, or find that they are these."""
+        file = self.folder / LABELS_DIGEST
+        if not file.is_file():
+            write_whole(file, f"{self.data.digest}\n")
+        elif file.read_text(encoding="utf-8").strip() != self.data.digest:
+            raise UsageError(
+                f"The labels in {self.data.path} are not those that the run in {self.folder} began with. Name another "
+                "folder with --out, or remove this one to start again."
+            )
+
+    def _name_discarded(self, found: Survey, held_out: Survey) -> None:
+        both = replace(found, discarded=(*found.discarded, *held_out.discarded))
+        both.write_discarded(self.folder / DISCARDED_FILE)
+        if both.discarded:
+            reasons = ", ".join(f"{count:,} {reason}" for reason, count in both.reasons.items())
+            self.say(f"Samples that are no lessons: {reasons}; {self.folder / DISCARDED_FILE} names them.")
+
+    def _taught(self, found: Survey) -> dict[QuestionKey, Distribution]:
+        """Return what the teacher says to the samples; nothing without one."""
+        teacher = self.recipe.teacher
+        return {} if teacher is None else read_teacher(teacher, self.data, found.samples)
+
     def _steps(self, trainer: GuardTrainer) -> int:
         recipe = self.recipe
         batches = math.ceil(len(trainer.get_train_dataloader()) / recipe.accumulate)
         return recipe.steps or math.ceil(batches * recipe.epochs)
 
-    def _templated(self, checkpoint: LoadedCheckpoint) -> LoadedCheckpoint:
-        return replace(checkpoint, chat_template=chat_template(checkpoint, self.recipe.order))
+    def _as_asked(self, checkpoint: LoadedCheckpoint) -> LoadedCheckpoint:
+        """Return the checkpoint with the template and the image settings that the guard will have."""
+        templated = replace(checkpoint, chat_template=chat_template(checkpoint, self.recipe.order))
+        return shrinking(templated, self.recipe.max_pixels)
 
     def keep_losses(self, trainer: GuardTrainer) -> None:
         """Write what was logged, and its picture."""
@@ -178,7 +214,7 @@ class Tuning:
             eval_strategy="no",
             logging_steps=1,
             disable_tqdm=True,
-            report_to=_trackers(),
+            report_to=trackers(),
             seed=recipe.seed,
             data_seed=recipe.seed,
             remove_unused_columns=False,
@@ -206,7 +242,7 @@ class Tuning:
             self.data,
             samples,
             checkpoint,
-            read_teacher(recipe.teacher) if recipe.teacher else {},
+            self._taught(found),
             recipe.label_weight,
         )
         with known_warnings():
@@ -224,7 +260,7 @@ class Tuning:
         return trainer
 
 
-def _trackers() -> list[str]:
+def trackers() -> list[str]:
     """Name the trackers that are installed; Weights & Biases only where somebody set it up."""
     found = ["tensorboard"] if find_spec("tensorboard") or find_spec("tensorboardX") else []
     wanted = os.environ.get("WANDB_API_KEY") or os.environ.get("WANDB_MODE")

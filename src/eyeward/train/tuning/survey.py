@@ -15,7 +15,7 @@ import numpy as np
 from eyeward.data.folder import SampleFolder
 from eyeward.data.sample import Sample, Split
 from eyeward.errors import DataError, PolicyError, UsageError
-from eyeward.train.tuning.lessons import Teaching, first_picture
+from eyeward.train.tuning.lessons import NeverMet, Teaching, first_picture
 from eyeward.verdict import Rating
 
 DISCARDED_FILE = "discarded.jsonl"
@@ -30,6 +30,8 @@ class Unfit(StrEnum):
     """The policy does not have the sample's category, or is missing."""
     unaskable_policy = "unaskable_policy"
     """The policy holds what the model takes for a mark of its own."""
+    unknown_words = "unknown_words"
+    """The policy holds words that the model has never met, so that the guard will say Review under it."""
     too_long = "too_long"
     """Prompt, image and answer have more tokens than the model reads."""
 
@@ -80,7 +82,8 @@ def survey(
             discarded.append((Unfit.policy_does_not_fit, str(problem)))
             continue
         except PolicyError as problem:
-            discarded.append((Unfit.unaskable_policy, f"{sample.image}: {problem}"))
+            reason = Unfit.unknown_words if isinstance(problem, NeverMet) else Unfit.unaskable_policy
+            discarded.append((reason, f"{sample.image}: {problem}"))
             continue
         length = teaching.length(written, *found)
         if length > most_tokens:

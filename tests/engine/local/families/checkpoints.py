@@ -6,8 +6,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import torch
-from safetensors.torch import save_file
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 from transformers import (
     CLIPVisionConfig,
@@ -22,7 +20,7 @@ from transformers import (
 )
 
 from benchmarks.byte_level_bpe import byte_level_bpe
-from tests.engine.local.tiny import CORPUS, Naming, write_json
+from tests.engine.local.tiny import CORPUS, Naming, llava_names, random_model, write_json, write_weights
 
 VICUNA_TEMPLATE = (
     "{% for message in messages %}{% if message['role'] != 'system' %}{{ message['role'].upper() + ': '}}{% endif %}"
@@ -111,8 +109,8 @@ def make_llava(
         image_token_index=tokenizer.convert_tokens_to_ids("<image>"),
         tie_word_embeddings=tied,
     )
-    model = _random(LlavaForConditionalGeneration, config)
-    _write(model, folder, _llava_names(naming), tied, shards)
+    model = random_model(LlavaForConditionalGeneration, config)
+    write_weights(model, folder, llava_names(naming), tied, shards)
     settings = {
         "image_processor_type": "CLIPImageProcessor",
         "size": {"shortest_edge": side},
@@ -153,8 +151,8 @@ def make_llava_next(
         image_grid_pinpoints=pinpoints,
         tie_word_embeddings=tied,
     )
-    model = _random(LlavaNextForConditionalGeneration, config)
-    _write(model, folder, _llava_names(naming), tied, shards)
+    model = random_model(LlavaNextForConditionalGeneration, config)
+    write_weights(model, folder, llava_names(naming), tied, shards)
     settings = {
         "image_processor_type": "LlavaNextImageProcessor",
         "size": {"shortest_edge": side},
@@ -213,8 +211,8 @@ def make_qwen(
         vision_end_token_id=ids["<|vision_end|>"],
         tie_word_embeddings=tied,
     )
-    model = _random(Qwen2_5_VLForConditionalGeneration, config)
-    _write(model, folder, _qwen_names(naming), tied, shards)
+    model = random_model(Qwen2_5_VLForConditionalGeneration, config)
+    write_weights(model, folder, _qwen_names(naming), tied, shards)
     settings = {
         "image_processor_type": "Qwen2VLImageProcessor",
         "min_pixels": 3136,
@@ -265,54 +263,13 @@ def _llama(tokenizer: Any, tied: bool) -> LlamaConfig:
     )
 
 
-def _random(kind: Any, config: Any) -> Any:
-    torch.manual_seed(0)
-    model = kind(config)
-    model.train(False)
-    model.requires_grad_(False)
-    for parameter in model.parameters():
-        parameter.normal_(std=0.2)
-    return model
-
-
-def _llava_names(naming: Naming) -> Any:
-    def rename(name: str) -> str:
-        if naming is Naming.current:
-            return name
-        name = name.replace("model.vision_tower.", "model.vision_tower.vision_model.", 1)
-        if naming is Naming.nested:
-            return name
-        if name == "lm_head.weight":
-            return "language_model.lm_head.weight"
-        return name.removeprefix("model.").replace("language_model.", "language_model.model.", 1)
-
-    return rename
-
-
-def _qwen_names(naming: Naming) -> Any:
+def _qwen_names(naming: Naming) -> Callable[[str], str]:
     def rename(name: str) -> str:
         if naming is not Naming.published:
             return name
         return name.replace("model.visual.", "visual.", 1).replace("model.language_model.", "model.", 1)
 
     return rename
-
-
-def _write(model: Any, folder: Path, rename: Any, tied: bool, shards: int) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    tensors = {
-        rename(name): tensor.clone().contiguous()
-        for name, tensor in model.state_dict().items()
-        if not (tied and name == "lm_head.weight")
-    }
-    if shards == 1:
-        save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
-        return
-    files = {name: f"model-{1 + n % shards:05}-of-{shards:05}.safetensors" for n, name in enumerate(sorted(tensors))}
-    for file in sorted(set(files.values())):
-        part = {name: tensor for name, tensor in tensors.items() if files[name] == file}
-        save_file(part, folder / file, metadata={"format": "pt"})
-    write_json(folder / "model.safetensors.index.json", {"metadata": {}, "weight_map": files})
 
 
 def _write_rest(folder: Path, config: Any, model: Any, tokenizer: Any, template: str, images: dict[str, Any]) -> None:
