@@ -109,7 +109,7 @@ def scenes(model: str, count: int, cache: Path) -> Population:
     """Judge scenes of which 2 % are unsafe, or read what was judged before."""
     if not cache.is_file():
         cache.parent.mkdir(parents=True, exist_ok=True)
-        np.savez(cache, **judged(model, count))
+        np.savez(cache, allow_pickle=False, **judged(model, count))
     with np.load(cache, allow_pickle=False) as held:
         kept = {name: held[name] for name in held.files}
     if len(kept["rating"]) != count or str(kept["model"]) != model:

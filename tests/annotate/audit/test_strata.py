@@ -20,19 +20,16 @@ def test_bins_are_of_equal_width_in_log_odds() -> None:
     assert bin_start(20) / (1 - bin_start(20)) == pytest.approx(2.718281828)
 
 
-def test_what_is_flagged_is_cut_in_three_and_what_is_passed_in_two() -> None:
+def test_what_is_passed_is_cut_in_two_and_what_is_flagged_stays_together() -> None:
     found = cut({Rating.Unsafe: EVEN, Rating.Safe: [(bin_start(bin - 100), 20) for bin in range(50)]})
-    assert [(s.rating, s.name, s.rows) for s in found] == [
-        (Rating.Unsafe, "surest", 100),
-        (Rating.Unsafe, "sure", 200),
-        (Rating.Unsafe, "least sure", 300),
-        (Rating.Safe, "least sure", 100),
-        (Rating.Safe, "surest", 900),
+    assert [(s.number, s.rating, s.name, s.rows) for s in found] == [
+        (1, Rating.Unsafe, "all", 600),
+        (2, Rating.Safe, "least sure", 100),
+        (3, Rating.Safe, "surest", 900),
     ]
-    assert [s.number for s in found] == [1, 2, 3, 4, 5]
-    assert (found[0].at_least, found[0].below) == (bin_start(50), None)
-    assert (found[1].at_least, found[1].below) == (bin_start(30), bin_start(50))
-    assert (found[2].at_least, found[2].below) == (0.0, bin_start(30))
+    assert (found[0].at_least, found[0].below) == (0.0, None)
+    assert (found[1].at_least, found[1].below) == (bin_start(-55), None)
+    assert (found[2].at_least, found[2].below) == (0.0, bin_start(-55))
 
 
 def test_images_that_are_few_or_all_alike_stay_together() -> None:
@@ -42,8 +39,10 @@ def test_images_that_are_few_or_all_alike_stay_together() -> None:
         (Rating.Review, "all", 400),
         (Rating.Safe, "all", 9000),
     ]
-    crowded = cut({Rating.Unsafe: [(0.6, 100), (0.999, 200)]})
-    assert [(s.name, s.rows) for s in crowded] == [("part 1", 200), ("part 2", 100)]
+    crowded = cut({Rating.Safe: [(0.1, 100), (0.4, 200)]})
+    assert [(s.name, s.rows) for s in crowded] == [("least sure", 200), ("surest", 100)]
+    few_safe = cut({Rating.Safe: [(0.1, 10), (0.4, 10)]})
+    assert [(s.name, s.rows) for s in few_safe] == [("all", 20)]
     assert cut({}) == ()
 
 
@@ -60,6 +59,12 @@ def test_safe_strata_get_nine_tenths_of_a_simple_sample_and_doubt_gets_the_rest(
     assert drawn[0] == drawn[1]
     assert drawn[2] - 25 == pytest.approx(drawn[0] / 2, abs=2), "its own share and half a doubt"
     assert allocate(strata, 300)[0].weight == 300 / drawn[0]
+
+
+def test_few_images_to_review_take_few_labels() -> None:
+    strata = [stratum(1, Rating.Unsafe, 1000), stratum(2, Rating.Review, 100), stratum(3, Rating.Safe, 8900)]
+    flagged, review, _ = [s.drawn for s in allocate(strata, 300)]
+    assert review - 2 == pytest.approx((flagged - 2) / 10, abs=1)
 
 
 def test_no_stratum_gives_more_than_it_has_and_all_labels_are_given() -> None:

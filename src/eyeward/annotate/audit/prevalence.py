@@ -7,11 +7,12 @@ estimate is right on average whatever the guard is worth. The tuning between 0 a
 the usual one. With flags instead of scores, and 1 / (recall + specificity - 1) for the tuning, it is the estimate of
 Rogan and Gladen (1978), to the last digit.
 
-Shares are small, and many strata hold no positive label; a normal interval would then have no width. Two beta
-distributions with the moments of the estimate stand for it instead: one with the one more positive that the sample
-could have missed, in the stratum where it weighs most, and one with the one less. Their equal mixture is the mid-p
-form, and its quantiles are the interval (Fay and Feuer, 1997, for sums with weights; Fay and Kim, 2017, for mid-p).
-Of one stratum it is, but for rounding, the mid-p interval of Clopper and Pearson.
+Shares are small, and many strata hold no positive label; a normal interval would then have no width. Beta
+distributions with the moments of the estimate stand for it instead. Of the upper end one has one positive more, which
+the sample could have missed, in the stratum where it weighs most (Fay and Feuer, 1997, for sums with weights); of the
+lower end one has one less. The other of each end has one the other way, of the weight that positives have on average,
+so that what was found counts half: the mid-p form (Fay and Kim, 2017). Of one stratum it is, but for rounding, the
+mid-p interval of Clopper and Pearson.
 """
 
 from __future__ import annotations
@@ -28,11 +29,6 @@ from eyeward.evaluate.table import Floats
 
 EACH_TAIL = 0.025
 """What either end of an interval of 95 % may miss."""
-_OF_THE_UNSPENT = 0.5
-"""How much of the error that the upper end cannot make is given to the lower end, and the other way round.
-
-Not all of it: counts are lumpy, and at some shares the lower end would miss twice as often as it is meant to.
-"""
 _WORTH_USING = 0.05
 """Recall + specificity - 1 below which flags are as good as drawn by lot, and are left out."""
 
@@ -122,18 +118,18 @@ def _weights(strata: Sequence[Labelled]) -> list[float]:
 
 def _estimate(strata: Sequence[Labelled], weights: Sequence[float], tuning: float, further: Further) -> Estimate:
     rows = sum(stratum.rows for stratum in strata)
-    centre = variance = more = fewer = one_more = yes = no = 0.0
+    centre = variance = yes = no = 0.0
+    ones: list[tuple[float, float, float]] = []
     for stratum, weight in zip(strata, weights, strict=True):
         rest = stratum.outcomes - tuning * stratum.scores
         centre += weight * (float(rest.mean()) + tuning * stratum.mean_score)
         variance += weight**2 * _variance_of_mean(rest, stratum)
-        found, one = float(stratum.outcomes.mean()), math.sqrt(_open(stratum)) * weight / (len(rest) + 1)
-        more, fewer, one_more = max(more, one * (1 - found)), max(fewer, one * found), max(one_more, one)
+        share, one = float(stratum.outcomes.mean()), math.sqrt(_open(stratum)) * weight / (len(rest) + 1)
+        ones.append((one, share, weight**2 * share * (1 - share) / len(rest)))
         yes, no = yes + float(stratum.outcomes.sum()), no + float((1 - stratum.outcomes).sum())
     least, most = (yes / rows, 1 - no / rows) if rows else (0.0, 0.0)  # what is labelled is known
     centre = min(most, max(least, centre))
-    parts = (Beta.of(centre - fewer, variance + fewer**2), Beta.of(centre + more, variance + more**2))
-    low, high = _interval(parts, one_more)
+    low, high = _interval(centre, variance, ones)
 
     def of_all(share: float) -> float:
         return (rows * share + further.positive) / max(1, rows + further.positive + further.negative)
@@ -142,19 +138,30 @@ def _estimate(strata: Sequence[Labelled], weights: Sequence[float], tuning: floa
     return Estimate(share=of_all(centre), low=of_all(low), high=of_all(high))
 
 
-def _interval(parts: tuple[Beta, Beta], one_more: float) -> tuple[float, float]:
-    """Return the quantiles of the mixture; near 0 and 1, where one end cannot miss, the other may miss more.
+def _interval(centre: float, variance: float, ones: Sequence[tuple[float, float, float]]) -> tuple[float, float]:
+    """Return the ends, from what one label weighs in each stratum, the share there, and how much it varies.
 
-    Whatever the labels say, the upper end is not below what it is when none of them is positive. A truth below that
-    can only be missed by the lower end (and a truth near 1 by the upper end).
+    Near 0 and 1, where one end cannot miss, the other has all of the error: whatever the labels say, the upper end is
+    not below what it is when none of them is positive. A truth below that can only be missed by the lower end (and a
+    truth near 1 by the upper end).
     """
-    least_high = min(0.5, mixture_quantile((Beta(0.0), Beta.of(one_more, one_more**2)), 1 - EACH_TAIL))
-    wide, narrow = EACH_TAIL, EACH_TAIL * (1 + _OF_THE_UNSPENT)
-    low, high = mixture_quantile(parts, narrow), mixture_quantile(parts, 1 - narrow)
+    most_weight = max((one for one, _, _ in ones), default=0.0)
+    least_high = min(0.5, mixture_quantile((Beta(0.0), Beta.of(most_weight, most_weight**2)), 1 - EACH_TAIL))
+    varies = math.fsum(v for _, _, v in ones) or 1.0
+    usual_more = math.fsum(v * one * (1 - share) for one, share, v in ones) / varies
+    usual_less = math.fsum(v * one * share for one, share, v in ones) / varies
+    more = max([usual_more, *(one for one, share, _ in ones if share == 0)])
+    less = max([usual_less, *(one for one, share, _ in ones if share == 1)])
+
+    def shifted(by: float) -> Beta:
+        return Beta.of(centre + by, variance + by**2)
+
+    below, above = (shifted(-less), shifted(usual_more)), (shifted(-usual_less), shifted(more))
+    low, high = mixture_quantile(below, 2 * EACH_TAIL), mixture_quantile(above, 1 - 2 * EACH_TAIL)
     if low > least_high:
-        low = max(least_high, mixture_quantile(parts, wide))
+        low = max(least_high, mixture_quantile(below, EACH_TAIL))
     if high < 1 - least_high:
-        high = min(1 - least_high, mixture_quantile(parts, 1 - wide))
+        high = min(1 - least_high, mixture_quantile(above, 1 - EACH_TAIL))
     return low, high
 
 

@@ -15,10 +15,14 @@ Histogram = Sequence[tuple[float, int]]
 
 BINS_A_LOGIT = 20
 """Scores are binned by their log odds, since those of a guard crowd at 0 and at 1."""
-_CUTS: Mapping[Rating, tuple[float, ...]] = {Rating.Unsafe: (1 / 6, 1 / 2), Rating.Review: (), Rating.Safe: (1 / 10,)}
-"""Strata of each rating, as shares of its images, counted from the highest score down."""
+_CUTS: Mapping[Rating, tuple[float, ...]] = {Rating.Unsafe: (), Rating.Review: (), Rating.Safe: (1 / 10,)}
+"""Strata of each rating, as shares of its images, counted from the highest score down.
+
+What is flagged stays together. Its scores count in the estimate anyway, and with a handful of labels in each of several
+strata the intervals come out too wide.
+"""
 _NAMES: Mapping[Rating, tuple[str, ...]] = {
-    Rating.Unsafe: ("surest", "sure", "least sure"),
+    Rating.Unsafe: ("all",),
     Rating.Review: ("all",),
     Rating.Safe: ("least sure", "surest"),
 }
@@ -118,15 +122,21 @@ def allocate(strata: Sequence[Stratum], labels: int) -> tuple[Stratum, ...]:
     while sum(drawn) > labels:  # a tiny sample: the largest gives
         most = max(range(len(drawn)), key=lambda place: drawn[place] - least[place])
         drawn[most] -= 1
-    _spread(drawn, strata, [_doubt(stratum) for stratum in strata], labels - sum(drawn))
+    _spread(drawn, strata, _doubts(strata), labels - sum(drawn))
     _spread(drawn, strata, [float(stratum.rows) for stratum in strata], labels - sum(drawn))
     return tuple(stratum.model_copy(update={"drawn": count}) for stratum, count in zip(strata, drawn, strict=True))
 
 
-def _doubt(stratum: Stratum) -> float:
-    if stratum.rating is Rating.Safe:
-        return 1.0 if stratum.name == _NAMES[Rating.Safe][0] else 0.0
-    return 2.0
+def _doubts(strata: Sequence[Stratum]) -> list[float]:
+    """Return shares of what is saved: half as much for doubt as for what is flagged, less for few images to review."""
+    flagged = [stratum.rows for stratum in strata if stratum.rating is Rating.Unsafe]
+    usual = sum(flagged) / len(flagged) if flagged else 1.0
+    doubtful = _NAMES[Rating.Safe][0]
+    of_safe = [0.5 if stratum.name == doubtful else 0.0 for stratum in strata]
+    return [
+        1.0 if s.rating is Rating.Unsafe else min(1.0, s.rows / usual) if s.rating is Rating.Review else half
+        for s, half in zip(strata, of_safe, strict=True)
+    ]
 
 
 def _spread(drawn: list[int], strata: Sequence[Stratum], shares: Iterable[float], labels: int) -> None:
