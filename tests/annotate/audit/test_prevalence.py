@@ -78,7 +78,7 @@ def test_images_of_which_it_is_known_count_as_what_they_are() -> None:
     plain, with_known = prediction_powered(strata), prediction_powered(strata, Further(250, 750))
     for name in ("share", "low", "high"):
         assert getattr(with_known, name) == pytest.approx((1000 * getattr(plain, name) + 250) / 2000)
-    assert prediction_powered([], Further(positive=3)).low == 1.0
+    assert prediction_powered([], Further(positive=3)).low == pytest.approx(1.0)
 
 
 def test_good_scores_correct_the_luck_of_a_draw_and_narrow_the_interval() -> None:

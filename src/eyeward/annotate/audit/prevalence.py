@@ -29,6 +29,8 @@ from eyeward.evaluate.table import Floats
 
 EACH_TAIL = 0.025
 """What either end of an interval of 95 % may miss."""
+_ROUNDING = 1e-12
+"""Ends are moved out by so much, since a truth may lie right on one of them."""
 _WORTH_USING = 0.05
 """Recall + specificity - 1 below which flags are as good as drawn by lot, and are left out."""
 
@@ -118,7 +120,7 @@ def _weights(strata: Sequence[Labelled]) -> list[float]:
 
 def _estimate(strata: Sequence[Labelled], weights: Sequence[float], tuning: float, further: Further) -> Estimate:
     rows = sum(stratum.rows for stratum in strata)
-    centre = variance = yes = no = 0.0
+    centre = variance = yes = no = unseen = 0.0
     ones: list[tuple[float, float, float]] = []
     for stratum, weight in zip(strata, weights, strict=True):
         rest = stratum.outcomes - tuning * stratum.scores
@@ -126,19 +128,22 @@ def _estimate(strata: Sequence[Labelled], weights: Sequence[float], tuning: floa
         variance += weight**2 * _variance_of_mean(rest, stratum)
         share, one = float(stratum.outcomes.mean()), math.sqrt(_open(stratum)) * weight / (len(rest) + 1)
         ones.append((one, share, weight**2 * share * (1 - share) / len(rest)))
+        unseen = max(unseen, one * tuning * _false_alarm_unseen(stratum))
         yes, no = yes + float(stratum.outcomes.sum()), no + float((1 - stratum.outcomes).sum())
     least, most = (yes / rows, 1 - no / rows) if rows else (0.0, 0.0)  # what is labelled is known
     centre = min(most, max(least, centre))
-    low, high = _interval(centre, variance, ones)
+    low, high = _interval(centre, variance, ones, unseen)
 
     def of_all(share: float) -> float:
         return (rows * share + further.positive) / max(1, rows + further.positive + further.negative)
 
-    low, high = max(least, min(low, centre)), min(most, max(high, centre))
-    return Estimate(share=of_all(centre), low=of_all(low), high=of_all(high))
+    low, high = of_all(max(least, min(low, centre))), of_all(min(most, max(high, centre)))
+    return Estimate(share=of_all(centre), low=max(0.0, low - _ROUNDING), high=min(1.0, high + _ROUNDING))
 
 
-def _interval(centre: float, variance: float, ones: Sequence[tuple[float, float, float]]) -> tuple[float, float]:
+def _interval(
+    centre: float, variance: float, ones: Sequence[tuple[float, float, float]], unseen: float
+) -> tuple[float, float]:
     """Return the ends, from what one label weighs in each stratum, the share there, and how much it varies.
 
     Near 0 and 1, where one end cannot miss, the other has all of the error: whatever the labels say, the upper end is
@@ -151,7 +156,7 @@ def _interval(centre: float, variance: float, ones: Sequence[tuple[float, float,
     usual_more = math.fsum(v * one * (1 - share) for one, share, v in ones) / varies
     usual_less = math.fsum(v * one * share for one, share, v in ones) / varies
     more = max([usual_more, *(one for one, share, _ in ones if share == 0)])
-    less = max([usual_less, *(one for one, share, _ in ones if share == 1)])
+    less = max([usual_less, unseen, *(one for one, share, _ in ones if share == 1)])
 
     def shifted(by: float) -> Beta:
         return Beta.of(centre + by, variance + by**2)
@@ -163,6 +168,13 @@ def _interval(centre: float, variance: float, ones: Sequence[tuple[float, float,
     if high < 1 - least_high:
         high = min(1 - least_high, mixture_quantile(above, 1 - EACH_TAIL))
     return low, high
+
+
+def _false_alarm_unseen(stratum: Labelled) -> float:
+    """Return the highest score, where no label contradicts one that is half as high: others could, and count for it."""
+    highest = float(stratum.scores.max())
+    contradicted = (stratum.outcomes == 0) & (stratum.scores >= highest / 2)
+    return 0.0 if contradicted.any() else highest
 
 
 def _open(stratum: Labelled) -> float:
