@@ -70,14 +70,23 @@ def connected(folder: Path) -> duckdb.DuckDBPyConnection:
         import duckdb
     except ModuleNotFoundError as missing:
         raise MissingExtra("annotate", "Asking in SQL") from missing
+    base = duckdb.connect()
+    view(base, VERDICTS, folder)
+    return base
+
+
+def view(base: duckdb.DuckDBPyConnection, name: str, folder: Path) -> None:
+    """Give a database the rows of all finished shards of a run under a name.
+
+    Raises:
+        UsageError: when there is no run, or nothing of it is finished.
+    """
     read_run(folder)
     files = sorted(str(file) for file in folder.rglob(f"*{OUTPUT_SUFFIX}") if not file.name.startswith("."))
     if not files:
         raise UsageError(f"No shard is finished in {folder}; there is nothing to ask about.")
-    base = duckdb.connect()
     listed = ", ".join(_quoted(file) for file in files)
-    base.execute(f"CREATE VIEW {VERDICTS} AS SELECT * FROM read_parquet([{listed}], hive_partitioning = false)")
-    return base
+    base.execute(f"CREATE VIEW {name} AS SELECT * FROM read_parquet([{listed}], hive_partitioning = false)")
 
 
 def _rows(found: duckdb.DuckDBPyConnection) -> Iterator[tuple[Any, ...]]:

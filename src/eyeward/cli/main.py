@@ -39,7 +39,7 @@ VERBS: dict[str, Verb] = {
     "scenes": Verb("scenes", "app", "Draw labelled scenes of the harmless world that mini knows."),
     "evaluate": Verb("evaluate", "app", "Measure guards on labelled images, compare and calibrate them."),
     "annotate": Verb("annotate", "annotate", "Judge a dataset of any size, every image exactly once."),
-    "audit": Verb("audit", "audit", "Count what a run says of a dataset."),
+    "audit": Verb("audit", "app", "Count what a run says of a dataset, and draw samples for labels."),
     "query": Verb("query", "query", "Ask in SQL what was annotated."),
     "export": Verb("export", "export", "Write the part of a dataset that is kept, and why the rest is not."),
     "data": Verb("data", "app", "Import, clean, split, count, export and publish labelled images."),

@@ -1,16 +1,20 @@
-"""What a run says of a dataset: counts, thresholds, doubtful cases. What is true of it needs labels as well."""
+"""What a run says of a dataset: counts, thresholds, doubtful cases; with labels also what is true of it."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict
 
+from eyeward.annotate.audit.against import Comparison, against_run
+from eyeward.annotate.audit.against import against_policy as compared_policies
+from eyeward.annotate.audit.classes import ClassEffects, class_effects
+from eyeward.annotate.audit.corrected import Corrected, correct
+from eyeward.annotate.audit.counts import Count
 from eyeward.annotate.query import VERDICTS, connected
 from eyeward.annotate.record import read_run
-from eyeward.evaluate.intervals import wilson
 from eyeward.verdict import ModelRef, Note, Rating
 
 if TYPE_CHECKING:
@@ -24,21 +28,6 @@ FILE_NAME = "audit.json"
 
 class _Record(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Count(_Record):
-    """A number of rows, and its share of all rows with Wilson's interval of 95 %."""
-
-    count: int
-    share: float
-    low: float
-    high: float
-
-    @classmethod
-    def of(cls, count: int, rows: int) -> Self:
-        """Return the count with its share; the rows are taken for drawn from more images like these."""
-        low, high = wilson(count, rows)
-        return cls(count=count, share=count / rows if rows else 0.0, low=low, high=high)
 
 
 class Case(_Record):
@@ -84,24 +73,48 @@ class Audit(_Record):
     images: int
     sample: int | None
     policies: tuple[PolicyAudit, ...]
+    corrected: tuple[Corrected, ...] = ()
+    """What is really there, for each file of labels."""
+    comparisons: tuple[Comparison, ...] = ()
+    """Beside another policy or another run."""
+    classes: tuple[ClassEffects, ...] = ()
+    """What each class loses, for each policy."""
 
 
-def audit(folder: Path) -> Audit:
+def audit(
+    folder: Path,
+    *,
+    labels: Sequence[Path] = (),
+    against: Path | None = None,
+    against_policy: str | None = None,
+    policy: str | None = None,
+    class_column: str | None = None,
+    source: Sequence[str] | None = None,
+) -> Audit:
     """Count what a run says, over all shards that are finished.
 
+    `labels` are CSV files of `eyeward audit sample`, filled in; `policy` is the one that is compared; `source` says
+    where the dataset lies now, if it was moved, and is read for `class_column` only.
+
     Raises:
-        UsageError: when there is no run, or nothing of it is finished.
+        UsageError: when there is no run, when nothing of it is finished, or when what is asked besides makes no sense.
         MissingExtra: when there is no DuckDB.
     """
     record = read_run(folder)
     base = connected(folder)
+    comparisons: tuple[Comparison, ...] = () if against is None else against_run(folder, against, policy)
+    if against_policy is not None:
+        comparisons += compared_policies(folder, against_policy, policy)
     ((images,),) = _asked(base, f"SELECT count(*) FROM (SELECT DISTINCT shard, index FROM {VERDICTS})")
     return Audit(
         source=record.source,
         model=record.guard.model,
         images=images,
         sample=record.sample,
-        policies=tuple(_audit_of(base, policy.name, policy.hash) for policy in record.policies),
+        policies=tuple(_audit_of(base, asked.name, asked.hash) for asked in record.policies),
+        corrected=tuple(correct(folder, file) for file in labels),
+        comparisons=comparisons,
+        classes=() if class_column is None else class_effects(folder, class_column, source),
     )
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from eyeward.annotate.audit import Audit, audit
-from eyeward.annotate.audit_page import audit_page
+from eyeward.annotate.audit.counting import Audit, audit
+from eyeward.annotate.audit.page import audit_page
 from eyeward.annotate.known import KnownHashes
 from eyeward.annotate.run import annotate
 from eyeward.cli.main import app

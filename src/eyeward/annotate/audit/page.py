@@ -1,10 +1,14 @@
-"""An audit as a page: one file, without scripts, that loads nothing and shows no picture."""
+"""An audit as a page: one file, without scripts, that loads nothing; pictures are blurred, and only where asked for."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-from eyeward.annotate.audit import BINS, Audit, Count, PolicyAudit
+from eyeward.annotate.audit.counting import BINS, Audit, PolicyAudit
+from eyeward.annotate.audit.counts import Count
+from eyeward.annotate.audit.examples import Example
+from eyeward.annotate.audit.page_of_labels import corrected_section
+from eyeward.annotate.audit.page_of_pairs import class_section, comparison_section
 from eyeward.evaluate.report.markup import Html, element, joined, page, paragraph, section, table, text
 
 FILE_NAME = "report.html"
@@ -13,17 +17,26 @@ _CAUTION = (
     "false alarm: a guard that is right about 90 % of safe images flags 10 % of them. How much is really unsafe takes "
     "human labels of a sample. The intervals tell only how the counts would vary over more images like these."
 )
+_CORRECTED = " What labels say of it stands first."
 
 
-def audit_page(found: Audit) -> Html:
-    """Return the page."""
+def audit_page(found: Audit, examples: Mapping[str, Sequence[Example]] | None = None) -> Html:
+    """Return the page; `examples` are pictures by the hash of the policy."""
     said = f"{found.images:,} images of {', '.join(found.source)}, judged by {found.model.name} "
     said += f"(revision {found.model.revision or 'unknown'}, {found.model.engine})."
     sampled = f" They are a sample of {found.sample:,}." if found.sample is not None else ""
-    return page("What the dataset holds", paragraph(said + sampled), paragraph(_CAUTION), *map(_policy, found.policies))
+    return page(
+        "What the dataset holds",
+        paragraph(said + sampled),
+        paragraph(_CAUTION + (_CORRECTED if found.corrected else "")),
+        *map(corrected_section, found.corrected),
+        *(_policy(policy, (examples or {}).get(policy.hash)) for policy in found.policies),
+        *map(class_section, found.classes),
+        *map(comparison_section, found.comparisons),
+    )
 
 
-def _policy(found: PolicyAudit) -> Html:
+def _policy(found: PolicyAudit, examples: Sequence[Example] | None) -> Html:
     parts = [
         paragraph(f"Hash {found.hash[:12]}, {found.rows:,} rows."),
         _counts("Ratings", "rating", found.ratings),
@@ -41,6 +54,8 @@ def _policy(found: PolicyAudit) -> Html:
                 f"{found.look_alikes_apart:,} of them differ."
             )
         )
+    if examples is not None:
+        parts += [_gallery(kind, examples) for kind in dict.fromkeys(example.kind for example in examples)]
     return section(f"Policy {found.policy}", *parts)
 
 
@@ -76,6 +91,22 @@ def _nearest(found: PolicyAudit) -> Html:
         for case in found.nearest
     ]
     return _titled("Nearest the threshold", table(head, rows) if rows else paragraph("None."))
+
+
+def _gallery(kind: str, examples: Sequence[Example]) -> Html:
+    cards = [_card(example) for example in examples if example.kind == kind]
+    return _titled(f"Blurred examples: {kind}", element("div", *cards, class_="cards"))
+
+
+def _card(example: Example) -> Html:
+    picture = (
+        paragraph("No picture: the dataset no longer gives the image that was judged.")
+        if example.picture is None
+        else element("img", src=example.picture, alt="a blurred picture")
+    )
+    p = "" if example.p_unsafe is None else f", p_unsafe {example.p_unsafe:.3f}"
+    lines = [joined((element("b", text(example.rating)), text(p))), text(example.category or ""), text(example.key)]
+    return element("article", picture, *(element("p", line) for line in lines if line), class_="card")
 
 
 def _titled(title: str, content: Html) -> Html:
