@@ -42,10 +42,10 @@ class GuardRecord(BaseModel):
     prompts: dict[str, str]
     """Hash of the prompt by hash of the policy."""
     arithmetic: str | None = None
-    """What the weights run in, such as "bfloat16 on cuda"; None where nobody knows, as behind a server. bfloat16 on a GPU
-    and float32 on a CPU rate images near the threshold otherwise, so it is part of the fingerprint: neither a cluster of
-    both kinds of machines nor a run that goes on elsewhere may mix them. Which processor or GPU it is does not count:
-    that is rounding, of the size that another batch makes, too."""
+    """What the weights run in, such as "bfloat16 on cuda"; None where nobody knows, as behind a server. bfloat16 on a
+    GPU and float32 on a CPU rate images near the threshold otherwise, so it is part of the fingerprint: neither a
+    cluster of both kinds of machines nor a run that goes on elsewhere may mix them. Which processor or GPU it is does
+    not count: that is rounding, of the size that another batch makes, too."""
 
 
 class RunRecord(BaseModel):
