@@ -39,8 +39,9 @@ def alone(source: Path, tmp_path: Path) -> dict[str, bytes]:
     return written(tmp_path / "alone")
 
 
-def led(crew: PlayedCrew, source: Path, count: int = 2, **options: int) -> Progress:
-    return annotate_together(crew.job, open_source(source).shards, crew, count, **options)
+def led(crew: PlayedCrew, source: Path, count: int = 2, rank: int = 0, world_size: int = 1) -> Progress:
+    shards = open_source(source).shards
+    return annotate_together(crew.job, shards, crew, count, rank=rank, world_size=world_size)
 
 
 def test_several_workers_write_what_one_process_writes(source: Path, out: Path, alone: dict[str, bytes]) -> None:

@@ -8,8 +8,10 @@ import os
 import signal
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
+from multiprocessing.context import SpawnProcess
 from pathlib import Path
 
 import pytest
@@ -88,18 +90,22 @@ def test_processes_that_cannot_load_end_the_run(source: Path, tmp_path: Path) ->
         together(source, tmp_path / "run", stillborn)
 
 
-def started(source: Path, out: Path) -> tuple[multiprocessing.process.BaseProcess, list[int]]:
-    """Start a leader of two slow workers; return it and the numbers of their processes once both are at a shard."""
+@contextmanager
+def led(source: Path, out: Path) -> Iterator[tuple[SpawnProcess, list[int]]]:
+    """Start a leader of two slow workers; give it and the numbers of their processes once both are at a shard."""
     leader = multiprocessing.get_context("spawn").Process(target=lead, args=(source, out))
     leader.start()
-    assert leader.pid is not None
-    deadline = time.monotonic() + 60
-    while len(list(out.glob(".claims/*.claim"))) < 2:
-        assert time.monotonic() < deadline, "the workers do not begin"
-        assert leader.is_alive()
-        time.sleep(0.05)
-    owners = [json.loads(file.read_bytes()) for file in out.glob(".claims/*.claim")]
-    return leader, [owner["process"] for owner in owners]
+    try:
+        deadline = time.monotonic() + 60
+        while len(list(out.glob(".claims/*.claim"))) < 2:
+            assert time.monotonic() < deadline, "the workers do not begin"
+            assert leader.is_alive()
+            time.sleep(0.05)
+        owners = [json.loads(file.read_bytes()) for file in out.glob(".claims/*.claim")]
+        yield leader, [owner["process"] for owner in owners]
+    finally:
+        leader.kill()
+        leader.join()
 
 
 def wait_for_the_end(processes: list[int]) -> None:
@@ -109,26 +115,24 @@ def wait_for_the_end(processes: list[int]) -> None:
         time.sleep(0.05)
 
 
-def test_an_interrupt_ends_all_and_leaves_nothing_unfinished(
-    source: Path, uninterrupted: dict[str, bytes], tmp_path: Path
-) -> None:
+def test_an_interrupt_ends_all_and_leaves_nothing_unfinished(source: Path, tmp_path: Path) -> None:
     out = tmp_path / "run"
-    leader, workers = started(source, out)
-    assert leader.pid is not None
-    os.kill(leader.pid, signal.SIGINT)
-    leader.join(30)
-    assert leader.exitcode == 130
-    wait_for_the_end(workers)
+    with led(source, out) as (leader, workers):
+        assert leader.pid is not None
+        os.kill(leader.pid, signal.SIGINT)
+        leader.join(30)
+        assert leader.exitcode == 130
+        wait_for_the_end(workers)
     assert left_behind(out) == []
     assert len(list(out.glob("*.parquet"))) < SHARDS
 
 
 def test_workers_whose_leader_is_killed_end_too(source: Path, tmp_path: Path) -> None:
     out = tmp_path / "run"
-    leader, workers = started(source, out)
-    leader.kill()
-    leader.join(30)
-    wait_for_the_end(workers)
+    with led(source, out) as (leader, workers):
+        leader.kill()
+        leader.join(30)
+        wait_for_the_end(workers)
     assert left_behind(out) == []
 
 

@@ -6,6 +6,7 @@ are, processes of this machine or actors of a cluster, is for a `Crew` to know.
 
 from __future__ import annotations
 
+import math
 import time
 from collections import Counter, deque
 from collections.abc import Sequence
@@ -24,6 +25,8 @@ from eyeward.errors import EyewardError, UsageError
 MOST_DEATHS = 3
 """Workers that may die of one shard, or before they are ready; then the run stops."""
 _LISTEN_SECONDS = 0.5
+_SLOW_SECONDS = 120.0
+"""Without a worker that is ready; then it is said that this takes long."""
 _NO_SHARD = ""
 
 
@@ -109,9 +112,13 @@ class _Led:
         """Do all tasks that nobody else does, and wait for those that others do."""
         self._watch(self._total)
         self._hire()
+        late = time.monotonic() + _SLOW_SECONDS
         while self._fingerprint is None or self._is_left:
             for name, news in self._crew.news(_LISTEN_SECONDS):
                 self._hear(name, news)
+            if self._fingerprint is None and time.monotonic() >= late:
+                late = math.inf
+                self._total.notes.append("No worker is ready yet: it still loads, or waits for a free machine.")
             self._look_again()
             self._give_out()
             self._hire()
@@ -179,7 +186,7 @@ class _Led:
         self._total.notes.append(f"{who} died {where}: {news.why}")
         if self._deaths[of_what] >= MOST_DEATHS:
             raise EyewardError(
-                f"{MOST_DEATHS} workers died {where}, the last one so: {news.why} What is finished stays."
+                f"{MOST_DEATHS} workers died, the last one {where}: {news.why} What is finished stays."
             )
         if task is not None:
             self._waiting.appendleft(task)

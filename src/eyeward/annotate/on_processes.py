@@ -40,7 +40,8 @@ def annotate_on_processes(
         EyewardError: as `annotate_together` does.
         OSError: when the output cannot be written.
     """
-    crew = ProcessCrew(job, max(1, cores() // max(1, workers)), visible_gpus() if one_gpu_each else [])
+    at_once = max(1, min(workers, len(shards)))
+    crew = ProcessCrew(job, max(1, cores() // at_once), visible_gpus() if one_gpu_each else [])
     return annotate_together(job, shards, crew, workers, rank=rank, world_size=world_size, watch=watch)
 
 
@@ -146,6 +147,9 @@ def _serve(pipe: Connection, job: Job, is_first: bool, threads: int, gpu: str | 
 @contextmanager
 def _deaf() -> Iterator[None]:
     """Start processes that do not hear Ctrl-C before they know what to do with it; here it comes a little later."""
+    if not hasattr(signal, "pthread_sigmask"):  # not on every system
+        yield
+        return
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield

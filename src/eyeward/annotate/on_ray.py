@@ -23,6 +23,7 @@ from eyeward.errors import MissingExtra, UsageError
 
 STOP_SECONDS = 10.0
 """What workers may take to drop their shards when the run is ended."""
+Answer = Ready | Settled | Failed
 _CALL_SECONDS = 2 * TOLD_SECONDS
 """How long a worker keeps the question for news before it says how far it is."""
 
@@ -157,14 +158,13 @@ class RayWorker:
         self._stopped = False
         self._worker: Worker | None = None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="eyeward-worker")
-        self._at: Future[Ready | Settled | Failed] | None = self._thread.submit(self._begin, job, is_first)
+        self._at: Future[Answer] | None = self._thread.submit(self._begin, job, is_first)
 
     def ask(self, task: Task, retry_failed: bool) -> None:
         """Begin a shard."""
-        assert self._worker is not None
-        self._at = self._thread.submit(self._worker.do, task, retry_failed)
+        self._at = self._thread.submit(self._do, task, retry_failed)
 
-    def news(self, seconds: float) -> Ready | Settled | Failed | Part:
+    def news(self, seconds: float) -> Answer | Part:
         """Return what came of what it is at, or, after so many seconds, how far it is."""
         if self._at is None or not wait([self._at], seconds).done:
             return self._part
@@ -179,12 +179,16 @@ class RayWorker:
         if self._worker is not None:
             self._thread.submit(self._worker.close).result()
 
-    def _begin(self, job: Job, is_first: bool) -> Ready | Failed:
+    def _begin(self, job: Job, is_first: bool) -> Answer:
         try:
             self._worker = Worker(job, self._tell, is_first)
         except Exception as problem:
             return Failed.by(problem)
         return self._worker.introduction()
+
+    def _do(self, task: Task, retry_failed: bool) -> Answer:
+        assert self._worker is not None
+        return self._worker.do(task, retry_failed)
 
     def _tell(self, part: Part) -> None:
         if self._stopped:

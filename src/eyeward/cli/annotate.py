@@ -60,7 +60,7 @@ def annotate(
         str,
         typer.Option(
             metavar="local|ray|URL",
-            help="Where the guard runs: here, on a Ray cluster (extra ray), or behind a server (http://host:8000/v1#name).",
+            help="Where the guard runs: here, on a Ray cluster (extra ray), or behind a server (http://host/v1#name).",
         ),
     ] = LOCAL,
     workers: Annotated[
