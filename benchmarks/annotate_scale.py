@@ -242,7 +242,7 @@ class RayJudge:
 
 def by_ray_data(folder: Path, place: Path, processes: int) -> float:
     """Return the seconds of reading, mapping and writing."""
-    import ray
+    import ray.data
 
     ray.data.DataContext.get_current().enable_progress_bars = False
     began = time.perf_counter()

@@ -7,6 +7,7 @@ what is done is known by the files of the shards. Ray starts actors where there 
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
@@ -207,11 +208,14 @@ def _connected() -> Iterator[Any]:
     if ray.is_initialized():
         yield ray
         return
+    terminated = signal.getsignal(signal.SIGTERM)
     quiet = {"log_to_driver": False, "logging_level": "error"}
     try:
         ray.init(address="auto", **quiet)
     except ConnectionError:  # there is no cluster: this machine, and nobody else may connect to it
         ray.init(include_dashboard=False, _node_ip_address="127.0.0.1", **quiet)
+    with suppress(ValueError):  # Ray takes the signal for itself; in another thread it cannot, and neither can we
+        signal.signal(signal.SIGTERM, terminated)
     try:
         yield ray
     finally:
