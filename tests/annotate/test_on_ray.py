@@ -170,9 +170,7 @@ def test_a_cluster_is_shared_out(nodes: list[dict[str, float]], workers: int | N
         ([{"memory": 1.0}], None, "There are 0 processors"),
     ],
 )
-def test_a_cluster_that_is_too_small_is_refused(
-    nodes: list[dict[str, float]], workers: int | None, said: str
-) -> None:
+def test_a_cluster_that_is_too_small_is_refused(nodes: list[dict[str, float]], workers: int | None, said: str) -> None:
     with pytest.raises(UsageError, match=said):
         Share.of(nodes, workers)
 

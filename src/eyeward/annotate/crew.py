@@ -185,9 +185,7 @@ class _Led:
         where = f"at shard {of_what!r}" if task is not None else "between shards" if known else "before it was ready"
         self._total.notes.append(f"{who} died {where}: {news.why}")
         if self._deaths[of_what] >= MOST_DEATHS:
-            raise EyewardError(
-                f"{MOST_DEATHS} workers died, the last one {where}: {news.why} What is finished stays."
-            )
+            raise EyewardError(f"{MOST_DEATHS} workers died, the last one {where}: {news.why} What is finished stays.")
         if task is not None:
             self._waiting.appendleft(task)
 

@@ -6,7 +6,6 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from types import MappingProxyType
 
 from eyeward.annotate.shard_file import Counts
 from eyeward.verdict import Rating, Verdict
@@ -65,7 +64,7 @@ class Progress:
     """The shard under way; of several one."""
     unread: dict[str, str] = field(default_factory=dict)
     """Shards that could not be read, and why."""
-    workers: Mapping[str, Part] = MappingProxyType({})
+    workers: dict[str, Part] = field(default_factory=dict)
     """What each of several workers has done, by its name; empty where this process judges itself."""
     notes: list[str] = field(default_factory=list)
     """Sentences for people, such as that a worker has died; each is to be said once."""
