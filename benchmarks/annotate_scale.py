@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import gc
 import json
+import logging
 import multiprocessing
 import os
 import random
@@ -262,7 +263,7 @@ def cluster() -> Iterator[None]:
         num_cpus=2 * PROCESSES,
         include_dashboard=False,
         log_to_driver=False,
-        logging_level="error",
+        logging_level=logging.ERROR,
         _node_ip_address="127.0.0.1",
     )
     try:

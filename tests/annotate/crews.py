@@ -51,8 +51,13 @@ def deadly(marker: Path | None) -> Guard:
 
 
 def fickle(marker: Path) -> Guard:
-    """Load one that decides otherwise in the second process, as where machines are not alike."""
-    return guard(threshold=0.5 if _is_first(marker) else 0.7)
+    """Load one that decides otherwise in the second process, as where machines are not alike; the first is slow."""
+
+    def answer(prompt: Prompt) -> RawAnswer:
+        time.sleep(0.1)
+        return by_brightness(prompt)
+
+    return guard(answer) if _is_first(marker) else guard(threshold=0.7)
 
 
 def silent() -> Guard:

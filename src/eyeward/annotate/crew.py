@@ -10,6 +10,7 @@ import math
 import time
 from collections import Counter, deque
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Protocol
 
 from eyeward.annotate.arrow import arrow
@@ -134,7 +135,9 @@ class _Led:
 
     def _hear(self, name: str, news: News) -> None:
         if isinstance(news, Part):
-            self._parts[name] = news
+            at = self._at.get(name)  # it may not have begun to count
+            shard = news.shard or (None if at is None else at.shard.name)
+            self._parts[name] = replace(news, shard=shard)
         elif isinstance(news, Ready):
             self._loading.discard(name)
             self._ready[name] = news
@@ -203,6 +206,7 @@ class _Led:
                 # Once is enough: a shard that others have just tried again is not tried once more.
                 self._crew.ask(name, task, self._job.retry_failed and task.shard.name not in self._others)
                 self._at[name] = task
+                self._parts[name] = replace(self._parts[name], shard=task.shard.name)
 
     def _hire(self) -> None:
         """Hire as many as there is work for: one to begin with, who tells what the run is."""

@@ -6,6 +6,7 @@ what is done is known by the files of the shards. Ray starts actors where there 
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 from collections.abc import Iterator, Sequence
@@ -209,7 +210,7 @@ def _connected() -> Iterator[Any]:
         yield ray
         return
     terminated = signal.getsignal(signal.SIGTERM)
-    quiet = {"log_to_driver": False, "logging_level": "error"}
+    quiet = {"log_to_driver": False, "logging_level": logging.ERROR}
     try:
         ray.init(address="auto", **quiet)
     except ConnectionError:  # there is no cluster: this machine, and nobody else may connect to it
