@@ -246,6 +246,7 @@ def by_ray_data(folder: Path, place: Path, processes: int) -> float:
     import ray.data
 
     ray.data.DataContext.get_current().enable_progress_bars = False
+    logging.getLogger("ray.data").setLevel(logging.ERROR)
     began = time.perf_counter()
     read = ray.data.read_parquet(str(folder))
     pool = ray.data.ActorPoolStrategy(size=processes)
