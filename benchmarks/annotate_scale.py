@@ -355,7 +355,10 @@ def measure_kills(kills: int, count: int = 240, shard: int = 24) -> tuple[list[R
         annotate(source, place / "killed", guard, [POLICY])
         job = job_of(source, place / "two", mini)
         annotate_together(job, source.shards, ProcessCrew(job, 1), PROCESSES)
-        rows = {way: pq.read_table(place / way).to_pylist() for way in ("whole", "killed", "two")}
+        rows = {
+            way: [row for file in sorted((place / way).glob("*.parquet")) for row in pq.read_table(file).to_pylist()]
+            for way in ("whole", "killed", "two")
+        }
     record: dict[str, Any] = {"images": count, "kills": killed}
     ratios = []
     for way in ("killed", "two"):
