@@ -62,7 +62,7 @@ PROCESSES = 2
 OVERHEAD_BAR, SCALE_BAR, BESIDE_BAR = 1.10, 1.8, 1.0
 NEAR = 0.01
 """Distance from the threshold within which ratings may differ."""
-WARM = 96
+WARM = 64
 """Images of each worker before its speed counts."""
 
 
@@ -137,7 +137,7 @@ def measure_mini(count: int) -> list[Ratio]:
         place = Path(name)
         (place / "in").mkdir()
         files = write_folder(place / "in", count)
-        source = open_source(place / "in", images_per_shard=min(SHARD, max(WARM, count // 8)))
+        source = open_source(place / "in", images_per_shard=min(SHARD, max(WARM, count // 16)))
         shards = source.shards
 
         def rate(workers: int, load: Callable[[], Guard], out: str) -> float:
