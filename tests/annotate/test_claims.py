@@ -89,6 +89,24 @@ def test_a_number_that_is_used_again_is_another_process_and_another_machine_is_n
     assert not me.model_copy(update={"started": "1", "host": "elsewhere"}).is_dead
 
 
+def test_the_claims_of_a_process_are_freed_by_who_knows_that_it_is_dead(tmp_path: Path) -> None:
+    claims = Claims(tmp_path)
+    dead = Owner.myself().model_copy(update={"host": "far away"})
+    for shard, owner in (
+        ("a", dead),
+        ("b", dead.model_copy(update={"token": "of another claim"})),
+        ("c", dead.model_copy(update={"process": 1})),
+        ("d", dead.model_copy(update={"started": "earlier"})),
+    ):
+        (claims.folder / f"{module._file_name(shard)}.claim").write_text(owner.model_dump_json())
+    mine = claims.take("e")
+    assert mine is not None
+    assert claims.take("a") is None
+    claims.end(dead)
+    taken = [shard for shard in "abcde" if claims.take(shard) is not None]
+    assert taken == ["a", "b"]
+
+
 def test_a_claim_that_changes_hands_in_the_midst_is_not_stolen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     claims = Claims(tmp_path, lease=100)
     old = claims.take("a")
@@ -97,8 +115,8 @@ def test_a_claim_that_changes_hands_in_the_midst_is_not_stolen(tmp_path: Path, m
     looked: list[Path] = []
     is_over = Claims._is_over
 
-    def slow(self: Claims, file: Path) -> bool:
-        found = is_over(self, file)
+    def slow(self: Claims, file: Path, gone: Owner | None = None) -> bool:
+        found = is_over(self, file, gone)
         looked.append(file)
         if len(looked) == 1:  # another process takes it over between the look and the renaming
             file.unlink()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -23,7 +24,7 @@ from eyeward.images.decode import DecodedImage
 from eyeward.verdict import Failure, Verdict
 from tests.annotate.world import DEFAULT, EXEMPT, SHARD_IMAGES, left_behind, pictures, png, rows, tar, troubled, written
 from tests.evaluate.worlds import asked, guard
-from tests.fakes import by_brightness, raw_answer
+from tests.fakes import CAPABILITIES, FakeEngine, by_brightness, raw_answer
 
 
 def test_every_image_has_one_row_under_every_policy_in_order(tmp_path: Path) -> None:
@@ -113,6 +114,13 @@ def by_explain(path: Path) -> None:
     annotate(path / "in", path / "out", guard(), explain="all")
 
 
+def by_arithmetic(path: Path) -> None:
+    of = guard()
+    assert isinstance(of.engine, FakeEngine)
+    of.engine.capabilities = replace(CAPABILITIES, arithmetic="float32 on cpu")
+    annotate(path / "in", path / "out", of)
+
+
 def by_sample(path: Path) -> None:
     annotate(path / "in", path / "out", guard(), sample=3)
 
@@ -124,6 +132,7 @@ def by_sample(path: Path) -> None:
         (by_model, 'guard.model.name is "other" and was "bright"'),
         (by_policy, 'policies is "exempt v1 '),
         (by_explain, 'explain is "all" and was "never"'),
+        (by_arithmetic, 'guard.arithmetic is "float32 on cpu" and was null'),
         (by_sample, "sample is 3 and was null"),
     ],
 )

@@ -17,14 +17,17 @@ from typer.testing import CliRunner, Result
 
 import eyeward
 from eyeward.annotate.cache import VerdictCache
-from eyeward.annotate.progress import Progress
+from eyeward.annotate.progress import Part, Progress
 from eyeward.annotate.sources.tar import TarShard
+from eyeward.annotate.worker import Job
 from eyeward.cli import annotate_progress
-from eyeward.cli.annotate_progress import duration, line, summary
+from eyeward.cli.annotate_progress import duration, line, reporting, summary, worker_lines
 from eyeward.cli.main import app
+from eyeward.cli.screen import Screen
 from eyeward.engine.protocol import Prompt, RawAnswer
 from eyeward.errors import DataError
 from eyeward.guard import Guard
+from tests.annotate.crews import load_bright
 from tests.annotate.world import left_behind, png, rows, tar, troubled, written
 from tests.evaluate.worlds import guard
 from tests.fakes import by_brightness
@@ -206,6 +209,8 @@ def test_shards_that_cannot_be_read_are_named(tmp_path: Path, monkeypatch: pytes
         (["in", "--explain", "maybe"], "not for 'maybe'"),
         (["in", "--policy", "nosuch"], "nosuch"),
         (["in", "--rank", "3"], "The rank is a number from 0 to 0"),
+        (["in", "--workers", "2", "--rank", "3"], "The rank is a number from 0 to 0"),
+        (["in", "--engine", "spark"], "There is no engine 'spark'"),
     ],
 )
 def test_wrong_usage_is_one_sentence(
@@ -218,6 +223,105 @@ def test_wrong_usage_is_one_sentence(
     assert result.stdout == ""
     assert said in result.stderr
     assert not (tmp_path / "out").exists()
+
+
+def test_several_workers_write_the_same_and_each_is_told_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(annotate_progress, "EVERY_SECONDS", 0.0)
+    monkeypatch.setattr(eyeward, "load_guard", load_bright)
+    source = troubled(tmp_path / "in", 4)
+    monkeypatch.chdir(tmp_path)
+    result = run("in", "--out", "out", "--workers", 2)
+    assert (result.exit_code, result.stdout) == (0, ""), result.output
+    assert "  worker 1: " in result.stderr
+    assert result.stderr.splitlines()[-1].startswith("4 shards done: ")
+    workers = {file.stem.rpartition("-")[2] for file in (tmp_path / "out" / "ledger").iterdir()}
+    assert str(os.getpid()) not in workers
+    monkeypatch.setattr(eyeward, "load_guard", lambda name, **options: guard())
+    assert run("in", "--out", "alone").exit_code == 0
+    assert written(tmp_path / "out") == written(tmp_path / "alone")
+    assert source.is_dir()
+
+
+def test_workers_are_told_of_as_json(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(eyeward, "load_guard", load_bright)
+    result = run(troubled(tmp_path / "in", 2), "--out", tmp_path / "out", "--workers", 2, "--log-json")
+    last = json.loads(result.stdout.splitlines()[-1])
+    assert sum(worker["shards_done"] for worker in last["workers"].values()) == last["shards_done"] == 2
+    assert last["notes"] == []
+
+
+def test_of_many_workers_a_few_are_told_of_one_by_one() -> None:
+    progress = Progress(20)
+    progress.workers = {f"worker {number}": Part(shard="a", images_per_second=12.4) for number in range(1, 11)}
+    lines = worker_lines(progress)
+    assert lines[0] == "  worker 1: a, 0 shards done, 0 images, 12 images/s"
+    assert lines[8:] == ["  and 2 workers more"]
+
+
+def test_notes_are_said_once_and_cannot_command_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    progress = Progress(1)
+    with reporting(Screen(), False) as watch:
+        watch(progress)
+        progress.notes.append("worker 1 died: \x1b[2J.")
+        watch(progress)
+        watch(progress)
+    said = capsys.readouterr().err
+    assert said.count("worker 1 died: \\x1b[2J.") == 1
+
+
+@pytest.fixture
+def loaded(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, dict[str, Any]]]:
+    """Note what is loaded."""
+    found: list[tuple[str, dict[str, Any]]] = []
+
+    def load(name: str, **options: Any) -> Guard:
+        found.append((name, options))
+        return guard()
+
+    monkeypatch.setattr(eyeward, "load_guard", load)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("options", "name", "given"),
+    [
+        ([], "mini", {}),
+        (["--engine", "local", "--dtype", "float32"], "mini", {"dtype": "float32"}),
+        (["--engine", "http://host/v1#m"], "http://host/v1#m", {}),
+        (["--engine", "http://host/v1", "--model", "runs/mine"], "runs/mine", {"engine": "http://host/v1"}),
+        (["--model", "http://host/v1", "--max-tiles", "4"], "http://host/v1", {"max_tiles": 4}),
+    ],
+)
+def test_the_guard_runs_where_it_is_told_to(
+    options: list[str], name: str, given: dict[str, Any], tmp_path: Path, loaded: list[tuple[str, dict[str, Any]]]
+) -> None:
+    result = run(tar(tmp_path / "a.tar", [("a.png", png(1))]), "--out", tmp_path / "out", *options)
+    assert result.exit_code == 0, result.output
+    assert loaded == [(name, {"device": "auto", **given})]
+
+
+def test_on_a_cluster_the_guard_is_loaded_by_its_workers_and_not_here(
+    tmp_path: Path, loaded: list[tuple[str, dict[str, Any]]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[Job, int | None, dict[str, Any]]] = []
+
+    def on_ray(job: Job, shards: Any, workers: int | None, **options: Any) -> Progress:
+        progress = Progress(1)
+        options.pop("watch")(progress)
+        asked.append((job, workers, options))
+        return progress
+
+    monkeypatch.setattr("eyeward.annotate.on_ray.annotate_on_ray", on_ray)
+    source = tar(tmp_path / "a.tar", [("a.png", png(1))])
+    assert run(source, "--out", tmp_path / "out", "--engine", "ray", "--workers", 3, "--sample", 1).exit_code == 0
+    monkeypatch.chdir(tmp_path)
+    assert run("a.tar", "--out", tmp_path / "out", "--engine", "ray").exit_code == 0
+    assert loaded == []
+    whole, relative = asked
+    assert (whole[0].sample, whole[0].start_folder, whole[1:]) == (1, None, (3, {"rank": 0, "world_size": 1}))
+    assert (relative[0].start_folder, relative[1]) == (tmp_path, None)
+    assert whole[0].guard().model.name == "bright"
+    assert loaded == [("mini", {"device": "auto"})]
 
 
 def test_another_run_is_refused_and_nothing_changes(tmp_path: Path, loads: Loads) -> None:

@@ -27,7 +27,7 @@ from eyeward.errors import UsageError
 FOLDER = ".claims"
 LEASE_SECONDS = 300.0
 """Age at which a claim has expired: longer than any pause of a network file system."""
-_PROBE_SUFFIX, _ASIDE_SUFFIX = ".time", ".over"
+_CLAIM_SUFFIX, _PROBE_SUFFIX, _ASIDE_SUFFIX = ".claim", ".time", ".over"
 
 
 class Owner(BaseModel):
@@ -62,6 +62,14 @@ class Owner(BaseModel):
             return False
         return _started(self.process) != self.started
 
+    def is_process_of(self, other: Owner | None) -> bool:
+        """Whether this and another claim are of the same process."""
+        return other is not None and (self.host, self.process, self.started) == (
+            other.host,
+            other.process,
+            other.started,
+        )
+
 
 class Claims:
     """The claims in the folder of a run, and what this process puts there."""
@@ -81,7 +89,7 @@ class Claims:
 
     def take(self, shard: str) -> Claim | None:
         """Claim a shard, or return None while somebody else has it."""
-        file = self.folder / f"{_file_name(shard)}.claim"
+        file = self.folder / f"{_file_name(shard)}{_CLAIM_SUFFIX}"
         owner = Owner.myself()
         if create(file, owner.model_dump_json(), lasting=False):
             return Claim(file, owner, self.lease / 4)
@@ -92,30 +100,35 @@ class Claims:
 
     def forget(self, shards: Iterable[str]) -> None:
         """Take away the claims of the dead at shards that need no work any more."""
-        names = {f"{_file_name(shard)}.claim" for shard in shards}
+        names = {f"{_file_name(shard)}{_CLAIM_SUFFIX}" for shard in shards}
         for file in list(self.folder.iterdir()):
             if file.name in names:
                 self._clear(file)
 
-    def _clear(self, file: Path) -> tuple[bool, Owner | None]:
+    def end(self, gone: Owner) -> None:
+        """Take away the claims of a process that is known to be no more, such as one on another machine."""
+        for file in list(self.folder.glob(f"*{_CLAIM_SUFFIX}")):
+            self._clear(file, gone)
+
+    def _clear(self, file: Path, gone: Owner | None = None) -> tuple[bool, Owner | None]:
         """Take a claim away if it is over, and return whose it was; of several processes one succeeds."""
-        if not self._is_over(file):
+        if not self._is_over(file, gone):
             return False, None
         aside = self.folder / f".{secrets.token_hex(8)}{_ASIDE_SUFFIX}"
         try:
             file.rename(aside)
         except FileNotFoundError:
             return True, None
-        over, before = self._is_over(aside), _owner(aside)
+        over, before = self._is_over(aside, gone), _owner(aside)
         if not over:  # somebody was quicker, and this is the new claim: it goes back
             with suppress(OSError):
                 os.link(aside, file)
         aside.unlink(missing_ok=True)
         return over, before
 
-    def _is_over(self, file: Path) -> bool:
+    def _is_over(self, file: Path, gone: Owner | None = None) -> bool:
         owner = _owner(file)
-        if owner is not None and owner.is_dead:
+        if owner is not None and (owner.is_dead or owner.is_process_of(gone)):
             return True
         try:
             return self._now() - file.stat().st_mtime > self.lease

@@ -41,10 +41,15 @@ class GuardRecord(BaseModel):
     limits: dict[str, int]
     prompts: dict[str, str]
     """Hash of the prompt by hash of the policy."""
+    arithmetic: str | None = None
+    """What the weights run in, such as "bfloat16 on cuda"; None where nobody knows, as behind a server. bfloat16 on a
+    GPU and float32 on a CPU rate images near the threshold otherwise, so it is part of the fingerprint: neither a
+    cluster of both kinds of machines nor a run that goes on elsewhere may mix them. Which processor or GPU it is does
+    not count: that is rounding, of the size that another batch makes, too."""
 
 
 class RunRecord(BaseModel):
-    """What stands in `run.json`; nothing of the moment or of the machine is in it."""
+    """What stands in `run.json`; nothing of the moment is in it, and of the machine what decides answers."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -86,6 +91,7 @@ class RunRecord(BaseModel):
             scope_threshold=guard.scope_threshold,
             limits=asdict(guard.limits),
             prompts={policy.hash: guard.prompt_hash(policy) for policy in policies},
+            arithmetic=guard.engine.capabilities.arithmetic,
         )
         decides = {
             "answer_version": ANSWER_VERSION,

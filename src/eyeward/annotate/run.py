@@ -7,31 +7,31 @@ it answers. Whoever comes next, after a crash or beside this process, looks at t
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 from eyeward.annotate.arrow import arrow
-from eyeward.annotate.atomic import DRAFT_SUFFIX
 from eyeward.annotate.cache import Remembering, VerdictCache
 from eyeward.annotate.claims import LEASE_SECONDS, Claim, Claims, worker_name
 from eyeward.annotate.explain import Explain
 from eyeward.annotate.item import Item, Shard
-from eyeward.annotate.judging import Judge, drawn, judged, shares
+from eyeward.annotate.judging import Judge, drawn, judged
 from eyeward.annotate.known import KnownHashes, Report, Screening
 from eyeward.annotate.ledger import Ledger
 from eyeward.annotate.looks import Looks
 from eyeward.annotate.progress import ERROR, Progress, Watch
 from eyeward.annotate.record import RunRecord
-from eyeward.annotate.shard_file import Overtaken, Proof, Reached, ShardFile, Step, read_proof
-from eyeward.annotate.sources import OUTPUT_SUFFIX, Source, open_source
-from eyeward.errors import PASSING, DataError, ErrorType, EyewardError, UsageError
+from eyeward.annotate.shard_file import Overtaken, Proof, Reached, ShardFile, Step
+from eyeward.annotate.sources import Source, open_source
+from eyeward.annotate.tasks import Task, is_done, refuse_strangers, sweep, tasks_of, temporary
+from eyeward.errors import DataError, ErrorType, EyewardError, UsageError
 from eyeward.guard import Guard
 from eyeward.policy import Policy
 from eyeward.verdict import Verdict
 
-_UNFINISHED = ".unfinished"
 SILENT_ROWS = 100
 """Questions in a row that no engine answered; then a run stops."""
 WAIT_SECONDS = 1.0
@@ -76,34 +76,35 @@ def annotate(
     """
     arrow()
     chosen = [Policy.load(policy) if isinstance(policy, str) else policy for policy in policies]
-    _check(chosen, sample, rank, world_size)
+    check(chosen, sample, rank, world_size)
     opened = source if isinstance(source, Source) else open_source(source, limits=guard.limits)
     explained = explain if isinstance(explain, Explain) else Explain.parse(explain)
-    record = RunRecord.of(opened, guard, chosen, explained, sample, phash, None if known is None else known.digest)
     folder = Path(out)
-    record.keep(folder)
-    tasks = _tasks(opened.shards, folder, sample)
-    _refuse_strangers(folder, tasks)
-    judge: Judge = guard
-    if cache is not None:
-        judge = Remembering(judge, cache, {policy.hash: record.decides(policy) for policy in chosen}, guard.limits)
-    if known is not None:
-        judge = Screening(judge, known, guard.limits, report)
-    ledger = Ledger(folder, worker_name())
-    run = _Run(guard, judge, chosen, explained, record, ledger, watch, reached, folder, redo_changed, retry_failed)
+    run = Run.prepared(
+        opened,
+        folder,
+        guard,
+        chosen,
+        explained,
+        sample=sample,
+        phash=phash,
+        known=known,
+        report=report,
+        cache=cache,
+        retry_failed=retry_failed,
+        redo_changed=redo_changed,
+        watch=watch,
+        reached=reached,
+    )
+    tasks = tasks_of(opened.shards, folder, sample)
+    refuse_strangers(folder, tasks)
     return run.work(tasks[rank::world_size], Claims(folder, lease))
 
 
-@dataclass(frozen=True)
-class _Task:
-    shard: Shard
-    file: Path
-    draws: int | None
-    """How many images are drawn; None is all of them."""
-
-
 @dataclass
-class _Run:
+class Run:
+    """A run in its folder, with the guard that judges what is missing."""
+
     guard: Guard
     judge: Judge
     """The guard, or what stands before it."""
@@ -117,7 +118,44 @@ class _Run:
     redo_changed: bool
     retry_failed: bool
 
-    def work(self, tasks: Sequence[_Task], claims: Claims) -> Progress:
+    @classmethod
+    def prepared(
+        cls,
+        source: Source,
+        folder: Path,
+        guard: Guard,
+        policies: Sequence[Policy],
+        explain: Explain,
+        *,
+        sample: int | None = None,
+        phash: bool = False,
+        known: KnownHashes | None = None,
+        report: Report = lambda request, found: None,
+        cache: VerdictCache | None = None,
+        retry_failed: bool = False,
+        redo_changed: bool = False,
+        watch: Watch = lambda progress: None,
+        reached: Reached = lambda step, shard: None,
+    ) -> Self:
+        """Go on with the run in a folder, or begin one; of the source the shards do not count.
+
+        Raises:
+            UsageError: when the folder holds another run.
+            PolicyError: when a policy cannot be asked of the guard.
+        """
+        digest = None if known is None else known.digest
+        record = RunRecord.of(source, guard, policies, explain, sample, phash, digest)
+        record.keep(folder)
+        judge: Judge = guard
+        if cache is not None:
+            decides = {policy.hash: record.decides(policy) for policy in policies}
+            judge = Remembering(judge, cache, decides, guard.limits)
+        if known is not None:
+            judge = Screening(judge, known, guard.limits, report)
+        ledger = Ledger(folder, worker_name())
+        return cls(guard, judge, policies, explain, record, ledger, watch, reached, folder, redo_changed, retry_failed)
+
+    def work(self, tasks: Sequence[Task], claims: Claims) -> Progress:
         """Do all tasks that nobody else does, and wait for those that others do."""
         progress = Progress(len(tasks))
         waiting = [task for task in tasks if not self._is_done(task, progress)]
@@ -125,7 +163,7 @@ class _Run:
         while waiting:
             left = []
             for task in waiting:
-                if not self._do(task, claims, progress):
+                if not self.do(task, claims, progress):
                     left.append(task)
             if len(left) == len(waiting):
                 time.sleep(min(WAIT_SECONDS, claims.lease / 4))
@@ -133,17 +171,17 @@ class _Run:
             waiting = left
             self.retry_failed = False  # once is enough: what fails again stays failed
         claims.forget(task.shard.name for task in tasks)
-        _sweep(self.folder, tasks)
+        sweep(self.folder, tasks)
         return progress
 
-    def _do(self, task: _Task, claims: Claims, progress: Progress) -> bool:
+    def do(self, task: Task, claims: Claims, progress: Progress) -> bool:
         """Return whether a task is settled: done here, done by another, or its shard cannot be read."""
         claim = claims.take(task.shard.name)
         if claim is None:
             return False
         with claim:
             if claim.before is not None:
-                _temporary(task.file, claim.before.token).unlink(missing_ok=True)
+                temporary(task.file, claim.before.token).unlink(missing_ok=True)
             if self._is_done(task, progress):
                 return True
             progress.begin(task.shard.name)
@@ -162,42 +200,23 @@ class _Run:
             self.watch(progress)
             return True
 
-    def _is_done(self, task: _Task, progress: Progress) -> bool:
-        """Whether a task needs nothing more; what is there is counted.
+    def _is_done(self, task: Task, progress: Progress) -> bool:
+        return is_done(
+            task,
+            self.record.fingerprint,
+            progress,
+            retry_failed=self.retry_failed,
+            redo_changed=self.redo_changed,
+        )
 
-        Raises:
-            UsageError: when the file answers something else.
-        """
-        proof = read_proof(task.file)
-        if proof is None:
-            return False
-        if proof.fingerprint != self.record.fingerprint or proof.sample != task.draws:
-            raise UsageError(f"{task.file} belongs to another run. Take it away, or name a new folder.")
-        if self.retry_failed and any(proof.counts.errors.get(error.value) for error in PASSING):
-            return False
-        try:
-            identity = task.shard.identity()
-        except DataError as problem:
-            identity = proof.input  # it was answered when it could be read
-            progress.unread.setdefault(task.shard.name, str(problem))
-        if proof.input != identity:
-            if self.redo_changed:
-                return False
-            raise UsageError(
-                f"The shard {task.shard.name!r} has changed since it was answered in {task.file}. Name a new folder, "
-                "or have shards that have changed judged again (--redo-changed)."
-            )
-        progress.found(proof.counts)
-        return True
-
-    def _write(self, task: _Task, claim: Claim, progress: Progress) -> None:
+    def _write(self, task: Task, claim: Claim, progress: Progress) -> None:
         began = time.monotonic()
         shard = task.shard
         identity = shard.identity()
         with ExitStack() as stack:
             looks = stack.enter_context(Looks(self.guard.limits)) if self.record.phash else None
             file = stack.enter_context(
-                ShardFile(task.file, _temporary(task.file, claim.owner.token), shard.name, self.reached)
+                ShardFile(task.file, temporary(task.file, claim.owner.token), shard.name, self.reached)
             )
             last: Item | None = None
             silent = 0
@@ -225,7 +244,7 @@ class _Run:
         self.ledger.write(shard.name, counts, time.monotonic() - began)
         self.reached(Step.ledger_written, shard.name)
 
-    def _items(self, task: _Task, looks: Looks | None) -> Iterable[Item]:
+    def _items(self, task: Task, looks: Looks | None) -> Iterable[Item]:
         items: Iterable[Item] = task.shard.items()
         if task.draws is not None:
             items = drawn(items, task.draws)
@@ -244,7 +263,12 @@ def _is_unavailable(verdict: Verdict) -> bool:
     return verdict.error is not None and verdict.error.type is ErrorType.engine_unavailable
 
 
-def _check(policies: Sequence[Policy], sample: int | None, rank: int, world_size: int) -> None:
+def check(policies: Sequence[Policy], sample: int | None, rank: int, world_size: int) -> None:
+    """Refuse what makes no sense, before anything is loaded.
+
+    Raises:
+        UsageError: for such.
+    """
     if not policies:
         raise UsageError("No policy is named; name one at least.")
     hashes = [policy.hash for policy in policies]
@@ -254,43 +278,3 @@ def _check(policies: Sequence[Policy], sample: int | None, rank: int, world_size
         raise UsageError(f"A sample has at least one image, not {sample}.")
     if not 0 <= rank < world_size:
         raise UsageError(f"The rank is a number from 0 to {world_size - 1}, the world size less one; it is {rank}.")
-
-
-def _tasks(shards: Sequence[Shard], folder: Path, sample: int | None) -> list[_Task]:
-    draws: Iterator[int | None] = iter([None] * len(shards) if sample is None else shares(sample, len(shards)))
-    tasks = [_Task(shard, folder / f"{shard.name}{OUTPUT_SUFFIX}", next(draws)) for shard in shards]
-    return [task for task in tasks if task.draws != 0]
-
-
-def _refuse_strangers(folder: Path, tasks: Sequence[_Task]) -> None:
-    """Refuse a folder with answers to shards that the source does not have: whoever reads it would count them.
-
-    Raises:
-        UsageError: when there are such.
-    """
-    expected = {str(task.file) for task in tasks}
-    strange = next((file for file in _outputs(folder) if str(file) not in expected), None)
-    if strange is not None:
-        raise UsageError(
-            f"{strange} answers a shard that the dataset does not have (any more). Take it away, or name a new folder."
-        )
-
-
-def _outputs(folder: Path) -> Iterator[Path]:
-    return (file for file in folder.rglob(f"*{OUTPUT_SUFFIX}") if not file.name.startswith("."))
-
-
-def _temporary(file: Path, token: str) -> Path:
-    return file.with_name(f".{file.name}.{token}{_UNFINISHED}")
-
-
-def _sweep(folder: Path, tasks: Sequence[_Task]) -> None:
-    """Take away temporary files of processes that were killed; these tasks are settled, so nobody needs them."""
-    for file in folder.glob(f".*{DRAFT_SUFFIX}"):
-        file.unlink(missing_ok=True)
-    names = {str(task.file) for task in tasks}
-    for parent in {task.file.parent for task in tasks}:
-        for file in parent.glob(f".*{OUTPUT_SUFFIX}.*{_UNFINISHED}"):
-            final = file.name.removesuffix(_UNFINISHED).rpartition(".")[0].removeprefix(".")
-            if str(parent / final) in names:
-                file.unlink(missing_ok=True)

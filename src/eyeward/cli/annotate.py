@@ -1,12 +1,14 @@
-"""`eyeward annotate`: judge a dataset of any size, every image exactly once."""
+"""`eyeward annotate`: judge a dataset of any size, every image exactly once, here or by several workers."""
 
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -14,9 +16,16 @@ from eyeward.annotate.sources import IMAGES_PER_SHARD, Kind
 from eyeward.cli.annotate_progress import reporting
 from eyeward.cli.policy_options import POLICY_HELP
 from eyeward.cli.screen import Screen, counted, one_line, visible
+from eyeward.engine.remote.address import is_address
+from eyeward.errors import UsageError
+
+if TYPE_CHECKING:
+    from eyeward.guard import Guard
 
 SOME_UNREAD = 3
 INTERRUPTED = 130
+LOCAL, RAY = "local", "ray"
+"""Engines; the third is the address of a server."""
 
 
 def annotate(
@@ -30,7 +39,10 @@ def annotate(
         ),
     ],
     out: Annotated[Path, typer.Option(help="Folder of the run; one that was stopped goes on.")],
-    model: Annotated[str, typer.Option(help="A guard, as for `eyeward assess`.")] = "mini",
+    model: Annotated[
+        str | None,
+        typer.Option(help="A guard, as for `eyeward assess`. Default: mini, or what the server of --engine serves."),
+    ] = None,
     policy: Annotated[
         list[str] | None, typer.Option(help=f"{POLICY_HELP} May be given again. Default: default.")
     ] = None,
@@ -43,6 +55,22 @@ def annotate(
     ] = "never",
     sample: Annotated[
         int | None, typer.Option(metavar="N", min=1, help="Judge N images only, drawn evenly from all shards.")
+    ] = None,
+    engine: Annotated[
+        str,
+        typer.Option(
+            metavar="local|ray|URL",
+            help="Where the guard runs: here, on a Ray cluster (extra ray), or behind a server (http://host/v1#name).",
+        ),
+    ] = LOCAL,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            min=1,
+            help="Judge in N processes that share the processors and GPUs. With --engine ray: actors, by default one "
+            "for each GPU, or for each machine.",
+        ),
     ] = None,
     rank: Annotated[int, typer.Option(metavar="R", help="Which part this process does, from 0.")] = 0,
     world_size: Annotated[int, typer.Option(metavar="N", help="How many parts there are.")] = 1,
@@ -82,6 +110,9 @@ def annotate(
     ] = False,
     log_json: Annotated[bool, typer.Option("--log-json", help="Progress as lines of JSON on standard output.")] = False,
     device: Annotated[str, typer.Option(help="Where the weights run: auto, cpu, cuda, cuda:1, …")] = "auto",
+    dtype: Annotated[
+        str, typer.Option(help="What the weights are in: auto, float32, bfloat16, float16. A run keeps to one.")
+    ] = "auto",
     max_tiles: Annotated[
         int | None,
         typer.Option(metavar="N", help="Cut large images into at most N tiles: quicker, and blind to small things."),
@@ -99,12 +130,12 @@ def annotate(
     4 when the output could not be written;
     130 when it was interrupted: start again to go on.
     """
-    import eyeward
     from eyeward.annotate.cache import VerdictCache
     from eyeward.annotate.explain import Explain
     from eyeward.annotate.known import KnownHashes
     from eyeward.annotate.run import annotate as run
     from eyeward.annotate.sources import open_source
+    from eyeward.annotate.worker import Job, remarks
     from eyeward.images.fetch import Fetcher, FetchRules
     from eyeward.policy import Policy
 
@@ -113,42 +144,64 @@ def annotate(
     known = KnownHashes.read(known_hashes) if known_hashes else None
     fetcher = Fetcher(FetchRules(hosts=frozenset(fetch_host))) if fetch_host else None
     opened = open_source(source, kind, images_per_shard, image_column, fetcher=fetcher)
+    names = [*source, *map(str, [out, *(known_hashes or []), *([cache] if cache else [])])]
+    if model is not None and Path(model).is_dir():
+        names.append(model)
+    job = Job(
+        guard=_loading(model, engine, device, dtype, max_tiles),
+        source=replace(opened, shards=()),
+        out=out,
+        policies=tuple(policies),
+        explain=explained,
+        sample=sample,
+        phash=phash,
+        known_hashes=tuple(known_hashes or ()),
+        cache=cache,
+        retry_failed=retry_failed,
+        redo_changed=redo_changed,
+        start_folder=None if all(map(_is_whole, names)) else Path.cwd(),
+    )
     screen = Screen()
-    with screen.bar(f"Loading {one_line(model)}"):
-        guard = (
-            eyeward.load_guard(model, device=device)
-            if max_tiles is None
-            else eyeward.load_guard(model, device=device, max_tiles=max_tiles)
-        )
-    if not guard.trained_to_judge:
-        screen.say(f"{visible(guard.model.name)!r} is a base to train guards from: its ratings are guesses.")
-    for asked in policies:
-        missed = guard.coverage(asked).not_covered
-        if missed:
-            screen.say(
-                f"The guard cannot judge {', '.join(missed)} of policy {asked.name!r}: what would be Safe is Review."
-            )
     try:
-        with ExitStack() as stack:
-            kept = None if cache is None else stack.enter_context(VerdictCache(cache))
-            stack.enter_context(_terminated_as_interrupted())
-            watch = stack.enter_context(reporting(screen, log_json))
-            progress = run(
-                opened,
-                out,
-                guard,
-                policies,
-                explain=explained,
-                sample=sample,
-                phash=phash,
-                known=known,
-                cache=kept,
-                rank=rank,
-                world_size=world_size,
-                retry_failed=retry_failed,
-                redo_changed=redo_changed,
-                watch=watch,
-            )
+        with _terminated_as_interrupted(), ExitStack() as stack:
+            if engine == RAY:
+                from eyeward.annotate.on_ray import annotate_on_ray
+
+                watch = stack.enter_context(reporting(screen, log_json))
+                progress = annotate_on_ray(job, opened.shards, workers, rank=rank, world_size=world_size, watch=watch)
+            elif workers is not None and workers > 1:
+                from eyeward.annotate.on_processes import annotate_on_processes
+
+                progress = annotate_on_processes(
+                    job,
+                    opened.shards,
+                    workers,
+                    rank=rank,
+                    world_size=world_size,
+                    one_gpu_each=device == "auto" and engine == LOCAL,
+                    watch=stack.enter_context(reporting(screen, log_json)),
+                )
+            else:
+                with screen.bar(f"Loading {one_line(_named(model, engine))}"):
+                    guard = job.guard()
+                for remark in remarks(guard, policies):
+                    screen.say(visible(remark))
+                progress = run(
+                    opened,
+                    out,
+                    guard,
+                    policies,
+                    explain=explained,
+                    sample=sample,
+                    phash=phash,
+                    known=known,
+                    cache=None if cache is None else stack.enter_context(VerdictCache(cache)),
+                    rank=rank,
+                    world_size=world_size,
+                    retry_failed=retry_failed,
+                    redo_changed=redo_changed,
+                    watch=stack.enter_context(reporting(screen, log_json)),
+                )
     except KeyboardInterrupt:
         screen.say(f"Interrupted. What is finished lies in {out}; the same command goes on.")
         raise typer.Exit(INTERRUPTED) from None
@@ -157,6 +210,35 @@ def annotate(
             screen.say(f"{visible(name)}: {visible(why)}")
         screen.say(f"{counted(len(progress.unread), 'shard')} could not be read; start again to try once more.")
         raise typer.Exit(SOME_UNREAD)
+
+
+def _loading(model: str | None, engine: str, device: str, dtype: str, max_tiles: int | None) -> Callable[[], Guard]:
+    """Return what loads the guard, in this process or in another one.
+
+    Raises:
+        UsageError: for an engine that there is not.
+    """
+    import eyeward
+
+    if engine not in (LOCAL, RAY) and not is_address(engine):
+        raise UsageError(f"There is no engine {engine!r}; use local, ray, or the address of a server (http://…).")
+    options: dict[str, Any] = {"device": device}
+    if dtype != "auto":
+        options["dtype"] = dtype
+    if max_tiles is not None:
+        options["max_tiles"] = max_tiles
+    if is_address(engine) and model is not None:
+        options["engine"] = engine
+    return partial(eyeward.load_guard, _named(model, engine), **options)
+
+
+def _named(model: str | None, engine: str) -> str:
+    return model or (engine if is_address(engine) else "mini")
+
+
+def _is_whole(name: str) -> bool:
+    """Whether a path or address means the same wherever one is."""
+    return "://" in name or Path(name).is_absolute()
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.progress import BarColumn, TextColumn
 from rich.progress import Progress as Bar
+from rich.text import Text
 
-from eyeward.cli.screen import Screen, counted
+from eyeward.cli.screen import Screen, counted, visible
 from eyeward.verdict import Rating
 
 if TYPE_CHECKING:
@@ -25,6 +26,8 @@ EVERY_SECONDS = 10.0
 _EVERY_SECONDS_WATCHED = 0.2
 _SOON_SECONDS = 2.0
 """After the start: the first line comes early, so that a mistake shows early."""
+_MOST_WORKERS = 8
+"""Of which each is told of."""
 
 
 @contextmanager
@@ -32,31 +35,42 @@ def reporting(screen: Screen, as_json: bool) -> Iterator[Watch]:
     """Give the function that is told of every row and says something now and then; at the end there is a summary."""
     last: list[Progress] = []
     if as_json:
-        yield _now_and_then(EVERY_SECONDS, last, lambda progress: _write_json(progress, "progress"))
+        yield _now_and_then(EVERY_SECONDS, last, lambda progress: _write_json(progress, "progress"), screen.say)
         _write_json(last[-1], "done")
         return
     if screen.watched:
         columns = (BarColumn(bar_width=10), TextColumn("{task.description}", markup=False))
-        with Bar(*columns, console=Console(stderr=True), transient=True, redirect_stdout=False) as bar:
+        console = Console(stderr=True)
+        with Bar(*columns, console=console, transient=True, redirect_stdout=False) as bar:
             task = bar.add_task("Looking at what is done")
 
             def show(progress: Progress) -> None:
-                bar.update(task, completed=progress.shards_done, total=progress.shards, description=line(progress))
+                said = "\n".join([line(progress), *worker_lines(progress)])
+                bar.update(task, completed=progress.shards_done, total=progress.shards, description=said)
 
-            yield _now_and_then(_EVERY_SECONDS_WATCHED, last, show)
+            yield _now_and_then(_EVERY_SECONDS_WATCHED, last, show, lambda note: console.print(Text(note)))
     else:
-        yield _now_and_then(EVERY_SECONDS, last, lambda progress: screen.say(line(progress)))
+
+        def say(progress: Progress) -> None:
+            for text in (line(progress), *worker_lines(progress)):
+                screen.say(text)
+
+        yield _now_and_then(EVERY_SECONDS, last, say, screen.say)
     screen.say(summary(last[-1]))
 
 
-def _now_and_then(every: float, last: list[Progress], say: Watch) -> Watch:
-    """Return what keeps the progress in `last` and says it when it is time."""
+def _now_and_then(every: float, last: list[Progress], say: Watch, note: Callable[[str], None]) -> Watch:
+    """Return what keeps the progress in `last`, says it when it is time, and its notes at once."""
     due = time.monotonic() + min(every, _SOON_SECONDS)
+    noted = 0
 
     def watch(progress: Progress) -> None:
-        nonlocal due
+        nonlocal due, noted
         if not last:
             last.append(progress)
+        for text in progress.notes[noted:]:
+            note(visible(text))
+            noted += 1
         if time.monotonic() >= due:
             due = time.monotonic() + every
             say(progress)
@@ -75,6 +89,17 @@ def line(progress: Progress) -> str:
         *_shares(progress),
     ]
     return ", ".join(parts)
+
+
+def worker_lines(progress: Progress) -> list[str]:
+    """Say in a line each what several workers do."""
+    lines = [
+        f"  {name}: {part.shard or 'no shard'}, {counted(part.shards_done, 'shard')} done, "
+        f"{counted(part.images_here, 'image')}, {part.images_per_second:,.0f} images/s"
+        for name, part in list(progress.workers.items())[:_MOST_WORKERS]
+    ]
+    more = len(progress.workers) - len(lines)
+    return [*map(visible, lines), *([f"  and {counted(more, 'worker')} more"] if more else [])]
 
 
 def summary(progress: Progress) -> str:
@@ -126,6 +151,16 @@ def _write_json(progress: Progress, event: str) -> None:
                 "images_per_second": round(progress.images_per_second, 3),
                 "ratings": dict(progress.ratings),
                 "errors": dict(progress.errors),
+                "workers": {
+                    name: {
+                        "shard": part.shard,
+                        "shards_done": part.shards_done,
+                        "images_here": part.images_here,
+                        "images_per_second": round(part.images_per_second, 3),
+                    }
+                    for name, part in progress.workers.items()
+                },
+                "notes": progress.notes,
                 "seconds": round(progress.seconds, 3),
                 "seconds_left": None if left is None else round(left, 1),
             }

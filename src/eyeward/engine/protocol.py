@@ -178,6 +178,9 @@ class Capabilities:
     context_length: int
     prompts_at_once: int = 32
     """How many prompts it should be handed together, where there are so many."""
+    arithmetic: str | None = None
+    """Type of number and kind of device, such as "bfloat16 on cuda"; None where nobody knows. Another one gives another
+    verdict near a threshold."""
 
 
 class Engine(Protocol):

@@ -74,7 +74,7 @@ def load_vllm(
         model = Model(readable, _name_of(dtype), settings, config.get("model_type") in _WITH_VIDEO)
         replicas = _replicas(model, gpus)
         longest = min(replica.context_length for replica in replicas)
-        engine = VllmEngine(replicas, tokens, image_token, longest, settings.batch)
+        engine = VllmEngine(replicas, tokens, image_token, longest, settings.batch, _arithmetic(dtype))
         weakref.finalize(engine, stack.pop_all().close)
         commit = commit or revision.result()
     words = ModelText(
@@ -159,6 +159,13 @@ def _gpus(device: str) -> list[str]:
     if device not in known:
         raise UsageError(f"vLLM cannot use the device {device!r} here; use one of {', '.join(known)}.")
     return [] if count < 2 else known[device]
+
+
+def _arithmetic(dtype: str | torch.dtype) -> str:
+    """Say what vLLM computes with, as far as it was told."""
+    import torch
+
+    return f"{_name_of(dtype)} on {'cuda' if torch.cuda.is_available() else 'cpu'}"
 
 
 def _name_of(dtype: str | torch.dtype) -> str:

@@ -193,3 +193,10 @@ def test_rows_that_are_only_scored_run_in_passes_that_reuse_memory(
     together.clear()
     list(small.judge([prompt(picture(seed), shared=True, explain=True) for seed in range(4)]))
     assert together == [4]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_it_says_what_it_computes_with(dtype: str, tmp_path: Path) -> None:
+    make_checkpoint(tmp_path)
+    engine = LocalEngine(load_checkpoint(tmp_path, dtype=dtype, device="cpu"))
+    assert engine.capabilities.arithmetic == f"{dtype} on cpu"

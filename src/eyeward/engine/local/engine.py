@@ -76,7 +76,12 @@ class LocalEngine:
                 "the local engine does not run such models. Serve it with vLLM instead."
             )
         self.capabilities = Capabilities(
-            label_scores=True, constrained_text=True, shared_prefix=True, images_per_prompt=8, context_length=length
+            label_scores=True,
+            constrained_text=True,
+            shared_prefix=True,
+            images_per_prompt=8,
+            context_length=length,
+            arithmetic=f"{str(self.dtype).removeprefix('torch.')} on {checkpoint.model.device.type}",
         )
 
     @property

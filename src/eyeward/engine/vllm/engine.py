@@ -50,7 +50,13 @@ class VllmEngine:
     """One model on one or more devices. The prompts of a call are asked together, those of an image on one device."""
 
     def __init__(
-        self, replicas: Sequence[Replica], tokens: PromptTokens, image_token: int, context_length: int, batch: int
+        self,
+        replicas: Sequence[Replica],
+        tokens: PromptTokens,
+        image_token: int,
+        context_length: int,
+        batch: int,
+        arithmetic: str | None = None,
     ) -> None:
         """Take vLLMs that run the same weights; each is handed `batch` prompts at once."""
         self._replicas = list(replicas)
@@ -67,6 +73,7 @@ class VllmEngine:
             images_per_prompt=IMAGES_PER_PROMPT,
             context_length=context_length,
             prompts_at_once=batch * len(self._replicas),
+            arithmetic=arithmetic,
         )
 
     def judge(self, prompts: Sequence[Prompt]) -> Iterator[RawAnswer]:
