@@ -26,6 +26,7 @@ from eyeward.annotate.progress import ERROR, Progress, Watch
 from eyeward.annotate.record import RunRecord
 from eyeward.annotate.shard_file import Overtaken, Proof, Reached, ShardFile, Step, read_proof
 from eyeward.annotate.sources import OUTPUT_SUFFIX, Source, open_source
+from eyeward.annotate.videos import Viewing
 from eyeward.errors import PASSING, DataError, ErrorType, EyewardError, UsageError
 from eyeward.guard import Guard
 from eyeward.policy import Policy
@@ -78,6 +79,8 @@ def annotate(
     chosen = [Policy.load(policy) if isinstance(policy, str) else policy for policy in policies]
     _check(chosen, sample, rank, world_size)
     opened = source if isinstance(source, Source) else open_source(source, limits=guard.limits)
+    if opened.sampling is not None and (phash or cache is not None):
+        raise UsageError("Videos have no perceptual hash and are kept in no cache; leave --phash and --cache out.")
     explained = explain if isinstance(explain, Explain) else Explain.parse(explain)
     record = RunRecord.of(opened, guard, chosen, explained, sample, phash, None if known is None else known.digest)
     folder = Path(out)
@@ -87,8 +90,10 @@ def annotate(
     judge: Judge = guard
     if cache is not None:
         judge = Remembering(judge, cache, {policy.hash: record.decides(policy) for policy in chosen}, guard.limits)
+    if opened.sampling is not None:
+        judge = Viewing(judge, opened.sampling, guard.limits)
     if known is not None:
-        judge = Screening(judge, known, guard.limits, report)
+        judge = Screening(judge, known, guard.limits, report, videos=opened.sampling is not None)
     ledger = Ledger(folder, worker_name())
     run = _Run(guard, judge, chosen, explained, record, ledger, watch, reached, folder, redo_changed, retry_failed)
     return run.work(tasks[rank::world_size], Claims(folder, lease))
@@ -197,7 +202,13 @@ class _Run:
         with ExitStack() as stack:
             looks = stack.enter_context(Looks(self.guard.limits)) if self.record.phash else None
             file = stack.enter_context(
-                ShardFile(task.file, _temporary(task.file, claim.owner.token), shard.name, self.reached)
+                ShardFile(
+                    task.file,
+                    _temporary(task.file, claim.owner.token),
+                    shard.name,
+                    self.reached,
+                    videos=self.record.sampling is not None,
+                )
             )
             last: Item | None = None
             silent = 0
