@@ -54,3 +54,33 @@ def sound(file: Path) -> Path:
         container.mux(stream.encode(frame))
         container.mux(stream.encode())
     return file
+
+
+def ghost(file: Path) -> Path:
+    """Write a video of one frame that nobody sees: black, and transparent all over."""
+    container: Any
+    with av.open(str(file), "w") as container:
+        stream = container.add_stream("png", rate=RATE)
+        stream.width = stream.height = SIDE
+        stream.pix_fmt = "rgba"
+        frame: Any = av.VideoFrame.from_ndarray(np.zeros((SIDE, SIDE, 4), np.uint8), format="rgba")
+        frame.pts, frame.time_base = 0, Fraction(1, RATE)
+        container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    return file
+
+
+def turned(file: Path) -> Path:
+    """Write a video whose camera was held on its side: bright at the left, which is the top once it is upright."""
+    pixels = np.zeros((SIDE, 2 * SIDE, 3), np.uint8)
+    pixels[:, :SIDE] = 250
+    container: Any
+    with av.open(str(file), "w") as container:
+        stream = container.add_stream("mpeg4", rate=RATE)
+        stream.width, stream.height, stream.pix_fmt = 2 * SIDE, SIDE, "yuv420p"
+        stream.set_display_rotation(90)
+        frame: Any = av.VideoFrame.from_ndarray(pixels, format="rgb24")
+        frame.pts, frame.time_base = 0, Fraction(1, RATE)
+        container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    return file

@@ -23,8 +23,6 @@ class Hub:
     endpoint: str = ""
     ranges: list[str] = field(default_factory=list)
     """The pieces of files that were asked for."""
-    broken: bool = False
-    """Whether files cannot be read just now."""
 
 
 @contextmanager
@@ -50,9 +48,6 @@ def running(files: Mapping[str, bytes]) -> Iterator[Hub]:
                 self._send(404, {"error": "Repository not found"}, {"X-Error-Code": "RepoNotFound"})
 
         def _send_file(self, name: str) -> None:
-            if hub.broken:
-                self._send(503, {"error": "Come back later"})
-                return
             wanted = self.headers.get("Range") or f"bytes=0-{len(hub.files[name]) - 1}"
             hub.ranges.append(wanted)
             first, _, last = wanted.removeprefix("bytes=").partition("-")

@@ -21,7 +21,7 @@ from eyeward.annotate.sources.video import Sampling
 from eyeward.engine.protocol import Prompt, RawAnswer
 from eyeward.errors import ErrorType, UsageError
 from eyeward.verdict import Failure
-from tests.annotate.films import cut_film, film
+from tests.annotate.films import cut_film, film, ghost
 from tests.annotate.world import DEFAULT, EXEMPT, pictures, rows, written
 from tests.evaluate.worlds import asked, guard
 from tests.fakes import FakeEngine, brightness, by_brightness
@@ -107,7 +107,8 @@ def test_an_error_about_one_frame_is_that_of_the_video_unless_another_is_unsafe(
     film(tmp_path / "c.mp4", [DARK, 100, 140])
     annotate(tmp_path, tmp_path / "out", guard(fails_at_grey, band=(0.5, 0.6), threshold=0.7))
     failed, unsafe, review = rows(tmp_path / "out")
-    assert (failed["rating"], failed["error_type"], failed["error_message"]) == (None, "deadline", "At 0.1 s: Too late.")
+    assert (failed["rating"], failed["error_type"]) == (None, "deadline")
+    assert failed["error_message"] == "At 0.1 s: Too late."
     assert [frame["rating"] for frame in failed["frames"]] == ["Safe", None, "Safe"]
     assert (unsafe["rating"], unsafe["frames_judged"]) == ("Unsafe", 2)
     assert (review["rating"], review["error_type"]) == (None, "deadline"), "an error comes before Review"
@@ -191,11 +192,19 @@ def test_what_is_kept_of_videos_is_links_and_their_frames_can_be_asked_about(tmp
     film(tmp_path / "in" / "b.mp4", [DARK] * 3)
     film(tmp_path / "in" / "c.mp4", [DARK, 90, DARK])
     annotate(tmp_path / "in", tmp_path / "run", guard())
-    found = export(Finished.open(tmp_path / "run"), tmp_path / "out", where="list_max([f.p_unsafe for f in frames]) < 0.3")
+    where = "list_max([f.p_unsafe for f in frames]) < 0.3"
+    found = export(Finished.open(tmp_path / "run"), tmp_path / "out", where=where)
     assert (found.kept, found.removed) == (1, {"unsafe": 1, "condition": 1})
     assert [link.name for link in (tmp_path / "out" / "videos").iterdir()] == ["b.mp4"]
     assert pq.read_table(tmp_path / "out" / "kept.parquet")["worst_frame_seconds"].to_pylist() == [0.0]
-    asked_for = "select key, folder, unnest(frames).seconds from annotated where key = 'b.mp4'"
+    asked_for = "select key, folder, unnest([f.seconds for f in frames]) from annotated where key = 'b.mp4'"
     assert [row[2] for row in answer(tmp_path / "run", asked_for).rows] == pytest.approx([0.0, 0.1, 0.2])
     with pytest.raises(UsageError, match="Videos are not written as fiftyone"):
         export(Finished.open(tmp_path / "run"), tmp_path / "no", form=Form.fiftyone)
+
+
+def test_a_transparent_frame_is_judged_over_white_and_black(tmp_path: Path) -> None:
+    ghost(tmp_path / "a.mov")
+    annotate(tmp_path, tmp_path / "out", guard())
+    (row,) = rows(tmp_path / "out")
+    assert (row["rating"], row["notes"]) == ("Unsafe", ["alpha_on_white_and_black"])

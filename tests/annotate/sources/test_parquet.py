@@ -158,7 +158,8 @@ def test_images_inside_are_preferred_to_addresses(tmp_path: Path) -> None:
 
 
 def test_what_datasets_notes_as_an_image_comes_before_what_only_looks_like_one(tmp_path: Path) -> None:
-    features = {"sound": {"_type": "Audio"}, "photo": {"_type": "Image"}, "other": {"dtype": "string", "_type": "Value"}}
+    text = {"dtype": "string", "_type": "Value"}
+    features = {"sound": {"_type": "Audio"}, "photo": {"_type": "Image"}, "other": text}
     struct = {"bytes": b"sound", "path": "a.wav"}
     table = pa.table({"sound": [struct], "photo": [{"bytes": png(1), "path": "a.png"}], "other": ["x"]})
     noted = {"huggingface": json.dumps({"info": {"features": features}})}

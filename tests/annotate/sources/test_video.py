@@ -13,7 +13,7 @@ from eyeward.annotate.sources import video
 from eyeward.annotate.sources.video import Sampling, Still, stills
 from eyeward.errors import ErrorType, ImageError, UsageError
 from eyeward.images import Limits
-from tests.annotate.films import SIDE, cut_film, film, sound
+from tests.annotate.films import SIDE, cut_film, film, ghost, sound, turned
 
 DARK_TO_BRIGHT = [12 * number for number in range(21)]
 """Two seconds; each frame tells by its level when it is shown."""
@@ -142,3 +142,16 @@ def test_limits_hold_for_frames_and_for_their_number(tmp_path: Path) -> None:
 def test_a_sampling_that_makes_no_sense_is_refused(frames: int | None, every: float | None, said: str) -> None:
     with pytest.raises(UsageError, match=said):
         Sampling(frames, every)
+
+
+def test_a_frame_is_turned_upright(tmp_path: Path) -> None:
+    (still,) = taken(turned(tmp_path / "a.mp4"))
+    assert still.picture.size == (SIDE, 2 * SIDE)
+    levels = np.asarray(still.picture.convert("L")).mean(axis=1)
+    assert (levels[:8].mean() > 200, levels[-8:].mean() < 50) == (True, True)
+
+
+def test_transparent_parts_stay_transparent(tmp_path: Path) -> None:
+    (still,) = taken(ghost(tmp_path / "a.mov"))
+    assert still.picture.mode == "RGBA"
+    assert still.picture.getpixel((0, 0)) == (0, 0, 0, 0)

@@ -177,7 +177,8 @@ class _Track:
             yield self._still(at, frame, passed_over == 0)
             last, passed_over = None, 0
             due = step * (math.floor(at / step + 1e-6) + 1)
-            if due - at > _SEEK_SECONDS and due < promised and self._sought(begun + due):
+            goal = min(due, promised - _MISSING_SECONDS)
+            if goal - at > _SEEK_SECONDS and self._sought(begun + goal):
                 frames, passed_over = self._container.decode(self._stream), 2
         if begun is None:
             raise ImageError(ErrorType.unreadable, f"{self._name} holds no picture that can be read.")
