@@ -24,9 +24,7 @@ LEVELS = [5, 250, 6, 251, 7, 8]
 SAFE = [5, 6, 7, 8]
 
 # It leaves its files to the garbage collector.
-by_webdataset = pytest.mark.filterwarnings(
-    "ignore::pytest.PytestUnraisableExceptionWarning", "ignore::ResourceWarning"
-)
+by_webdataset = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning", "ignore::ResourceWarning")
 
 
 @pytest.fixture

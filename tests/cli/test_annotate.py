@@ -271,18 +271,18 @@ def test_a_question_is_answered_as_table_lines_or_csv(tmp_path: Path, monkeypatc
 
 def test_frames_of_videos_are_taken_as_they_are_asked_for(tmp_path: Path) -> None:
     film(tmp_path / "in" / "a.mp4", [20, 240, 20, 20, 20])
-    for options, frames in ((("--frames", 2), 2), (("--every", 0.1), 5), ((), 5)):
-        out = tmp_path / f"out{len(options)}{frames}"
-        result = run(tmp_path / "in", "--out", out, *map(str, options))
+    for name, options, frames in (("a", "--frames 2", 2), ("b", "--every 0.1", 5), ("c", "", 5)):
+        out = tmp_path / name
+        result = run(tmp_path / "in", "--out", out, *options.split())
         assert result.exit_code == 0, result.output
         (row,) = rows(out)
         assert len(row["frames"]) == frames
     assert row["rating"] == "Unsafe"
     for options, said in (
-        (("--frames", 2, "--every", 1), "name one of the two"),
-        (("--every", 0), "more than 0 seconds apart"),
+        ("--frames 2 --every 1", "name one of the two"),
+        ("--every 0", "more than 0 seconds apart"),
     ):
-        result = run(tmp_path / "in", "--out", tmp_path / "no", *map(str, options))
+        result = run(tmp_path / "in", "--out", tmp_path / "no", *options.split())
         assert (result.exit_code, said in result.stderr) == (2, True), result.output
     source = tar(tmp_path / "a.tar", [("a.png", png(1))])
     result = run(source, "--out", tmp_path / "no", "--frames", 3)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -88,13 +89,14 @@ def export(
     columns = schema(videos)
     holds = None if where is None else _Condition(where, columns)
     out.mkdir(parents=True, exist_ok=True)
-    sink = _sink(run, out, form, licence) if data else None
     removed_columns = columns.append(arrow().field("reason", arrow().string()))
     found = Exported()
     with (
+        ExitStack() as stack,
         parquet().ParquetWriter(out / KEPT_FILE, columns, compression="zstd") as kept_rows,
         parquet().ParquetWriter(out / REMOVED_FILE, removed_columns, compression="zstd") as removed_rows,
     ):
+        sink = _sink(run, out, form, licence, stack) if data else None
         for shard, answers in run.shards():
             with parquet().ParquetFile(answers) as read:
                 table = read.read()
@@ -120,14 +122,14 @@ def export(
             found.kept += len(kept)
             found.removed.update(reason.value for reason in removed.values())
             progress()
-    if sink is not None:
-        sink.finish()
+        if sink is not None:
+            sink.finish()
     return found
 
 
-def _sink(run: Finished, out: Path, form: Form, licence: str | None) -> Sink:
+def _sink(run: Finished, out: Path, form: Form, licence: str | None, stack: ExitStack) -> Sink:
     if form is Form.fiftyone:
-        return FiftyOneFolder(out, run.record.policies)
+        return FiftyOneFolder(out, run.record.policies, stack)
     return HubDataset(out, run.record, licence) if form is Form.datasets else _Same(out)
 
 

@@ -90,9 +90,7 @@ class Digests:
 class Screening:
     """A guard that looks at the lists first. A match is Unsafe with the note `hash_match`, and is judged no further."""
 
-    def __init__(
-        self, guard: Judge, known: KnownHashes, limits: Limits, report: Report, videos: bool = False
-    ) -> None:
+    def __init__(self, guard: Judge, known: KnownHashes, limits: Limits, report: Report, videos: bool = False) -> None:
         """Take the guard that judges the rest; of `videos` the files are looked up, whatever their size."""
         self._guard = guard
         self._known = known

@@ -27,18 +27,17 @@ _ATTRIBUTES = (
 class FiftyOneFolder:
     """`data/` with the images, and for each policy `labels.POLICY.json`: the rating as a label, the rest beside it."""
 
-    def __init__(self, out: Path, policies: Sequence[Policy]) -> None:
-        """Make the folder."""
+    def __init__(self, out: Path, policies: Sequence[Policy], stack: ExitStack) -> None:
+        """Make the folder; `stack` closes its files."""
         self._data = out / FOLDER / "data"
         self._data.mkdir(parents=True)
         self._count = 0
-        self._open = ExitStack()
         names = Counter(policy.name for policy in policies)
         self._labels: dict[str, _Labels] = {}
         for policy in policies:
             name = policy.name if names[policy.name] == 1 else f"{policy.name}-{policy.hash[:8]}"
             file = (out / FOLDER / f"labels.{name}.json").open("w", encoding="utf-8")
-            self._labels[policy.hash] = _Labels(self._open.enter_context(file))
+            self._labels[policy.hash] = _Labels(stack.enter_context(file))
 
     def add(self, shard: Shard, kept: set[int], rows: pa.Table) -> None:
         """Take what is kept of a shard: files are linked to, what lies in archives and tables is copied."""
@@ -55,10 +54,9 @@ class FiftyOneFolder:
                 self._labels[row["policy_hash"]].write(name, row)
 
     def finish(self) -> None:
-        """Close the files."""
+        """End the files."""
         for labels in self._labels.values():
             labels.finish()
-        self._open.close()
 
 
 class _Labels:

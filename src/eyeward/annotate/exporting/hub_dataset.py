@@ -84,9 +84,7 @@ class HubDataset:
             "image": {"bytes": content, "path": name},
             "key": image.item.key,
             "licence": licence,
-            "verdicts": [
-                {field: _clean(row[column]) for field, column in _VERDICT.items()} for row in image.verdicts
-            ],
+            "verdicts": [{field: _clean(row[column]) for field, column in _VERDICT.items()} for row in image.verdicts],
             "source_columns": _clean(json.dumps(known, ensure_ascii=False, default=str)) if known else None,
         }
 

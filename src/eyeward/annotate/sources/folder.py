@@ -53,12 +53,10 @@ def media_below(folder: Path, endings: Collection[str] = EXTENSIONS) -> Iterator
 
     A folder that cannot be opened stands for itself, so that it comes out as an error and not as nothing.
     """
-    return _walk(folder, "", ())
+    return _walk(folder, "", (), endings)
 
 
-def _walk(
-    folder: Path, below: str, above: tuple[tuple[int, int], ...], endings: Collection[str]
-) -> Iterator[str]:
+def _walk(folder: Path, below: str, above: tuple[tuple[int, int], ...], endings: Collection[str]) -> Iterator[str]:
     try:
         status = (folder / below).stat()
         with os.scandir(folder / below) as listing:

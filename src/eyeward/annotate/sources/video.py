@@ -185,9 +185,7 @@ class _Track:
         if last is not None:
             yield self._still(*last, passed_over == 1)
         if end + _MISSING_SECONDS < promised:
-            raise ImageError(
-                ErrorType.truncated, f"{self._name} breaks off after {end:.1f} of {promised:.1f} seconds."
-            )
+            raise ImageError(ErrorType.truncated, f"{self._name} breaks off after {end:.1f} of {promised:.1f} seconds.")
 
     def _seconds(self) -> float:
         """Return how long the track is: as the file tells, or else as its packets do."""
