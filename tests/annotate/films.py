@@ -71,9 +71,9 @@ def ghost(file: Path) -> Path:
 
 
 def turned(file: Path) -> Path:
-    """Write a video whose camera was held on its side: bright at the left, which is the top once it is upright."""
+    """Write a video whose camera was held on its side: bright at the right, which is the top once it is upright."""
     pixels = np.zeros((SIDE, 2 * SIDE, 3), np.uint8)
-    pixels[:, :SIDE] = 250
+    pixels[:, SIDE:] = 250
     container: Any
     with av.open(str(file), "w") as container:
         stream = container.add_stream("mpeg4", rate=RATE)

