@@ -37,8 +37,8 @@ def film(
 
 
 def cut_film(file: Path, levels: Sequence[int], share: float = 0.6) -> Path:
-    """Write a video that breaks off: its table of contents, which comes first, tells of more frames than there are."""
-    film(file, levels, options={"movflags": "faststart"})
+    """Write a video that breaks off: its head, which comes first, tells of more frames than there are."""
+    film(file, levels, options={"movflags": "faststart"} if file.suffix == ".mp4" else None)
     content = file.read_bytes()
     file.write_bytes(content[: int(len(content) * share)])
     return file

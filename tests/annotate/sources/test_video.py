@@ -104,10 +104,16 @@ def test_what_is_no_video_is_an_error_that_says_so(tmp_path: Path) -> None:
     )
 
 
-def test_a_video_that_breaks_off_is_an_error_after_the_frames_that_were_good(tmp_path: Path) -> None:
-    found, type, _ = refused(cut_film(tmp_path / "a.mp4", [number % 200 for number in range(200)]))
+@pytest.mark.parametrize(
+    ("name", "kind", "said"),
+    [("a.mp4", ErrorType.unreadable, "is damaged"), ("a.avi", ErrorType.truncated, "of 20.0 seconds")],
+)
+def test_a_video_that_breaks_off_is_an_error_after_the_frames_that_were_good(
+    name: str, kind: ErrorType, said: str, tmp_path: Path
+) -> None:
+    found, type, message = refused(cut_film(tmp_path / name, [number % 200 for number in range(200)], share=0.45))
     assert 0 < found < 8
-    assert type in (ErrorType.truncated, ErrorType.unreadable)
+    assert (type, said in message) == (kind, True), message
 
 
 def test_a_play_list_that_calls_itself_a_video_opens_nothing(tmp_path: Path) -> None:
@@ -119,6 +125,11 @@ def test_a_play_list_that_calls_itself_a_video_opens_nothing(tmp_path: Path) -> 
     for name, text in lists.items():
         (tmp_path / name).write_text(text, encoding="utf-8")
         assert refused(tmp_path / name)[:2] == (0, ErrorType.unsupported_format)
+
+
+def test_formats_that_are_not_on_the_list_are_not_read_under_whatever_name(tmp_path: Path) -> None:
+    film(tmp_path / "a.nut", [10] * 3).rename(tmp_path / "a.mp4")
+    assert refused(tmp_path / "a.mp4")[:2] == (0, ErrorType.unsupported_format)
 
 
 def test_limits_hold_for_frames_and_for_their_number(tmp_path: Path) -> None:
