@@ -38,9 +38,19 @@ def film(
 
 def cut_film(file: Path, levels: Sequence[int], share: float = 0.6) -> Path:
     """Write a video that breaks off: its head, which comes first, tells of more frames than there are."""
-    film(file, levels, options={"movflags": "faststart"} if file.suffix == ".mp4" else None)
+    film(file, levels, options={"movflags": "faststart"})
     content = file.read_bytes()
     file.write_bytes(content[: int(len(content) * share)])
+    return file
+
+
+def boastful_film(file: Path, levels: Sequence[int], frames: int) -> Path:
+    """Write an AVI whose head promises so many frames, whatever there are."""
+    film(file, levels)
+    content = bytearray(file.read_bytes())
+    length = content.index(b"strh") + 40
+    content[length : length + 4] = frames.to_bytes(4, "little")
+    file.write_bytes(content)
     return file
 
 
