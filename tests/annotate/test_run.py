@@ -470,3 +470,14 @@ def test_shards_that_cannot_be_read_now_are_named_and_the_others_done(tmp_path: 
     assert annotate(opened, tmp_path / "out", guard()).unread == {}
     annotate(opened, tmp_path / "whole", guard())
     assert written(tmp_path / "out") == written(tmp_path / "whole")
+
+
+@pytest.mark.parametrize("out", ["s3://bucket/run", Path("gs://bucket/run"), "memory://run"])
+def test_results_are_not_written_into_a_folder_that_is_called_like_an_address(
+    out: str | Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    source = tar(tmp_path / "in" / "a.tar", [("a.png", png(1))])
+    with pytest.raises(UsageError, match="are written to a folder, not to"):
+        annotate(source, out, guard())
+    assert [path.name for path in tmp_path.iterdir()] == ["in"]

@@ -28,6 +28,7 @@ from eyeward.engine.protocol import Prompt, RawAnswer
 from eyeward.errors import DataError
 from eyeward.guard import Guard
 from tests.annotate.crews import load_bright
+from tests.annotate.films import film
 from tests.annotate.world import left_behind, png, rows, tar, troubled, written
 from tests.evaluate.worlds import guard
 from tests.fakes import by_brightness
@@ -370,3 +371,41 @@ def test_a_question_is_answered_as_table_lines_or_csv(tmp_path: Path, monkeypatc
     wrong = CliRunner().invoke(app, ["query", str(tmp_path / "run"), "select nothing"])
     assert (wrong.exit_code, wrong.stdout) == (2, "")
     assert "cannot be answered" in wrong.stderr
+
+
+def test_frames_of_videos_are_taken_as_they_are_asked_for(tmp_path: Path) -> None:
+    film(tmp_path / "in" / "a.mp4", [20, 240, 20, 20, 20])
+    for name, options, frames in (("a", "--frames 2", 2), ("b", "--every 0.1", 5), ("c", "", 5)):
+        out = tmp_path / name
+        result = run(tmp_path / "in", "--out", out, *options.split())
+        assert result.exit_code == 0, result.output
+        (row,) = rows(out)
+        assert len(row["frames"]) == frames
+    assert row["rating"] == "Unsafe"
+    for options, said in (
+        ("--frames 2 --every 1", "name one of the two"),
+        ("--every 0", "more than 0 seconds apart"),
+    ):
+        result = run(tmp_path / "in", "--out", tmp_path / "no", *options.split())
+        assert (result.exit_code, said in result.stderr) == (2, True), result.output
+    source = tar(tmp_path / "a.tar", [("a.png", png(1))])
+    result = run(source, "--out", tmp_path / "no", "--frames", 3)
+    assert (result.exit_code, "is said of videos" in result.stderr) == (2, True), result.output
+
+
+def test_what_is_kept_is_exported_in_other_forms(tmp_path: Path) -> None:
+    run(tar(tmp_path / "a.tar", [("a.png", png(1)), ("b.png", png(250))]), "--out", tmp_path / "run")
+
+    def exported(name: str, *options: str) -> Result:
+        return CliRunner().invoke(app, ["export", str(tmp_path / "run"), "--out", str(tmp_path / name), *options])
+
+    assert exported("look", "--format", "fiftyone").exit_code == 0
+    assert (tmp_path / "look" / "fiftyone" / "data" / "00000000.png").read_bytes() == png(1)
+    for_hub = exported("hub", "--format", "datasets", "--licence", "mit")
+    folder = tmp_path / "hub" / "dataset"
+    assert for_hub.exit_code == 0
+    assert f"`eyeward data push {folder} OWNER/NAME` shows what would leave" in for_hub.stderr
+    pushed = CliRunner().invoke(app, ["data", "push", str(folder), "somebody/kept"])
+    assert (pushed.exit_code, "1 rows; licences: mit 1." in pushed.stdout) == (0, True), pushed.output
+    refused = exported("no", "--format", "fiftyone", "--licence", "mit")
+    assert (refused.exit_code, "leave --licence out" in refused.stderr) == (2, True)

@@ -26,6 +26,15 @@ def parquet() -> Any:
     return _import("pyarrow.parquet")
 
 
+def ipc() -> Any:
+    """Import pyarrow.ipc.
+
+    Raises:
+        MissingExtra: when it is not installed.
+    """
+    return _import("pyarrow.ipc")
+
+
 def _import(name: str) -> Any:
     try:
         return import_module(name)

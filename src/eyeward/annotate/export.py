@@ -4,15 +4,22 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from eyeward.annotate.arrow import arrow, parquet
+from eyeward.annotate.exporting import Form
+from eyeward.annotate.exporting.fiftyone import FiftyOneFolder
+from eyeward.annotate.exporting.hub_dataset import HubDataset
+from eyeward.annotate.exporting.kept import Sink
 from eyeward.annotate.filtering import write_kept
 from eyeward.annotate.finished import Finished
+from eyeward.annotate.item import Shard
 from eyeward.annotate.rows import schema
+from eyeward.annotate.sources import Kind
 from eyeward.annotate.sources.tar import TarShard, parts_of
 from eyeward.errors import MissingExtra, UsageError
 from eyeward.verdict import Rating, Status
@@ -53,16 +60,19 @@ def export(
     policies: Sequence[str] = (),
     where: str | None = None,
     data: bool = True,
+    form: Form = Form.same,
+    licence: str | None = None,
     progress: Callable[[], None] = lambda: None,
 ) -> Exported:
     """Write what is kept of a dataset, and the lists of what is kept and what is removed.
 
     An image is kept when every row about it, or about it under one of `policies` (names), says Safe, or Review with
     `keep_review`; and when `where`, a condition in SQL over the columns, holds for every such row. Without `data` only
-    the lists are written.
+    the lists are written. `licence` is that of images of which the dataset says none, for the form `datasets`.
 
     Raises:
-        UsageError: when the folder is not empty, a policy was not asked, or the condition makes no sense.
+        UsageError: when the folder is not empty, a policy was not asked, or the condition or the form makes no sense.
+        DataError: when an image that was judged cannot be read any more.
         MissingExtra: when there is a condition and no DuckDB.
     """
     asked = {policy.name for policy in run.record.policies}
@@ -71,15 +81,22 @@ def export(
         raise UsageError(f"The run did not ask about {', '.join(unknown)}; it asked about {', '.join(sorted(asked))}.")
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise UsageError(f"{out} is not empty; name a new folder.")
-    holds = None if where is None else _Condition(where)
+    videos = run.record.kind is Kind.video
+    if videos and form is not Form.same:
+        raise UsageError(f"Videos are not written as {form}; leave --format out.")
+    if licence is not None and form is not Form.datasets:
+        raise UsageError(f"A licence is stated in the form {Form.datasets} only; leave --licence out.")
+    columns = schema(videos)
+    holds = None if where is None else _Condition(where, columns)
     out.mkdir(parents=True, exist_ok=True)
-    columns = schema()
     removed_columns = columns.append(arrow().field("reason", arrow().string()))
     found = Exported()
     with (
+        ExitStack() as stack,
         parquet().ParquetWriter(out / KEPT_FILE, columns, compression="zstd") as kept_rows,
         parquet().ParquetWriter(out / REMOVED_FILE, removed_columns, compression="zstd") as removed_rows,
     ):
+        sink = _sink(run, out, form, licence, stack) if data else None
         for shard, answers in run.shards():
             with parquet().ParquetFile(answers) as read:
                 table = read.read()
@@ -93,7 +110,10 @@ def export(
                 _remove_siblings(places, table["key"].to_pylist(), removed)
             kept = set(places) - removed.keys()
             if kept:
-                kept_rows.write_table(table.filter(arrow().array([place in kept for place in places])))
+                kept_table = table.filter(arrow().array([place in kept for place in places]))
+                kept_rows.write_table(kept_table)
+                if sink is not None:
+                    sink.add(shard, kept, kept_table)
             if removed:
                 told_of = zip(places, reasons, strict=True)
                 says_why = arrow().array([_told(reason, removed.get(place)) for place, reason in told_of], "string")
@@ -101,10 +121,29 @@ def export(
                 removed_rows.write_table(told.filter(arrow().array([place in removed for place in places])))
             found.kept += len(kept)
             found.removed.update(reason.value for reason in removed.values())
-            if data and kept:
-                write_kept(shard, kept, out)
             progress()
+        if sink is not None:
+            sink.finish()
     return found
+
+
+def _sink(run: Finished, out: Path, form: Form, licence: str | None, stack: ExitStack) -> Sink:
+    if form is Form.fiftyone:
+        return FiftyOneFolder(out, run.record.policies, stack)
+    return HubDataset(out, run.record, licence) if form is Form.datasets else _Same(out)
+
+
+class _Same:
+    """Writes shards as they are, without what is removed."""
+
+    def __init__(self, out: Path) -> None:
+        self._out = out
+
+    def add(self, shard: Shard, kept: set[int], rows: pa.Table) -> None:
+        write_kept(shard, kept, self._out)
+
+    def finish(self) -> None:
+        pass
 
 
 def _reasons(
@@ -162,14 +201,14 @@ def _told(reason: Reason | None, of_image: Reason | None) -> str | None:
 class _Condition:
     """A condition in SQL over the rows of a shard."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, columns: pa.Schema) -> None:
         try:
             import duckdb
         except ModuleNotFoundError as missing:
             raise MissingExtra("annotate", "A condition (--where)") from missing
         self._text = text
         self._duckdb: Any = duckdb
-        self.of(schema().empty_table())
+        self.of(columns.empty_table())
 
     def of(self, table: pa.Table) -> list[bool]:
         """Return for each row whether it holds; what is not known does not.

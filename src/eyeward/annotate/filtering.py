@@ -7,12 +7,14 @@ import os
 import tarfile
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from eyeward.annotate.arrow import arrow, parquet
 from eyeward.annotate.item import Shard
 from eyeward.annotate.sources.files import opened
 from eyeward.annotate.sources.folder import FileShard
 from eyeward.annotate.sources.parquet import ParquetShard
+from eyeward.annotate.sources.tables import Lost, TableShard
 from eyeward.annotate.sources.tar import TarShard
 from eyeward.errors import UsageError
 
@@ -26,8 +28,10 @@ def write_kept(shard: Shard, kept: set[int], folder: Path) -> Path:
         return _archive(shard, kept, folder / f"{shard.name}.tar")
     if isinstance(shard, ParquetShard):
         return _table(shard, kept, folder / f"{shard.name}.parquet")
+    if isinstance(shard, TableShard):
+        return _rows(shard, kept, folder / f"{shard.name}.parquet")
     assert isinstance(shard, FileShard)
-    return _links(shard, kept, folder / "images")
+    return _links(shard, kept, folder / shard.holds)
 
 
 def _archive(shard: TarShard, kept: set[int], file: Path) -> Path:
@@ -68,6 +72,30 @@ def _table(shard: ParquetShard, kept: set[int], file: Path) -> Path:
                     index += batch.num_rows
                     writer.write_batch(batch.filter(arrow().array(mask)))
             index = end
+    unfinished.replace(file)
+    return file
+
+
+def _rows(shard: TableShard, kept: set[int], file: Path) -> Path:
+    """Write the rows that are kept of a table that is no Parquet as Parquet, with all their columns."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = file.with_name(f".{file.name}.unfinished")
+    with (
+        shard.reading() as reading,
+        parquet().ParquetWriter(unfinished, reading.schema, compression="zstd") as writer,
+    ):
+        index = 0
+        waiting: list[Any] = []
+        for part in reading.parts(reading.schema.names):
+            rows = part.rows if isinstance(part, Lost) else part.num_rows
+            mask = [number in kept for number in range(index, index + rows)]
+            index += rows
+            if not isinstance(part, Lost) and any(mask):
+                waiting.append(part.filter(arrow().array(mask)))
+            if sum(part.num_rows for part in waiting) >= _ROWS_AT_ONCE:
+                writer.write_table(arrow().Table.from_batches(waiting, reading.schema))
+                waiting = []
+        writer.write_table(arrow().Table.from_batches(waiting, reading.schema))
     unfinished.replace(file)
     return file
 

@@ -10,7 +10,7 @@ from typing import Self
 from eyeward.annotate.item import Shard
 from eyeward.annotate.record import RunRecord, read_run
 from eyeward.annotate.shard_file import read_proof
-from eyeward.annotate.sources import IMAGES_PER_SHARD, OUTPUT_SUFFIX, Source, open_source
+from eyeward.annotate.sources import OUTPUT_SUFFIX, Source, open_source
 from eyeward.errors import UsageError
 
 
@@ -35,8 +35,9 @@ class Finished:
         opened = open_source(
             list(source or record.source),
             record.kind,
-            record.images_per_shard or IMAGES_PER_SHARD,
+            record.images_per_shard,
             record.image_column,
+            sampling=record.sampling,
         )
         for shard in opened.shards:
             proof = read_proof(output_of(folder, shard))

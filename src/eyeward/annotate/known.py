@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -15,6 +16,7 @@ from eyeward.guard import Request
 from eyeward.images import Limits
 from eyeward.verdict import ModelRef, Note, Rating, Status, Verdict
 
+_PIECE = 1 << 20
 _HASH = re.compile(r"[0-9a-f]{64}|[0-9a-f]{32}")
 
 Report = Callable[[Request, str], None]
@@ -60,23 +62,41 @@ class KnownHashes:
         return hashlib.sha256("\n".join(sorted(self.hashes)).encode("ascii")).hexdigest()
 
     def match(self, data: bytes) -> str | None:
-        """Return the hash by which encoded bytes are known, or None."""
-        for algorithm in (hashlib.sha256, hashlib.md5):
-            found = algorithm(data, usedforsecurity=False).hexdigest()
-            if found in self.hashes:
-                return found
-        return None
+        """Return the digest by which encoded bytes are known, or None."""
+        return self.match_digests(Digests.of([data]))
+
+    def match_digests(self, digests: Digests) -> str | None:
+        """Return the one of two digests that is in the lists, or None."""
+        return next((digest for digest in (digests.sha256, digests.md5) if digest in self.hashes), None)
+
+
+@dataclass(frozen=True)
+class Digests:
+    """Digests of encoded content."""
+
+    sha256: str
+    md5: str
+
+    @classmethod
+    def of(cls, pieces: Iterable[bytes]) -> Self:
+        """Return those of what lies in pieces."""
+        sha256, md5 = hashlib.sha256(), hashlib.md5(usedforsecurity=False)
+        for piece in pieces:
+            sha256.update(piece)
+            md5.update(piece)
+        return cls(sha256.hexdigest(), md5.hexdigest())
 
 
 class Screening:
     """A guard that looks at the lists first. A match is Unsafe with the note `hash_match`, and is judged no further."""
 
-    def __init__(self, guard: Judge, known: KnownHashes, limits: Limits, report: Report) -> None:
-        """Take the guard that judges the rest."""
+    def __init__(self, guard: Judge, known: KnownHashes, limits: Limits, report: Report, videos: bool = False) -> None:
+        """Take the guard that judges the rest; of `videos` the files are looked up, whatever their size."""
         self._guard = guard
         self._known = known
         self._limits = limits
         self._report = report
+        self._videos = videos
 
     @property
     def model(self) -> ModelRef:
@@ -88,17 +108,28 @@ class Screening:
         return ask_the_rest(self._guard, requests, self._answer)
 
     def _answer(self, request: Request) -> Verdict | None:
-        data = bytes_of(request, self._limits)
-        found = None if data is None else self._known.match(data)
-        if data is None or found is None:
+        digests = self._digests(request)
+        found = None if digests is None else self._known.match_digests(digests)
+        if digests is None or found is None:
             return None
         self._report(request, found)
         return Verdict(
             image=request.key,
-            sha256=hashlib.sha256(data).hexdigest(),
+            sha256=digests.sha256,
             status=Status.ok,
             rating=Rating.Unsafe,
             notes=(Note.hash_match.value,),
             policy=request.policy.ref,
             model=self.model,
         )
+
+    def _digests(self, request: Request) -> Digests | None:
+        """Return the digests of what is to be judged; None where there is nothing to be read."""
+        if not self._videos:
+            data = bytes_of(request, self._limits)
+            return None if data is None else Digests.of([data])
+        with suppress(OSError, ValueError):
+            if isinstance(request.image, Path) and request.image.is_file():
+                with request.image.open("rb") as file:
+                    return Digests.of(iter(lambda: file.read(_PIECE), b""))
+        return None

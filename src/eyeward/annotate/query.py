@@ -16,7 +16,8 @@ from eyeward.annotate.record import read_run
 from eyeward.annotate.rows import schema
 from eyeward.annotate.sources import OUTPUT_SUFFIX
 from eyeward.annotate.sources.files import opened
-from eyeward.annotate.sources.parquet import ParquetShard, image_column
+from eyeward.annotate.sources.parquet import ParquetShard
+from eyeward.annotate.sources.tables import Lost, TableShard, image_column
 from eyeward.errors import MissingExtra, UsageError
 
 if TYPE_CHECKING:
@@ -119,6 +120,9 @@ def _own_columns_of(shard: Shard) -> pa.Table:
             table = table.replace_schema_metadata(None)
             count = parquet().ParquetFile(stream).metadata.num_rows
         indices = pa.array(range(count), "int64")
+    elif isinstance(shard, TableShard):
+        table, count = _own_columns_of_table(shard)
+        indices = pa.array(range(count), "int64")
     else:
         known = [item.columns for item in shard.items(columns=True)]
         names = list(dict.fromkeys(name for columns in known for name in columns))
@@ -126,6 +130,24 @@ def _own_columns_of(shard: Shard) -> pa.Table:
         indices = pa.array(range(len(known)), "int64")
     columns = {_free(name): table[name] for name in table.schema.names}
     return pa.table({"shard": pa.array([shard.name] * len(indices), "string"), "index": indices, **columns})
+
+
+def _own_columns_of_table(shard: TableShard) -> tuple[pa.Table, int]:
+    """Return the columns besides the images, null in rows that cannot be read, and the number of rows."""
+    pa = arrow()
+    parts = []
+    count = 0
+    with shard.reading() as reading:
+        image = image_column(reading.schema, shard.image_column, shard.file)
+        columns = pa.schema([field.with_nullable(True) for field in reading.schema if field.name != image])
+        for part in reading.parts(columns.names or [image]):
+            count += part.rows if isinstance(part, Lost) else part.num_rows
+            if isinstance(part, Lost):
+                arrays = [pa.nulls(part.rows, field.type) for field in columns]
+            else:
+                arrays = [part.column(name) for name in columns.names]
+            parts.append(pa.Table.from_arrays(arrays, schema=columns))
+    return pa.concat_tables(parts) if parts else columns.empty_table(), count
 
 
 def _free(name: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -16,6 +17,7 @@ from eyeward.annotate.atomic import create
 from eyeward.annotate.explain import Explain
 from eyeward.annotate.item import as_text
 from eyeward.annotate.sources import Kind, Source
+from eyeward.annotate.sources.video import Sampling
 from eyeward.engine.rating import RatingRule
 from eyeward.errors import PolicyError, UsageError, described
 from eyeward.guard import Guard
@@ -28,6 +30,7 @@ ANSWER_VERSION = 1
 _FREE = ("eyeward", "source", "fingerprint")
 """Keys that may differ between two starts of one run."""
 _MOST_SHOWN = 4
+_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
 
 
 class GuardRecord(BaseModel):
@@ -61,6 +64,8 @@ class RunRecord(BaseModel):
     kind: Kind
     images_per_shard: int | None
     image_column: str | None
+    sampling: Sampling | None = None
+    """Which frames of videos are judged."""
     sample: int | None
     explain: str
     phash: bool
@@ -93,13 +98,15 @@ class RunRecord(BaseModel):
             prompts={policy.hash: guard.prompt_hash(policy) for policy in policies},
             arithmetic=guard.engine.capabilities.arithmetic,
         )
-        decides = {
+        decides: dict[str, Any] = {
             "answer_version": ANSWER_VERSION,
             "explain": str(explain),
             "known_hashes": known_hashes,
             "guard": asked.model_dump(mode="json"),
             "policies": [policy.ref.model_dump(mode="json") for policy in policies],
         }
+        if source.sampling is not None:
+            decides["sampling"] = asdict(source.sampling)
         return cls(
             eyeward=eyeward.__version__,
             answer_version=ANSWER_VERSION,
@@ -108,6 +115,7 @@ class RunRecord(BaseModel):
             kind=source.kind,
             images_per_shard=source.images_per_shard,
             image_column=source.image_column,
+            sampling=source.sampling,
             sample=sample,
             explain=str(explain),
             phash=phash,
@@ -128,6 +136,8 @@ class RunRecord(BaseModel):
         Raises:
             UsageError: when the folder holds another run, or something else.
         """
+        if _ADDRESS.match(str(folder)):  # of which a path makes a folder called `s3:`
+            raise UsageError(f"Results are written to a folder, not to {str(folder)!r}; write to one, then copy it.")
         if not (folder / RUN_FILE).is_file():
             if folder.is_file() or any(folder.rglob("*.safety.parquet")):
                 raise UsageError(f"{folder} is no folder of a run, or its {RUN_FILE} is lost; name a new folder.")

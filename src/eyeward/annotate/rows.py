@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from eyeward.annotate.arrow import arrow
 from eyeward.annotate.item import Item
+from eyeward.annotate.videos import VideoVerdict
 from eyeward.verdict import Verdict
 
 if TYPE_CHECKING:
@@ -16,8 +17,8 @@ Row = tuple[Any, ...]
 """Values in the order of the columns."""
 
 
-def schema() -> pa.Schema:
-    """Return the columns: where the row stands, and the keys of the verdict, flattened."""
+def schema(videos: bool = False) -> pa.Schema:
+    """Return the columns: place, the keys of the verdict, flattened, and of videos what was said of which frame."""
     pa = arrow()
     text, number, real = pa.string(), pa.int64(), pa.float64()
     columns = {
@@ -53,14 +54,17 @@ def schema() -> pa.Schema:
         "error_type": text,
         "error_message": text,
     }
+    if videos:
+        columns["worst_frame_seconds"] = real
+        columns["frames"] = pa.list_(pa.struct([("seconds", real), ("p_unsafe", real), ("rating", text)]))
     return pa.schema(list(columns.items()))
 
 
-def row_of(shard: str, item: Item, verdict: Verdict, phash: int | None = None) -> Row:
+def row_of(shard: str, item: Item, verdict: Verdict, phash: int | None = None, videos: bool = False) -> Row:
     """Return a verdict as a row."""
     review, error, policy, model = verdict.review, verdict.error, verdict.policy, verdict.model
     rating = verdict.rating
-    return (
+    row = (
         item.key,
         shard,
         item.index,
@@ -91,6 +95,19 @@ def row_of(shard: str, item: Item, verdict: Verdict, phash: int | None = None) -
         None if error is None else error.type.value,
         None if error is None else error.message,
     )
+    return (*row, *_shown(verdict)) if videos else row
+
+
+def _shown(verdict: Verdict) -> Row:
+    """Return when the worst picture of a video is shown, and what was said of each; of an unread one nothing."""
+    if not isinstance(verdict, VideoVerdict):
+        return None, None
+    ratings = [None if still.rating is None else still.rating.value for still in verdict.frames]
+    stills = [
+        {"seconds": still.seconds, "p_unsafe": still.p_unsafe, "rating": rating}
+        for still, rating in zip(verdict.frames, ratings, strict=True)
+    ]
+    return verdict.worst_frame_seconds, stills
 
 
 def table_of(rows: Sequence[Row], columns: pa.Schema) -> pa.Table:

@@ -27,6 +27,7 @@ from eyeward.annotate.record import RunRecord
 from eyeward.annotate.shard_file import Overtaken, Proof, Reached, ShardFile, Step
 from eyeward.annotate.sources import Source, open_source
 from eyeward.annotate.tasks import Task, is_done, refuse_strangers, sweep, tasks_of, temporary
+from eyeward.annotate.videos import Viewing
 from eyeward.errors import DataError, ErrorType, EyewardError, UsageError
 from eyeward.guard import Guard
 from eyeward.policy import Policy
@@ -140,9 +141,12 @@ class Run:
         """Go on with the run in a folder, or begin one; of the source the shards do not count.
 
         Raises:
-            UsageError: when the folder holds another run.
+            UsageError: when the folder holds another run, or an argument does not go with videos.
             PolicyError: when a policy cannot be asked of the guard.
         """
+        videos = source.sampling is not None
+        if videos and (phash or cache is not None):
+            raise UsageError("Videos have no perceptual hash and are kept in no cache; leave --phash and --cache out.")
         digest = None if known is None else known.digest
         record = RunRecord.of(source, guard, policies, explain, sample, phash, digest)
         record.keep(folder)
@@ -150,8 +154,10 @@ class Run:
         if cache is not None:
             decides = {policy.hash: record.decides(policy) for policy in policies}
             judge = Remembering(judge, cache, decides, guard.limits)
+        if source.sampling is not None:
+            judge = Viewing(judge, source.sampling, guard.limits)
         if known is not None:
-            judge = Screening(judge, known, guard.limits, report)
+            judge = Screening(judge, known, guard.limits, report, videos=videos)
         ledger = Ledger(folder, worker_name())
         return cls(guard, judge, policies, explain, record, ledger, watch, reached, folder, redo_changed, retry_failed)
 
@@ -216,7 +222,13 @@ class Run:
         with ExitStack() as stack:
             looks = stack.enter_context(Looks(self.guard.limits)) if self.record.phash else None
             file = stack.enter_context(
-                ShardFile(task.file, temporary(task.file, claim.owner.token), shard.name, self.reached)
+                ShardFile(
+                    task.file,
+                    temporary(task.file, claim.owner.token),
+                    shard.name,
+                    self.reached,
+                    videos=self.record.sampling is not None,
+                )
             )
             last: Item | None = None
             silent = 0

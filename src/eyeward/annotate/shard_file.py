@@ -99,13 +99,14 @@ def read_proof(file: Path) -> Proof | None:
 class ShardFile:
     """A file on its way: under a temporary name until `finish`, gone when it is left before."""
 
-    def __init__(self, file: Path, temporary: Path, shard: str, reached: Reached) -> None:
-        """Say where it is to be, and where it is meanwhile; both in one folder."""
+    def __init__(self, file: Path, temporary: Path, shard: str, reached: Reached, videos: bool = False) -> None:
+        """Say where it is to be, and where it is meanwhile; both in one folder. Of `videos` there is more to tell."""
         self._file = file
         self._temporary = temporary
         self._shard = shard
         self._reached = reached
-        self._schema = schema()
+        self._videos = videos
+        self._schema = schema(videos)
         self._rows: list[Row] = []
         self._counted = 0
         self._images = 0
@@ -142,7 +143,7 @@ class ShardFile:
         self._ratings["error" if verdict.rating is None else verdict.rating.value] += 1
         if verdict.error is not None:
             self._errors[verdict.error.type.value] += 1
-        self._rows.append(row_of(self._shard, item, verdict, phash))
+        self._rows.append(row_of(self._shard, item, verdict, phash, self._videos))
         if len(self._rows) >= ROWS_AT_ONCE:
             self._flush()
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from eyeward.annotate.sources import IMAGES_PER_SHARD, Kind
+from eyeward.annotate.sources import Kind
 from eyeward.cli.annotate_progress import reporting
 from eyeward.cli.policy_options import POLICY_HELP
 from eyeward.cli.screen import Screen, counted, one_line, visible
@@ -34,8 +34,9 @@ def annotate(
         typer.Argument(
             metavar="SOURCE…",
             show_default=False,
-            help="A folder of images, a .txt with one path a line, tar shards (WebDataset, img2dataset), Parquet with "
-            "images; also patterns and ranges: 'data/{00000..00123}.tar', 's3://bucket/*.parquet'.",
+            help="A folder of images or videos, a .txt with one path a line, tar shards (WebDataset, img2dataset), "
+            "Parquet, Arrow or Lance with images; also patterns, ranges and addresses: 'data/{00000..00123}.tar', "
+            "'s3://bucket/*.parquet', hf://datasets/OWNER/NAME.",
         ),
     ],
     out: Annotated[Path, typer.Option(help="Folder of the run; one that was stopped goes on.")],
@@ -76,7 +77,7 @@ def annotate(
     world_size: Annotated[int, typer.Option(metavar="N", help="How many parts there are.")] = 1,
     kind: Annotated[Kind | None, typer.Option(help="What SOURCE is, where its name does not tell.")] = None,
     image_column: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Column of Parquet files that holds the images.")
+        str | None, typer.Option(metavar="NAME", help="Column of tables that holds the images.")
     ] = None,
     fetch_host: Annotated[
         list[str] | None,
@@ -86,9 +87,17 @@ def annotate(
             "given again.",
         ),
     ] = None,
+    frames: Annotated[
+        int | None,
+        typer.Option(metavar="N", min=2, help="Videos: judge N frames, evenly spread. Default: 8."),
+    ] = None,
+    every: Annotated[
+        float | None, typer.Option(metavar="SECONDS", help="Videos: judge a frame every so many seconds.")
+    ] = None,
     images_per_shard: Annotated[
-        int, typer.Option(metavar="N", min=1, help="Length of shards of loose files.")
-    ] = IMAGES_PER_SHARD,
+        int | None,
+        typer.Option(metavar="N", min=1, help="Length of shards of loose files. Default: 1000 images, 100 videos."),
+    ] = None,
     phash: Annotated[
         bool, typer.Option("--phash", help="Fill the column of perceptual hashes; costs a decoding.")
     ] = False,
@@ -120,8 +129,8 @@ def annotate(
 ) -> None:
     """Judge every image of a dataset under every policy; write NAME.safety.parquet for each shard NAME.
 
-    An image that cannot be read is a row with its error. Starting again, after whatever happened, continues; several
-    processes may work at one folder at once.
+    An image that cannot be read is a row with its error; a video has one row, that of its worst frame. Starting again,
+    after whatever happened, continues; several processes may work at one folder at once.
 
     Exit codes:
     0 when every shard is done, broken images or not;
@@ -135,6 +144,7 @@ def annotate(
     from eyeward.annotate.known import KnownHashes
     from eyeward.annotate.run import annotate as run
     from eyeward.annotate.sources import open_source
+    from eyeward.annotate.sources.video import Sampling
     from eyeward.annotate.worker import Job, remarks
     from eyeward.images.fetch import Fetcher, FetchRules
     from eyeward.policy import Policy
@@ -143,7 +153,8 @@ def annotate(
     explained = Explain.parse(explain)
     known = KnownHashes.read(known_hashes) if known_hashes else None
     fetcher = Fetcher(FetchRules(hosts=frozenset(fetch_host))) if fetch_host else None
-    opened = open_source(source, kind, images_per_shard, image_column, fetcher=fetcher)
+    sampling = None if frames is None and every is None else Sampling(frames, every)
+    opened = open_source(source, kind, images_per_shard, image_column, fetcher=fetcher, sampling=sampling)
     names = [*source, *map(str, [out, *(known_hashes or []), *([cache] if cache else [])])]
     if model is not None and Path(model).is_dir():
         names.append(model)

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from eyeward.annotate.exporting import Form
 from eyeward.cli.screen import Screen, counted, visible
 
 
@@ -24,6 +25,18 @@ def export(
         str | None,
         typer.Option(metavar="SQL", help="Keep only what this holds for, too: 'p_unsafe < 0.3' (extra annotate)."),
     ] = None,
+    form: Annotated[
+        Form,
+        typer.Option(
+            "--format",
+            help="Write data as the dataset is, as a folder that FiftyOne imports, or as a data set for the Hugging "
+            "Face Hub (`eyeward data push` sends it).",
+        ),
+    ] = Form.same,
+    licence: Annotated[
+        str | None,
+        typer.Option(metavar="ID", help="--format datasets: the licence of images of which the dataset says none."),
+    ] = None,
     source: Annotated[
         list[str] | None, typer.Option(help="Where the dataset lies now, if it was moved; may be given again.")
     ] = None,
@@ -34,6 +47,7 @@ def export(
     Only what was judged and is Safe is kept, under every policy of the run; errors never are.
     """
     from eyeward.annotate.export import export as write
+    from eyeward.annotate.exporting.hub_dataset import FOLDER
     from eyeward.annotate.finished import Finished
 
     screen = Screen()
@@ -47,6 +61,8 @@ def export(
             policies=policy or (),
             where=where,
             data=not lists_only,
+            form=form,
+            licence=licence,
             progress=advance,
         )
     removed = ", ".join(f"{number:,} {reason}" for reason, number in found.removed.most_common())
@@ -54,3 +70,6 @@ def export(
         f"{counted(found.kept, 'image')} kept, {found.removed.total():,} removed{f' ({removed})' if removed else ''}; "
         f"written to {visible(str(out))}."
     )
+    if form is Form.datasets and not lists_only:
+        folder = visible(str(out / FOLDER))
+        screen.say(f"`eyeward data push {folder} OWNER/NAME` shows what would leave, and what is against it.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from pathlib import Path
@@ -154,3 +155,25 @@ def test_nothing_is_fetched_unless_hosts_are_named(tmp_path: Path) -> None:
 
 def test_images_inside_are_preferred_to_addresses(tmp_path: Path) -> None:
     assert items(parquet(tmp_path / "a.parquet", [png(1)], url=["https://example.org/a.png"]))[0].image == png(1)
+
+
+def test_what_datasets_notes_as_an_image_comes_before_what_only_looks_like_one(tmp_path: Path) -> None:
+    text = {"dtype": "string", "_type": "Value"}
+    features = {"sound": {"_type": "Audio"}, "photo": {"_type": "Image"}, "other": text}
+    struct = {"bytes": b"sound", "path": "a.wav"}
+    table = pa.table({"sound": [struct], "photo": [{"bytes": png(1), "path": "a.png"}], "other": ["x"]})
+    noted = {"huggingface": json.dumps({"info": {"features": features}})}
+    pq.write_table(table.replace_schema_metadata(noted), tmp_path / "a.parquet")
+    assert [item.image for item in items(tmp_path / "a.parquet")] == [png(1)]
+    del features["photo"]
+    only_sound = {"huggingface": json.dumps({"info": {"features": features}})}
+    pq.write_table(table.select(["sound", "other"]).replace_schema_metadata(only_sound), tmp_path / "b.parquet")
+    with pytest.raises(DataError, match="no column with images"):
+        items(tmp_path / "b.parquet")
+
+
+def test_text_that_is_none_costs_the_rows_that_are_read_with_it(tmp_path: Path) -> None:
+    ends = pa.py_buffer(bytes([0, 0, 0, 0, 2, 0, 0, 0]))
+    broken = pa.Array.from_buffers(pa.string(), 1, [None, ends, pa.py_buffer(b"\xff\xfe")])
+    pq.write_table(pa.table({"key": broken, "image": [png(1)]}), tmp_path / "a.parquet")
+    assert kinds(items(tmp_path / "a.parquet")) == [ErrorType.unreadable]

@@ -9,12 +9,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from eyeward.annotate.item import Shard
+from eyeward.annotate.sources.arrow_files import SUFFIXES as ARROW_SUFFIXES
+from eyeward.annotate.sources.arrow_files import ArrowShard, files_of_saved, is_saved
 from eyeward.annotate.sources.files import expand, files_below, is_folder, is_url, shard_names
-from eyeward.annotate.sources.folder import LIST_SUFFIXES, files_of_list, images_below, shards_of
+from eyeward.annotate.sources.folder import LIST_SUFFIXES, files_of_list, media_below, shards_of
+from eyeward.annotate.sources.lance_table import is_lance, lance_shards
 from eyeward.annotate.sources.parquet import SUFFIXES as PARQUET_SUFFIXES
 from eyeward.annotate.sources.parquet import ParquetShard
 from eyeward.annotate.sources.tar import SUFFIXES as TAR_SUFFIXES
 from eyeward.annotate.sources.tar import TarShard
+from eyeward.annotate.sources.video import SUFFIXES as VIDEO_SUFFIXES
+from eyeward.annotate.sources.video import Sampling
 from eyeward.errors import UsageError
 from eyeward.images.formats import EXTENSIONS
 from eyeward.images.limits import Limits
@@ -22,7 +27,7 @@ from eyeward.images.limits import Limits
 if TYPE_CHECKING:
     from eyeward.images.fetch import Fetcher
 
-IMAGES_PER_SHARD = 1000
+IMAGES_PER_SHARD, VIDEOS_PER_SHARD = 1000, 100
 OUTPUT_SUFFIX = ".safety.parquet"
 """Ending of the files that a run writes; they may lie beside the shards and are no input."""
 
@@ -34,10 +39,19 @@ class Kind(StrEnum):
     """A folder with all below, or files that are named or match a pattern."""
     list = "list"
     """A text file with one path a line, from its own folder on."""
+    video = "video"
+    """Video files, named like images."""
     tar = "tar"
     """WebDataset, and what img2dataset writes."""
     parquet = "parquet"
     """Images inside of Parquet."""
+    arrow = "arrow"
+    """Images inside of Arrow files, as `datasets` saves them."""
+    lance = "lance"
+    """Images inside of a Lance dataset."""
+
+
+_SUFFIXES = {Kind.tar: TAR_SUFFIXES, Kind.parquet: PARQUET_SUFFIXES, Kind.arrow: ARROW_SUFFIXES}
 
 
 @dataclass(frozen=True)
@@ -50,20 +64,24 @@ class Source:
     images_per_shard: int | None
     """Where we cut the shards ourselves."""
     image_column: str | None = None
-    """Of Parquet files, where it was named."""
+    """Of tables, where it was named."""
+    sampling: Sampling | None = None
+    """Of videos."""
 
 
 def open_source(
     names: str | Path | Sequence[str],
     kind: Kind | str | None = None,
-    images_per_shard: int = IMAGES_PER_SHARD,
+    images_per_shard: int | None = None,
     image_column: str | None = None,
     limits: Limits | None = None,
     fetcher: Fetcher | None = None,
+    sampling: Sampling | None = None,
 ) -> Source:
-    """Return the shards of a folder, a list, of archives or Parquet files, named by paths, patterns and `{000..123}`.
+    """Return the shards of a folder, a list, of archives, tables or videos, named by paths, patterns and `{000..123}`.
 
-    Parquet may hold addresses of images, which are fetched by `fetcher`.
+    Shards that are cut here have `images_per_shard` images, by default 1,000, or 100 videos. Tables may hold addresses
+    of images, which are fetched by `fetcher`. `sampling` says which pictures of videos are judged.
 
     Raises:
         UsageError: when something is not there, or when it is not clear what is meant.
@@ -71,23 +89,35 @@ def open_source(
     """
     given = [str(names)] if isinstance(names, str | Path) else list(names)
     if not given or "" in given:
-        raise UsageError("No dataset is named; name a folder, a list, archives or Parquet files.")
-    if images_per_shard < 1:
+        raise UsageError("No dataset is named; name a folder, a list, archives, tables or videos.")
+    if images_per_shard is not None and images_per_shard < 1:
         raise UsageError(f"A shard has at least one image, not {images_per_shard}.")
     found = expand(given)
     chosen = Kind(kind) if kind is not None else _told(found)
-    if chosen in (Kind.images, Kind.list):
+    if sampling is not None and chosen is not Kind.video:
+        raise UsageError(f"Which pictures are taken is said of videos; {given[0]!r} holds {chosen}.")
+    if chosen in (Kind.images, Kind.list, Kind.video):
+        length = images_per_shard or (VIDEOS_PER_SHARD if chosen is Kind.video else IMAGES_PER_SHARD)
         folder, files = _loose(found, chosen)
-        cut = shards_of(folder, files, images_per_shard)
-        return Source(tuple(given), chosen, _some(cut, given), images_per_shard)
-    suffixes = TAR_SUFFIXES if chosen is Kind.tar else PARQUET_SUFFIXES
-    packed = [file for name in found for file in _packed(name, suffixes)]
-    largest = (limits or Limits()).max_bytes
-    named = list(zip(shard_names(packed), packed, strict=True))
-    if chosen is Kind.tar:
-        return Source(tuple(given), chosen, _some([TarShard(*shard, largest) for shard in named], given), None)
-    tables = [ParquetShard(*shard, image_column, fetcher) for shard in named]
-    return Source(tuple(given), chosen, _some(tables, given), None, image_column)
+        cut = shards_of(folder, files, length, "videos" if chosen is Kind.video else "images")
+        sampled = (sampling or Sampling()) if chosen is Kind.video else None
+        return Source(tuple(given), chosen, _some(cut, given), length, sampling=sampled)
+    shards = _packed_shards(found, chosen, image_column, (limits or Limits()).max_bytes, fetcher)
+    return Source(tuple(given), chosen, _some(shards, given), None, None if chosen is Kind.tar else image_column)
+
+
+def _packed_shards(
+    found: Sequence[str], kind: Kind, image_column: str | None, largest: int, fetcher: Fetcher | None
+) -> Sequence[Shard]:
+    if kind is Kind.lance:
+        named = zip(shard_names(found), found, strict=True)
+        return [shard for name, file in named for shard in lance_shards(name, file, image_column, fetcher)]
+    packed = [file for name in found for file in _packed(name, kind)]
+    files = list(zip(shard_names(packed), packed, strict=True))
+    if kind is Kind.tar:
+        return [TarShard(*file, largest) for file in files]
+    table = ArrowShard if kind is Kind.arrow else ParquetShard
+    return [table(*file, image_column, fetcher) for file in files]
 
 
 def _some(shards: Sequence[Shard], given: Sequence[str]) -> tuple[Shard, ...]:
@@ -108,51 +138,73 @@ def _told(names: Sequence[str]) -> Kind:
 
 def _kind_of_file(name: str) -> Kind:
     lower = name.lower()
-    if lower.endswith(TAR_SUFFIXES):
-        return Kind.tar
-    if lower.endswith(PARQUET_SUFFIXES):
-        return Kind.parquet
+    for kind, suffixes in _SUFFIXES.items():
+        if lower.endswith(suffixes):
+            return kind
     if lower.endswith(LIST_SUFFIXES):
         return Kind.list
     if lower.endswith(tuple(EXTENSIONS)):
         return Kind.images
-    known = ", ".join((*TAR_SUFFIXES, *PARQUET_SUFFIXES, *LIST_SUFFIXES))
+    if lower.endswith(VIDEO_SUFFIXES):
+        return Kind.video
+    known = ", ".join((*TAR_SUFFIXES, *PARQUET_SUFFIXES, *ARROW_SUFFIXES, *LIST_SUFFIXES))
     raise UsageError(
-        f"What {name!r} holds cannot be told by its name (known are images and {known}); say it: "
+        f"What {name!r} holds cannot be told by its name (known are images, videos and {known}); say it: "
         f"--kind {'|'.join(Kind)}."
     )
 
 
 def _kind_of_folder(name: str) -> Kind:
-    """Tell what a folder holds; beside archives and images there may be Parquet files, which tell of them."""
-    archives = bool(files_below(name, TAR_SUFFIXES))
-    pictures = not is_url(name) and next(images_below(Path(name)), None) is not None
-    if archives and pictures:
-        raise UsageError(f"{name!r} holds archives and loose images; say which are meant: --kind tar or --kind images.")
-    if archives or pictures:
-        return Kind.tar if archives else Kind.images
-    if _packed(name, PARQUET_SUFFIXES):
-        return Kind.parquet
-    raise UsageError(f"There are no images in the folder {name!r}, neither loose nor in archives or Parquet files.")
+    """Tell what a folder holds; beside archives, images and videos there may be tables, which tell of them."""
+    if is_lance(name):
+        return Kind.lance
+    if is_saved(name):
+        return Kind.arrow
+    here = {
+        Kind.tar: bool(files_below(name, TAR_SUFFIXES)),
+        Kind.images: not is_url(name) and next(media_below(Path(name)), None) is not None,
+        Kind.video: not is_url(name) and _has_videos(Path(name)),
+    }
+    held = [kind for kind, is_here in here.items() if is_here]
+    if len(held) > 1:
+        called = {Kind.tar: "archives", Kind.images: "loose images", Kind.video: "videos"}
+        raise UsageError(
+            f"{name!r} holds {' and '.join(called[kind] for kind in held)}; say which are meant: "
+            f"{' or '.join(f'--kind {kind}' for kind in held)}."
+        )
+    if held:
+        return held[0]
+    for kind in (Kind.parquet, Kind.arrow):
+        if _packed(name, kind):
+            return kind
+    raise UsageError(f"There are no images in the folder {name!r}: none loose, none in archives, tables or videos.")
 
 
-def _packed(name: str, suffixes: tuple[str, ...]) -> list[str]:
-    """Return the archives or Parquet files of a folder, without what a run wrote beside them; a file is itself."""
+def _has_videos(folder: Path) -> bool:
+    """Whether there are videos; a folder that cannot be opened stands for itself, and is none."""
+    return any(name.lower().endswith(VIDEO_SUFFIXES) for name in media_below(folder, VIDEO_SUFFIXES))
+
+
+def _packed(name: str, kind: Kind) -> list[str]:
+    """Return the archives or tables of a folder, without what a run wrote beside them; a file is itself."""
     if not is_folder(name):
         return [name]
-    return [file for file in files_below(name, suffixes) if not file.endswith(OUTPUT_SUFFIX)]
+    if kind is Kind.arrow and is_saved(name):
+        return files_of_saved(name)
+    return [file for file in files_below(name, _SUFFIXES[kind]) if not file.endswith(OUTPUT_SUFFIX)]
 
 
 def _loose(names: Sequence[str], kind: Kind) -> tuple[Path, list[str]]:
     """Return a folder and paths that start there."""
     if any(is_url(name) for name in names):
-        raise UsageError("Loose images are read from local folders only; pack those elsewhere into archives.")
-    if kind is Kind.list:
+        raise UsageError("Loose files are read from local folders only; pack images that lie elsewhere into archives.")
+    if kind is Kind.list or (kind is Kind.video and names[0].lower().endswith(LIST_SUFFIXES)):
         if len(names) > 1:
             raise UsageError("Name one list; put several together into one.")
         folder, files = Path(names[0]).parent, files_of_list(Path(names[0]))
     elif len(names) == 1 and is_folder(names[0]):
-        folder, files = Path(names[0]), list(images_below(Path(names[0])))
+        endings = VIDEO_SUFFIXES if kind is Kind.video else EXTENSIONS
+        folder, files = Path(names[0]), list(media_below(Path(names[0]), endings))
     elif any(is_folder(name) for name in names):
         raise UsageError("Name one folder of images, or files by a pattern such as 'photos/**/*.jpg'.")
     else:

@@ -18,8 +18,8 @@ _BRACES = re.compile(r"\{([^{}]*)\}")
 _RANGE = re.compile(r"(\d+)\.\.(\d+)")
 MOST_NAMES = 10_000_000
 """Names that braces may stand for; more are a slip of the finger."""
-_DIGESTS = ("ETag", "etag", "md5Hash", "content_md5", "sha256")
-"""What stores call a digest of a file."""
+_DIGESTS = ("ETag", "etag", "md5Hash", "content_md5", "sha256", "blob_id")
+"""What stores, and the Hugging Face Hub, call a digest of a file."""
 _PIECES, _PIECE = 16, 4096
 """How much of a file is looked at to tell it from others of its size."""
 
@@ -38,14 +38,14 @@ def expand(names: Sequence[str]) -> list[str]:
     found: list[str] = []
     missing: list[str] = []
     for name in names:
-        spelled = [name] if _exists(name) else list(_without_braces(name))
+        spelled = [name] if exists(name) else list(_without_braces(name))
         for one in spelled:
-            if glob.has_magic(one) and not _exists(one):
+            if glob.has_magic(one) and not exists(one):
                 matches = _matches(one)
                 if not matches:
                     raise UsageError(f"No file matches {one!r}.")
                 found += matches
-            elif _exists(one):
+            elif exists(one):
                 found.append(one)
             else:
                 missing.append(one)
@@ -92,7 +92,8 @@ def _matches(pattern: str) -> list[str]:
     return sorted(glob.glob(pattern, recursive=True))  # noqa: PTH207 keeps the spelling of the pattern
 
 
-def _exists(name: str) -> bool:
+def exists(name: str) -> bool:
+    """Whether there is a file or a folder, or a link to nothing."""
     if is_url(name):
         filesystem, path = _remote(name)
         return bool(filesystem.exists(path))

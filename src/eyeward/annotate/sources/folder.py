@@ -1,10 +1,10 @@
-"""Image files, in a folder with all below or in a list, cut into shards of equal length."""
+"""Files of images or videos, in a folder with all below or in a list, cut into shards of equal length."""
 
 from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -22,6 +22,8 @@ class FileShard:
     name: str
     folder: Path
     files: Sequence[str]
+    holds: str = "images"
+    """Images or videos: what a folder of them is called."""
 
     def identity(self) -> str:
         """Tell it from others by the names of its files and their sizes."""
@@ -38,23 +40,23 @@ class FileShard:
             yield Item(index, key, self.folder / file, known)
 
 
-def shards_of(folder: Path, files: Sequence[str], length: int) -> list[FileShard]:
+def shards_of(folder: Path, files: Sequence[str], length: int, holds: str = "images") -> list[FileShard]:
     """Cut files into shards."""
     return [
-        FileShard(f"images-{number:06}", folder, files[start : start + length])
+        FileShard(f"{holds}-{number:06}", folder, files[start : start + length], holds)
         for number, start in enumerate(range(0, len(files), length))
     ]
 
 
-def images_below(folder: Path) -> Iterator[str]:
-    """Yield the image files of a folder and of those below, in the order of names, links followed.
+def media_below(folder: Path, endings: Collection[str] = EXTENSIONS) -> Iterator[str]:
+    """Yield the files of a folder and of those below that end so, in the order of names, links followed.
 
     A folder that cannot be opened stands for itself, so that it comes out as an error and not as nothing.
     """
-    return _walk(folder, "", ())
+    return _walk(folder, "", (), endings)
 
 
-def _walk(folder: Path, below: str, above: tuple[tuple[int, int], ...]) -> Iterator[str]:
+def _walk(folder: Path, below: str, above: tuple[tuple[int, int], ...], endings: Collection[str]) -> Iterator[str]:
     try:
         status = (folder / below).stat()
         with os.scandir(folder / below) as listing:
@@ -68,8 +70,8 @@ def _walk(folder: Path, below: str, above: tuple[tuple[int, int], ...]) -> Itera
     for name, is_folder in entries:
         path = f"{below}/{name}" if below else name
         if is_folder:
-            yield from _walk(folder, path, (*above, here))
-        elif os.path.splitext(name)[1].lower() in EXTENSIONS:  # noqa: PTH122 called a million times
+            yield from _walk(folder, path, (*above, here), endings)
+        elif os.path.splitext(name)[1].lower() in endings:  # noqa: PTH122 called a million times
             yield path
 
 

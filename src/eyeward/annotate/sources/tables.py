@@ -1,0 +1,207 @@
+"""Rows of tables as items, whatever file they come from: where the image is, what it is called, what else is known."""
+
+from __future__ import annotations
+
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any, Protocol
+
+from eyeward.annotate.arrow import arrow
+from eyeward.annotate.item import Item, as_text
+from eyeward.annotate.sources.fetching import fetched
+from eyeward.annotate.sources.files import identity_of, is_url, unreadable
+from eyeward.errors import DataError, ErrorType, UsageError
+from eyeward.verdict import Failure
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from eyeward.images.fetch import Fetcher
+
+KEY_COLUMNS = ("key", "__key__", "id", "SAMPLE_ID", "image_id")
+"""Columns that keys are taken from, the first that is there; else the path of the image, else the number of the row."""
+_BINARY_NAMES = ("image", "img", "jpg", "jpeg", "png", "webp", "bytes", "content")
+"""Columns of plain bytes that are taken for images without being named."""
+URL_COLUMNS = ("url", "URL", "image_url")
+"""Columns of addresses, looked for where there are no images."""
+ROWS_AT_ONCE = 32
+"""Images are large: a batch of them is what lies in memory."""
+
+
+@dataclass(frozen=True)
+class Lost:
+    """Rows that are there and cannot be read."""
+
+    rows: int
+    problem: Exception
+
+
+class Reading(Protocol):
+    """A table that is open."""
+
+    @property
+    def schema(self) -> pa.Schema:
+        """Its columns."""
+        ...
+
+    def parts(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch | Lost]:
+        """Yield all rows with these columns, some at a time, in their order."""
+        ...
+
+
+@dataclass(frozen=True)
+class TableShard(ABC):
+    """A table, or a part of one, of which every row is an item."""
+
+    name: str
+    file: str
+    """Or the folder in which it lies."""
+    image_column: str | None = None
+    fetcher: Fetcher | None = None
+    """For addresses; None fetches nothing."""
+
+    @abstractmethod
+    def reading(self) -> AbstractContextManager[Reading]:
+        """Open it.
+
+        Raises:
+            DataError: when it cannot be opened now.
+        """
+
+    def identity(self) -> str:
+        """Tell it from others by size and content, and by the column that is read."""
+        return identity_of(self.file) + ("" if self.image_column is None else f"-{self.image_column}")
+
+    def items(self, columns: bool = False) -> Iterator[Item]:
+        """Yield an item for each row; rows that are damaged are errors."""
+        with ExitStack() as stack:
+            try:
+                reading = stack.enter_context(self.reading())
+            except table_errors() as problem:
+                yield Item(0, self.name, self._damage(problem))
+                return
+            image = image_column(reading.schema, self.image_column, self.file)
+            rows = self._rows(reading, image, columns)
+            if not _is_text(reading.schema.field(image).type):
+                yield from (item for item, _ in rows)
+            elif self.fetcher is None:
+                raise UsageError(
+                    f"{self.file} holds addresses of images ({image}); name the hosts to ask: --fetch-host."
+                )
+            else:
+                yield from fetched(rows, self.fetcher)
+
+    def _rows(self, reading: Reading, image: str, columns: bool) -> Iterator[tuple[Item, str | None]]:
+        """Yield the items, those with an address with it and without an image."""
+        names = reading.schema.names
+        key = next((name for name in KEY_COLUMNS if name in names and name != image), None)
+        number = 0
+        for part in reading.parts(names if columns else [image, *([] if key is None else [key])]):
+            found = part if isinstance(part, Lost) else _as_rows(part)
+            if isinstance(found, Lost):
+                damage = self._damage(found.problem)
+                for lost in range(number, number + found.rows):
+                    yield Item(lost, str(lost), damage), None
+                number += found.rows
+                continue
+            for row in found:
+                yield self._item(number, row, image, key)
+                number += 1
+
+    def _item(self, number: int, row: dict[str, Any], image: str, key: str | None) -> tuple[Item, str | None]:
+        held = row.pop(image)
+        named = row.get(key) if key is not None else None
+        path = held.get("path") if isinstance(held, dict) else None
+        spelled = named if named is not None else path if path is not None else number
+        url = held if isinstance(held, str) and held else None
+        found = b"" if url is not None else self._image(number, held, path)
+        return Item(number, as_text(str(spelled)), found, row), url
+
+    def _image(self, number: int, held: object, path: object) -> bytes | Path | Failure:
+        content = held.get("bytes") if isinstance(held, dict) else held
+        if isinstance(content, bytes):
+            return content
+        where = f"{self.name}: row {number}"
+        if not isinstance(path, str) or not path:
+            return Failure(type=ErrorType.not_found, message=f"{where} holds no image.")
+        if is_url(self.file) or PurePosixPath(path).is_absolute() or ".." in PurePosixPath(path).parts or "\0" in path:
+            message = f"{where} holds no image but a path; only one below the folder of a local file is followed."
+            return Failure(type=ErrorType.not_found, message=message)
+        return Path(self.file).parent / path
+
+    def _damage(self, problem: Exception) -> Failure:
+        """Return what damaged rows are; what is not in the file but in the way to it is raised."""
+        if isinstance(problem, OSError) and (problem.errno is not None or type(problem) is not OSError):
+            raise unreadable(self.file, problem) from problem
+        said = " ".join(str(problem).split())[:200].rstrip(".")
+        return Failure(type=ErrorType.unreadable, message=f"{self.name} is damaged: {said}.")
+
+
+def _as_rows(part: pa.RecordBatch) -> list[dict[str, Any]] | Lost:
+    try:
+        return list(part.to_pylist())
+    except UnicodeDecodeError as problem:
+        return Lost(part.num_rows, problem)
+
+
+def image_column(schema: pa.Schema, wanted: str | None, file: str) -> str:
+    """Return the column with the images: the one that is named, else the only one that can be it.
+
+    What `datasets` notes of the columns comes first: sounds and videos lie in structs like those of images.
+
+    Raises:
+        DataError: when it is not there.
+        UsageError: when there are several.
+    """
+    if wanted is not None:
+        if wanted not in schema.names:
+            raise DataError(f"It has no column {wanted!r}; it has {', '.join(schema.names)}.", file)
+        return wanted
+    features = _features(schema)
+    found = [name for name, kind in features.items() if kind == "Image" and name in schema.names]
+    found = found or [
+        field.name for field in schema if _is_image_struct(field.type) and features.get(field.name) is None
+    ]
+    found = found or [field.name for field in schema if _is_bytes(field.type) and field.name in _BINARY_NAMES]
+    found = found or [name for name in URL_COLUMNS if name in schema.names and _is_text(schema.field(name).type)][:1]
+    if not found:
+        raise DataError(
+            f"It has no column with images; it has {', '.join(schema.names)}. Name it: --image-column.", file
+        )
+    if len(found) > 1:
+        raise UsageError(f"{file} has several columns with images: {', '.join(found)}. Name one: --image-column.")
+    return str(found[0])
+
+
+def table_errors() -> tuple[type[Exception], ...]:
+    """Return what readers of tables raise."""
+    return (arrow().lib.ArrowException, OSError)
+
+
+def _features(schema: pa.Schema) -> dict[str, str | None]:
+    """Return the kinds of columns as `datasets` notes them in the schema."""
+    try:
+        features = json.loads((schema.metadata or {})[b"huggingface"])["info"]["features"]
+        return {
+            name: feature.get("_type") if isinstance(feature, dict) else "List" for name, feature in features.items()
+        }
+    except (AttributeError, KeyError, TypeError, ValueError):
+        return {}
+
+
+def _is_image_struct(type: pa.DataType) -> bool:
+    return arrow().types.is_struct(type) and {"bytes", "path"} <= {field.name for field in type}
+
+
+def _is_bytes(type: pa.DataType) -> bool:
+    types = arrow().types
+    return bool(types.is_binary(type) or types.is_large_binary(type))
+
+
+def _is_text(type: pa.DataType) -> bool:
+    types = arrow().types
+    return bool(types.is_string(type) or types.is_large_string(type))
