@@ -1,71 +1,17 @@
-"""Images that are known by their hash: they are Unsafe before anything is decoded or judged."""
+"""A guard that looks at lists of known images first."""
 
 from __future__ import annotations
 
-import hashlib
-import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Self
+from collections.abc import Callable, Iterable, Iterator
 
 from eyeward.annotate.judging import Judge, ask_the_rest, bytes_of
-from eyeward.errors import UsageError
 from eyeward.guard import Request
 from eyeward.images import Limits
-from eyeward.verdict import ModelRef, Note, Rating, Status, Verdict
-
-_HASH = re.compile(r"[0-9a-f]{64}|[0-9a-f]{32}")
+from eyeward.images.known import KnownHashes, verdict_of_known
+from eyeward.verdict import ModelRef, Verdict
 
 Report = Callable[[Request, str], None]
 """Is told of every match: the request, and the hash that matched."""
-
-
-@dataclass(frozen=True)
-class KnownHashes:
-    """SHA-256 and MD5 of encoded images, as lower-case hexadecimal digits."""
-
-    hashes: frozenset[str]
-
-    @classmethod
-    def read(cls, files: Sequence[Path]) -> Self:
-        """Read lists: one hash at the head of each line, what follows it and lines that begin with # do not count.
-
-        Raises:
-            UsageError: when a file cannot be read, or a line holds something else; with file and line.
-        """
-        found: set[str] = set()
-        for file in files:
-            before = len(found)
-            try:
-                lines = file.read_text(encoding="utf-8").splitlines()
-            except (OSError, UnicodeDecodeError) as problem:
-                raise UsageError(f"{file} cannot be read as a list of hashes: {problem}.") from problem
-            for number, line in enumerate(lines, start=1):
-                words = re.split(r"[\s,;]+", line.strip().lower(), maxsplit=1)
-                if not words[0] or words[0].startswith("#"):
-                    continue
-                if _HASH.fullmatch(words[0]) is None:
-                    raise UsageError(f"{file}:{number}: the line begins with no SHA-256 or MD5; take it away.")
-                found.add(words[0])
-            if len(found) == before:
-                raise UsageError(
-                    f"{file} holds no hash that other lists do not hold; write one a line, or leave it out."
-                )
-        return cls(frozenset(found))
-
-    @property
-    def digest(self) -> str:
-        """Return what changes when the lists do."""
-        return hashlib.sha256("\n".join(sorted(self.hashes)).encode("ascii")).hexdigest()
-
-    def match(self, data: bytes) -> str | None:
-        """Return the hash by which encoded bytes are known, or None."""
-        for algorithm in (hashlib.sha256, hashlib.md5):
-            found = algorithm(data, usedforsecurity=False).hexdigest()
-            if found in self.hashes:
-                return found
-        return None
 
 
 class Screening:
@@ -93,12 +39,4 @@ class Screening:
         if data is None or found is None:
             return None
         self._report(request, found)
-        return Verdict(
-            image=request.key,
-            sha256=hashlib.sha256(data).hexdigest(),
-            status=Status.ok,
-            rating=Rating.Unsafe,
-            notes=(Note.hash_match.value,),
-            policy=request.policy.ref,
-            model=self.model,
-        )
+        return verdict_of_known(data, request.key, request.policy.ref, self.model)

@@ -19,7 +19,7 @@ from eyeward.annotate.claims import LEASE_SECONDS, Claim, Claims, worker_name
 from eyeward.annotate.explain import Explain
 from eyeward.annotate.item import Item, Shard
 from eyeward.annotate.judging import Judge, drawn, judged, shares
-from eyeward.annotate.known import KnownHashes, Report, Screening
+from eyeward.annotate.known import Report, Screening
 from eyeward.annotate.ledger import Ledger
 from eyeward.annotate.looks import Looks
 from eyeward.annotate.progress import ERROR, Progress, Watch
@@ -28,6 +28,7 @@ from eyeward.annotate.shard_file import Overtaken, Proof, Reached, ShardFile, St
 from eyeward.annotate.sources import OUTPUT_SUFFIX, Source, open_source
 from eyeward.errors import PASSING, DataError, ErrorType, EyewardError, UsageError
 from eyeward.guard import Guard
+from eyeward.images.known import KnownHashes
 from eyeward.policy import Policy
 from eyeward.verdict import Verdict
 

@@ -102,10 +102,10 @@ def annotate(
     import eyeward
     from eyeward.annotate.cache import VerdictCache
     from eyeward.annotate.explain import Explain
-    from eyeward.annotate.known import KnownHashes
     from eyeward.annotate.run import annotate as run
     from eyeward.annotate.sources import open_source
     from eyeward.images.fetch import Fetcher, FetchRules
+    from eyeward.images.known import KnownHashes
     from eyeward.policy import Policy
 
     policies = [Policy.load(name) for name in policy or ["default"]]
