@@ -1,0 +1,106 @@
+"""The application: routes, errors, the page of the API, and the gate around them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from fastapi import Depends, FastAPI
+from fastapi.security import HTTPBearer
+from pydantic.json_schema import models_json_schema
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from eyeward import __version__
+from eyeward.serve.answers import error_response, request_id
+from eyeward.serve.gate import Gate
+from eyeward.serve.refusals import BadRequest, NotThere, Refused
+from eyeward.serve.routes.assess import assess_routes
+from eyeward.serve.routes.guardrail import guardrail_routes
+from eyeward.serve.routes.moderations import moderation_routes
+from eyeward.serve.routes.policies import policy_routes
+from eyeward.serve.routes.state import state_routes
+from eyeward.serve.schema import BODIES, ErrorAnswer
+from eyeward.serve.service import Service
+
+_REFS = "#/components/schemas/{model}"
+_ERRORS: dict[int | str, dict[str, Any]] = {
+    "4XX": {"model": ErrorAnswer, "description": "The request was refused; nothing was judged."},
+    "5XX": {"model": ErrorAnswer, "description": "Nothing was judged; ask again later."},
+}
+
+
+def make_app(service: Service) -> Gate:
+    """Return the application; its lifespan starts and ends the service."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        service.queue.start()
+        try:
+            yield
+        finally:
+            await asyncio.to_thread(service.close)
+
+    app = FastAPI(
+        title="Eyeward",
+        version=__version__,
+        summary="Judges images against a written safety policy.",
+        description="Whatever goes wrong, no answer says Safe: read `flagged` or `rating`, and treat errors as flagged.",
+        lifespan=lifespan,
+        responses=_ERRORS,
+        dependencies=[Depends(HTTPBearer(auto_error=False, description="A key of the service."))],
+        redirect_slashes=False,
+        docs_url="/docs",
+        redoc_url=None,
+    )
+    for routes in (assess_routes, moderation_routes, guardrail_routes, policy_routes, state_routes):
+        app.include_router(routes(service))
+    app.add_exception_handler(Refused, _refused(service))
+    app.add_exception_handler(HTTPException, _not_routed)
+    app.add_exception_handler(Exception, _failed)
+    made = app.openapi
+    app.openapi = lambda: _with_bodies(made())  # type: ignore[method-assign]
+    gate = Gate(app, service.settings, service.metrics, local_only=not service.keys.wanted)
+    service.metrics.watch(
+        depth=lambda: service.queue.depth,
+        ready=lambda: float(service.queue.problem is None),
+        under_way=lambda: gate.under_way,
+    )
+    return gate
+
+
+def _refused(service: Service) -> Any:
+    async def refused(request: Request, reason: Exception) -> Response:
+        assert isinstance(reason, Refused)
+        service.metrics.refused(reason)
+        return error_response(reason, request_id(request))
+
+    return refused
+
+
+async def _not_routed(request: Request, problem: Exception) -> Response:
+    assert isinstance(problem, HTTPException)
+    reason: Refused = NotThere("There is nothing at this address; /docs shows what there is.")
+    if problem.status_code != 404:
+        reason = BadRequest(str(problem.detail))
+        reason.status = problem.status_code
+    answer = error_response(reason, request_id(request))
+    answer.headers.update(problem.headers or {})
+    return answer
+
+
+async def _failed(request: Request, problem: Exception) -> Response:
+    reason = Refused("Something went wrong in this service; nothing was judged.")
+    return error_response(reason, request_id(request))
+
+
+def _with_bodies(schema: dict[str, Any]) -> dict[str, Any]:
+    """Name the records that routes read by themselves."""
+    _, made = models_json_schema([(record, "validation") for record in BODIES], ref_template=_REFS)
+    schemas = schema.setdefault("components", {}).setdefault("schemas", {})
+    for name, record in made["$defs"].items():
+        schemas.setdefault(name, record)
+    return schema

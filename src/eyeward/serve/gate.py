@@ -1,0 +1,152 @@
+"""What every request passes first and last: a name for it, its limits, a line in the log, a count.
+
+It stands outside of the application, so that whatever goes wrong inside ends as an answer without a verdict.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import logging
+import re
+import secrets
+import time
+from dataclasses import dataclass
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from eyeward.serve.answers import error_response
+from eyeward.serve.logs import log
+from eyeward.serve.metrics import Metrics
+from eyeward.serve.refusals import BadRequest, NotAllowed, Refused, TooBusy, TooLarge
+from eyeward.serve.settings import ServeSettings
+
+_ID = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+_LOCAL_NAMES = frozenset(("localhost", "ip6-localhost"))
+_HEADERS = {
+    "cache-control": "no-store",
+    "x-content-type-options": "nosniff",
+}
+
+@dataclass
+class _Passage:
+    """One request on its way."""
+
+    id: str
+    began: float
+    status: int = 0
+    held: int = 0
+    """Bytes that are set aside for its body."""
+    read: int = 0
+
+class Gate:
+    """Wraps the application."""
+
+    def __init__(self, app: ASGIApp, settings: ServeSettings, metrics: Metrics, local_only: bool) -> None:
+        """Take the limits; with `local_only`, requests to other names than those of the loopback are refused."""
+        self._app = app
+        self._settings = settings
+        self._metrics = metrics
+        self._local_only = local_only
+        self._held = 0
+        self.under_way = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let a request pass."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        passage = _Passage(_id(headers), time.monotonic())
+        scope.setdefault("state", {})["request_id"] = passage.id
+        self.under_way += 1
+
+        async def receive_bounded() -> Message:
+            message = await receive()
+            if message["type"] == "http.request":
+                passage.read += len(message.get("body", b""))
+                if passage.read > self._settings.body_bytes:
+                    raise self._too_large()
+            return message
+
+        async def send_named(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                passage.status = message["status"]
+                out = MutableHeaders(scope=message)
+                out["x-request-id"] = passage.id
+                for name, value in _HEADERS.items():
+                    out.setdefault(name, value)
+            await send(message)
+
+        try:
+            self._enter(scope, headers, passage)
+            await self._app(scope, receive_bounded, send_named)
+        except Refused as reason:
+            self._metrics.refused(reason)
+            await error_response(reason, passage.id)(scope, receive, send_named)
+        except Exception:
+            log("failed", logging.ERROR, exc_info=True, request_id=passage.id)
+            if not passage.status:
+                await error_response(Refused("Something went wrong in this service; nothing was judged."), passage.id)(
+                    scope, receive, send_named
+                )
+        finally:
+            self.under_way -= 1
+            self._held -= passage.held
+            self._note(scope, passage)
+
+    def _enter(self, scope: Scope, headers: Headers, passage: _Passage) -> None:
+        """Refuse what is too large or too much before anything of it is read.
+
+        Raises:
+            Refused: when that is so.
+        """
+        if self._local_only and not _is_local(headers.get("host", "")):
+            raise NotAllowed("Without keys this service answers to the names of this machine only, such as localhost.")
+        if scope["method"] in ("GET", "HEAD", "OPTIONS"):
+            return
+        announced = headers.get("content-length")
+        if announced is not None and not announced.isdecimal():
+            raise BadRequest("The length of the body is no number.")
+        most = self._settings.body_bytes
+        length = most if announced is None else int(announced)
+        if length > most:
+            raise self._too_large()
+        if self.under_way > self._settings.concurrency or self._held + length > self._settings.bytes_in_flight:
+            raise TooBusy
+        self._held += length
+        passage.held = length
+
+    def _too_large(self) -> TooLarge:
+        return TooLarge(f"The body is larger than {self._settings.body_bytes:,} bytes, the limit.")
+
+    def _note(self, scope: Scope, passage: _Passage) -> None:
+        seconds = time.monotonic() - passage.began
+        route = getattr(scope.get("route"), "path", "none")
+        self._metrics.request(route, passage.status, seconds)
+        fields = scope.get("state", {}).get("log", {})
+        log(
+            "request",
+            request_id=passage.id,
+            method=scope["method"],
+            route=route,
+            status=passage.status,
+            seconds=round(seconds, 4),
+            body_bytes=passage.read,
+            **fields,
+        )
+
+def _id(headers: Headers) -> str:
+    """Return the name that the caller gave a request, if it may stand in a log, or a new one."""
+    given = headers.get("x-request-id", "")
+    return given if _ID.fullmatch(given) else f"req_{secrets.token_hex(12)}"
+
+def _is_local(host: str) -> bool:
+    """Whether a Host header names this machine; a page in a browser cannot make it do so with another name."""
+    name = host.rpartition("]")[0].removeprefix("[") if host.startswith("[") else host.partition(":")[0]
+    if name.lower() in _LOCAL_NAMES:
+        return True
+    try:
+        return ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return False
