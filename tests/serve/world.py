@@ -75,7 +75,9 @@ class Engine:
         }
         if self.trouble in failures:
             return RawAnswer(error=Failure(type=failures[self.trouble], message="Trouble."))
-        weights = {prompt.form.label_slots[1].labels[5]: 3.0, prompt.form.label_slots[1].labels[0]: 1.0}
+        labels = prompt.form.label_slots[1].labels
+        weapons = next((label for label in labels if label.startswith("O6")), labels[0])
+        weights = {labels[0]: 1.0, weapons: 3.0}
         p_unsafe = brightness(prompt)
         return raw_answer(prompt, 1.0 - p_unsafe if self.trouble == "wrong" else p_unsafe, weights)
 
