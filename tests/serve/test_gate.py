@@ -174,4 +174,4 @@ def test_the_gate_lets_the_lifespan_through() -> None:
     of = service()
     with serving(of):
         assert of.queue.problem is None
-    assert of.queue.problem == "The engine's thread has ended."
+    assert of.queue.problem == "All workers have ended."

@@ -28,7 +28,7 @@ def running(
     probe: Callable[[], str | None] = lambda: None,
     judged: Callable[[int, float], None] = lambda size, seconds: None,
 ) -> Iterator[JudgingQueue]:
-    queue = JudgingQueue(guard, probe, limits, judged)
+    queue = JudgingQueue([guard], probe, limits, judged)
     queue.start()
     patiently(lambda: queue.problem != "The engine was not tried yet.")
     try:
@@ -324,7 +324,7 @@ def test_what_stopping_cannot_wait_for_is_refused() -> None:
 
 
 def test_a_queue_that_was_never_started_refuses_and_stops() -> None:
-    queue = JudgingQueue(SleepingGuard(), lambda: None)
+    queue = JudgingQueue([SleepingGuard()], lambda: None)
     with pytest.raises(EngineDown, match="not tried yet"):
         queue.submit([question()], later())
     queue.stop()
@@ -376,3 +376,33 @@ def test_every_ticket_ends_once_whatever_happens() -> None:
 def test_limits_under_which_nothing_could_be_judged_are_refused(wrong: dict[str, int]) -> None:
     with pytest.raises(UsageError):
         QueueLimits(**wrong)
+
+
+def test_with_two_workers_a_batch_is_read_while_another_is_judged() -> None:
+    guards = [SleepingGuard(holding=True), SleepingGuard(holding=True)]
+    queue = JudgingQueue(guards, lambda: None, QUICK)
+    queue.start()
+    patiently(lambda: queue.problem is None)
+    first = queue.submit([question()], later())
+    patiently(lambda: sum(guard.under_way for guard in guards) == 1)
+    second = queue.submit([question(b"unsafe")], later())
+    patiently(lambda: [guard.under_way for guard in guards] == [1, 1])
+    for guard in guards:
+        guard.hold.set()
+    assert ratings(first.result()) == [Rating.Safe]
+    assert ratings(second.result()) == [Rating.Unsafe]
+    queue.stop()
+
+
+def test_two_workers_probe_once_and_both_stop_taking_in() -> None:
+    probes: list[float] = []
+    queue = JudgingQueue(
+        [SleepingGuard(), SleepingGuard()],
+        lambda: probes.append(time.monotonic()),
+        QueueLimits(probe_seconds=0.1),
+    )
+    queue.start()
+    time.sleep(0.35)
+    queue.stop()
+    assert 2 <= len(probes) <= 5
+    assert queue.problem == "All workers have ended."

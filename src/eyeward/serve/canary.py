@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,6 +62,7 @@ class Canary:
         self._judge = judge
         self._answers = tuple(answers)
         self._next = 0
+        self._asking = threading.Lock()
 
     @property
     def knows_answers(self) -> bool:
@@ -69,9 +71,10 @@ class Canary:
 
     def __call__(self) -> str | None:
         """Ask the next one and say what is wrong, or None."""
-        answer = self._answers[self._next % len(self._answers)]
-        self._next += 1
-        return answer.problem(self._judge)
+        with self._asking:  # a guard is asked by one thread at a time
+            answer = self._answers[self._next % len(self._answers)]
+            self._next += 1
+            return answer.problem(self._judge)
 
 
 def known_answers(subject: Subject, guard: Guard) -> tuple[KnownAnswer, ...]:

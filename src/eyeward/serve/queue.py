@@ -1,12 +1,13 @@
 """A queue before a guard: questions of many callers are judged together, in bounded number, each by its deadline.
 
-One thread owns the engine. It judges what waits, up to a batch at a time, and tries a probe image now and then; while
-the probe fails nothing is taken in, and what waits is refused. Whoever is taken in gets one outcome: the answers, or
-the reason why there are none. This module knows nothing of HTTP.
+Workers judge what waits, up to a batch at a time, and try a probe image now and then; while the probe fails nothing is
+taken in, and what waits is refused. Whoever is taken in gets one outcome: the answers, or the reason why there are none.
+This module knows nothing of HTTP.
 """
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -20,6 +21,7 @@ from eyeward.guard import Request, Scored
 from eyeward.serve.refusals import DeadlinePassed, EngineDown, QueueFull, Refused, Stopping
 from eyeward.verdict import Failure, ModelRef, Verdict
 
+_LONGEST_WAIT = 60.0
 _LATEST = 0.3
 """Weight of the latest batch in the mean time of a batch."""
 _DOUBTFUL = frozenset((ErrorType.engine_unavailable, ErrorType.deadline, ErrorType.internal))
@@ -131,31 +133,54 @@ class _Question:
         self.ticket.answer(self.place, scored)
 
 
+@dataclass
+class _Worker:
+    """A thread that judges, and since when it has been at its batch."""
+
+    judge: Judge
+    since: float | None = None
+
+    def begin(self) -> None:
+        self.since = time.monotonic()
+
+    def end(self) -> float:
+        """Return the seconds that it took."""
+        seconds, self.since = self.busy_for(), None
+        return seconds
+
+    def busy_for(self) -> float:
+        since = self.since
+        return 0.0 if since is None else time.monotonic() - since
+
+
 class JudgingQueue:
     """Start it, submit to it from any thread, stop it."""
 
     def __init__(
         self,
-        judge: Judge,
+        judges: Sequence[Judge],
         probe: Probe,
         limits: QueueLimits | None = None,
         judged: Callable[[int, float], None] = lambda size, seconds: None,
     ) -> None:
-        """Take the guard and its probe; `judged` is told of every batch, its size and the seconds that it took."""
+        """Take guards, one for each worker, and their probe; `judged` is told the size and the seconds of every batch."""
         self.limits = limits or QueueLimits()
-        self._judge = judge
         self._probe = probe
         self._judged = judged
         self._changed = threading.Condition()
         self._waiting: dict[Ticket, None] = {}
         self._depth = 0
         self._problem: str | None = "The engine was not tried yet."
-        self._next_check = 0.0
-        self._busy_since: float | None = None
+        self._next_check = math.inf
         self._pace = {True: 0.0, False: 0.0}
-        """Seconds that a batch takes, with rationales and without."""
+        """Seconds from one batch to the next, with rationales and without."""
         self._stopping = False
-        self._thread = threading.Thread(target=self._run, name="eyeward-engine", daemon=True)
+        self._workers = [_Worker(judge) for judge in judges]
+        self._threads = [
+            threading.Thread(target=self._run, args=(worker,), name="eyeward-judge", daemon=True)
+            for worker in self._workers
+        ]
+        self._running = len(self._threads)
 
     @property
     def depth(self) -> int:
@@ -165,22 +190,25 @@ class JudgingQueue:
     @property
     def problem(self) -> str | None:
         """What is wrong with the engine, or None while it judges right."""
-        busy = self._busy_since
-        if self._problem is None and busy is not None and time.monotonic() - busy > self.limits.stall_seconds:
-            return f"The engine has been at one batch for {time.monotonic() - busy:.0f} s."
+        longest = max(worker.busy_for() for worker in self._workers)
+        if self._problem is None and longest > self.limits.stall_seconds:
+            return f"The engine has been at one batch for {longest:.0f} s."
         return self._problem
 
     def start(self) -> None:
         """Begin to judge, with the probe first."""
-        self._thread.start()
+        for thread in self._threads:
+            thread.start()
 
     def stop(self) -> None:
         """Take nothing in any more, judge what was taken in, and end; what takes too long is refused."""
         with self._changed:
             self._stopping = True
             self._changed.notify_all()
-        if self._thread.ident is not None:
-            self._thread.join(self.limits.stop_seconds)
+        end = time.monotonic() + self.limits.stop_seconds
+        for thread in self._threads:
+            if thread.ident is not None:
+                thread.join(max(0.0, end - time.monotonic()))
         self._refuse_all(Stopping)
 
     def check(self, questions: int, deadline: float, explain: bool) -> None:
@@ -228,8 +256,7 @@ class JudgingQueue:
     def _expected_wait(self, questions: int, explain: bool) -> float:
         """Return the seconds after which new questions would be answered, as far as recent batches tell."""
         pace = self._pace[explain]
-        busy = self._busy_since
-        under_way = 0.0 if busy is None else max(0.0, pace - (time.monotonic() - busy))
+        under_way = sum(max(0.0, pace - worker.busy_for()) for worker in self._workers if worker.since is not None)
         batches = -(-(self._depth + questions) // self.limits.together)
         return under_way + batches * pace
 
@@ -246,18 +273,23 @@ class JudgingQueue:
             ticket.refuse(DeadlinePassed())
             self._forget(ticket)
 
-    def _run(self) -> None:
+    def _run(self, worker: _Worker) -> None:
         try:
-            self._check_engine()
+            if worker is self._workers[0]:
+                self._check_engine(worker)
             while (questions := self._next()) is not None:
                 if questions:
-                    self._answer(questions)
+                    self._answer(worker, questions)
                 else:
-                    self._check_engine()
+                    self._check_engine(worker)
         finally:
             with self._changed:
-                self._problem = self._problem or "The engine's thread has ended."
-            self._refuse_all(Stopping)
+                self._running -= 1
+                ended = self._running == 0
+                if ended:
+                    self._problem = self._problem or "All workers have ended."
+            if ended:
+                self._refuse_all(Stopping)
 
     def _next(self) -> list[_Question] | None:
         """Wait for questions; none when the engine is to be probed, None when all is done."""
@@ -266,12 +298,13 @@ class JudgingQueue:
                 self._drop_dead()
                 now = time.monotonic()
                 if now >= self._next_check and not self._stopping:
+                    self._next_check = math.inf  # one worker is enough
                     return []
                 if self._waiting:
                     return self._pick()
                 if self._stopping:
                     return None
-                self._changed.wait(self._next_check - now)
+                self._changed.wait(min(self._next_check - now, _LONGEST_WAIT))
 
     def _pick(self) -> list[_Question]:
         """Take a batch: the first in the queue, and those behind it that are alike, with rationales or without."""
@@ -286,28 +319,30 @@ class JudgingQueue:
         self._depth -= len(picked)
         return picked
 
-    def _answer(self, questions: Sequence[_Question]) -> None:
+    def _answer(self, worker: _Worker, questions: Sequence[_Question]) -> None:
         """Judge a batch. What failed without a fault of the image's is settled last, when the engine was looked at."""
-        began = self._busy_since = time.monotonic()
+        worker.begin()
         doubtful: list[tuple[_Question, Scored]] = []
-        for question, scored in zip(questions, self._answers(questions), strict=True):
+        for question, scored in zip(questions, _answers(worker.judge, questions), strict=True):
             error = scored.verdict.error
             if error is not None and error.type in _DOUBTFUL:
                 doubtful.append((question, scored))
             else:
                 question.settle(scored)
-        seconds = time.monotonic() - began
-        self._busy_since = None
+        side_by_side = sum(other.since is not None for other in self._workers)
+        seconds = worker.end()
         explain = questions[0].ticket.explain
-        known = self._pace[explain]
-        self._pace[explain] = seconds if known == 0.0 else known + _LATEST * (seconds - known)
+        known, latest = self._pace[explain], seconds / max(1, side_by_side)
+        self._pace[explain] = latest if known == 0.0 else known + _LATEST * (latest - known)
         self._judged(len(questions), seconds)
         if doubtful:
-            self._look_again(doubtful, alone=len(questions) == 1, engine_answered=len(doubtful) < len(questions))
+            self._look_again(worker, doubtful, alone=len(questions) == 1, sound=len(doubtful) < len(questions))
 
-    def _look_again(self, doubtful: Sequence[tuple[_Question, Scored]], alone: bool, engine_answered: bool) -> None:
+    def _look_again(
+        self, worker: _Worker, doubtful: Sequence[tuple[_Question, Scored]], alone: bool, sound: bool
+    ) -> None:
         """Settle failures: is the engine down? If not, one image may have spoilt the batch of others."""
-        problem = None if engine_answered else self._check_engine()
+        problem = None if sound else self._check_engine(worker)
         for question, scored in doubtful:
             error = scored.verdict.error
             if problem is not None:
@@ -315,48 +350,25 @@ class JudgingQueue:
             elif alone or error is None or error.type is not ErrorType.internal or question.ticket.future.done():
                 question.settle(scored)
             else:
-                self._busy_since = time.monotonic()
-                question.settle(next(self._answers([question])))
-                self._busy_since = None
+                worker.begin()
+                question.settle(next(_answers(worker.judge, [question])))
+                worker.end()
 
-    def _answers(self, questions: Sequence[_Question]) -> Iterator[Scored]:
-        """Yield one answer a question, whatever the guard does; an answer to another question is none."""
-        given = 0
-        reason = "The guard gave too few answers."
-        try:
-            for scored in self._judge.score_requests([question.request for question in questions]):
-                if given == len(questions):
-                    break
-                asked = questions[given].request
-                if scored.verdict.policy.hash != asked.policy.hash or scored.verdict.image != asked.key:
-                    reason = "The guard gave an answer to another question."
-                    break
-                given += 1
-                yield scored
-        except Exception as error:
-            reason = f"The guard failed: {type(error).__name__}."
-        for question in questions[given:]:
-            yield self._failed(question.request, reason)
-
-    def _failed(self, request: Request, reason: str) -> Scored:
-        failure = Failure(type=ErrorType.internal, message=reason)
-        return Scored(Verdict.failed(failure, image=request.key, policy=request.policy.ref, model=self._judge.model))
-
-    def _check_engine(self) -> str | None:
+    def _check_engine(self, worker: _Worker) -> str | None:
         """Try the probe, and say what is wrong; then all that wait are refused."""
-        began = self._busy_since = time.monotonic()
+        worker.begin()
         try:
             problem = self._probe()
         except Exception as error:
             problem = f"The probe failed: {type(error).__name__}: {error}."
-        seconds = time.monotonic() - began
-        self._busy_since = None
+        seconds = worker.end()
         if problem is None and seconds > self.limits.probe_limit:
             problem = f"The probe image took {seconds:.1f} s; {self.limits.probe_limit:g} s are allowed."
         limits = self.limits
         with self._changed:
             self._problem = problem
             self._next_check = time.monotonic() + (limits.retry_seconds if problem else limits.probe_seconds)
+            self._changed.notify_all()
         if problem is not None:
             self._refuse_all(lambda: EngineDown(problem, limits.retry_seconds))
         return problem
@@ -368,3 +380,25 @@ class JudgingQueue:
             self._depth = 0
         for ticket in waiting:
             ticket.refuse(reason())
+
+
+def _answers(judge: Judge, questions: Sequence[_Question]) -> Iterator[Scored]:
+    """Yield one answer a question, whatever the guard does; an answer to another question is none."""
+    given = 0
+    reason = "The guard gave too few answers."
+    try:
+        for scored in judge.score_requests([question.request for question in questions]):
+            if given == len(questions):
+                break
+            asked = questions[given].request
+            if scored.verdict.policy.hash != asked.policy.hash or scored.verdict.image != asked.key:
+                reason = "The guard gave an answer to another question."
+                break
+            given += 1
+            yield scored
+    except Exception as error:
+        reason = f"The guard failed: {type(error).__name__}."
+    failure = Failure(type=ErrorType.internal, message=reason)
+    for question in questions[given:]:
+        asked = question.request
+        yield Scored(Verdict.failed(failure, image=asked.key, policy=asked.policy.ref, model=judge.model))

@@ -30,6 +30,7 @@ from eyeward.serve.refusals import (
     Unjudgeable,
 )
 from eyeward.serve.settings import ServeSettings
+from eyeward.serve.turns import TakingTurns
 from eyeward.serve.uploads import Upload
 from eyeward.verdict import Failure, Verdict
 
@@ -72,7 +73,8 @@ class Service:
     ) -> None:
         """Put the parts together; `answers` are what the engine is probed with."""
         self.settings = settings or ServeSettings()
-        self.guard = replace(guard, limits=self.settings.image)
+        self._engine = TakingTurns(guard.engine)
+        self.guard = replace(guard, limits=self.settings.image, engine=self._engine)
         self.keys = keys or Keys(None)
         self.book = book or PolicyBook()
         self.metrics = Metrics()
@@ -82,8 +84,9 @@ class Service:
         """Asked about policies by other threads than the engine's; it has a memory of its own."""
         self._asking = threading.Lock()
         self._told: str | None = "nothing yet"
-        self.canary = Canary(self.guard, answers)
-        self.queue = JudgingQueue(self.guard, self._probe, self.settings.queue, self.metrics.batch)
+        self.canary = Canary(replace(self.guard), answers)
+        judges = [replace(self.guard) for _ in range(self.settings.readers)]
+        self.queue = JudgingQueue(judges, self._probe, self.settings.queue, self.metrics.batch)
 
     def principal(self, headers: Mapping[str, str]) -> Principal:
         """Return who sends a request with these headers.
@@ -151,9 +154,7 @@ class Service:
     def close(self) -> None:
         """Judge what was taken in, and end."""
         self.queue.stop()
-        close = getattr(self.guard.engine, "close", None)
-        if close is not None:
-            close()
+        self._engine.close()
 
     async def _inline(self, principal: Principal, text: str) -> Policy:
         if not principal.inline_policies:

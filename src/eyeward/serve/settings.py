@@ -37,6 +37,8 @@ class ServeSettings:
     """Images times policies in one request; no more than may wait."""
     inline_bytes: int = 64 << 10
     """Length of a policy that is sent along."""
+    readers: int = 2
+    """Batches that are on their way: one is judged while the images of another are read."""
     text: Text = Text.refuse
     image: Limits = field(default_factory=Limits)
     queue: QueueLimits = field(default_factory=QueueLimits)
