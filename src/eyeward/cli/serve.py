@@ -82,6 +82,9 @@ def serve(
         float | None,
         typer.Option(metavar="GB", help="About what one pass may need beside the weights, in gigabytes; default: 2."),
     ] = None,
+    reuse_port: Annotated[
+        bool, typer.Option("--reuse-port", help="Share the port with further processes that are started so.")
+    ] = False,
     retain: Annotated[Retain, typer.Option(help="What is kept of requests: nothing.")] = Retain.none,
 ) -> None:
     """Judge images over HTTP, until told to stop (Ctrl-C, SIGTERM).
@@ -122,6 +125,7 @@ def serve(
             device=device,
             max_tiles=max_tiles,
             memory_gb=memory,
+            reuse_port=reuse_port,
             retain=retain.value,
             settings=settings,
             together=batch,

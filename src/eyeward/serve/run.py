@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import math
 import signal
+import socket
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import FrameType
@@ -51,6 +52,8 @@ class ServeOptions:
     device: str = "auto"
     max_tiles: int | None = None
     memory_gb: float | None = None
+    reuse_port: bool = False
+    """Share the port with other processes that do so too; the kernel spreads connections over them."""
     retain: Literal["none"] = "none"
     """Nothing of a request is kept. There is no other value yet."""
     settings: ServeSettings = field(default_factory=ServeSettings)
@@ -110,11 +113,37 @@ def load_served(options: ServeOptions) -> Subject:
     return subject
 
 
-def make_service(options: ServeOptions, subject: Subject) -> Service:
+@dataclass(frozen=True)
+class Files:
+    """What a service reads before it loads a guard, which takes longer."""
+
+    keys: Keys
+    book: PolicyBook
+    fetcher: Fetcher
+    known: KnownHashes | None
+
+    @classmethod
+    def read(cls, options: ServeOptions) -> Files:
+        """Read keys, policies and lists.
+
+        Raises:
+            EyewardError: when one of them cannot be read or makes no sense.
+        """
+        settings = options.settings
+        limits = FetchLimits(max_bytes=settings.image.max_bytes, seconds=min(20.0, settings.deadline))
+        return cls(
+            keys=Keys(options.keys, lambda sentence: log("keys_unread", problem=sentence)),
+            book=PolicyBook(options.policies, options.policy),
+            fetcher=Fetcher(FetchRules(hosts=frozenset(options.fetch_hosts)), limits),
+            known=KnownHashes.read(options.known_hashes) if options.known_hashes else None,
+        )
+
+
+def make_service(options: ServeOptions, files: Files, subject: Subject) -> Service:
     """Put a service together around a guard that was loaded.
 
     Raises:
-        EyewardError: when a file cannot be read or an option makes no sense.
+        UsageError: when threshold or review band cannot be.
     """
     guard = subject.guard
     if options.threshold is not None:
@@ -123,15 +152,14 @@ def make_service(options: ServeOptions, subject: Subject) -> Service:
         guard = guard.with_review_band(*options.review_band)
     together = options.together or guard.engine.capabilities.prompts_at_once
     settings = replace(options.settings, queue=replace(options.settings.queue, together=together))
-    limits = FetchLimits(max_bytes=settings.image.max_bytes, seconds=min(20.0, settings.deadline))
     return Service(
         guard,
         known_answers(subject, guard),
-        keys=Keys(options.keys, lambda sentence: log("keys_unread", problem=sentence)),
-        book=PolicyBook(options.policies, options.policy),
+        keys=files.keys,
+        book=files.book,
         settings=settings,
-        fetcher=Fetcher(FetchRules(hosts=frozenset(options.fetch_hosts)), limits),
-        known=KnownHashes.read(options.known_hashes) if options.known_hashes else None,
+        fetcher=files.fetcher,
+        known=files.known,
     )
 
 
@@ -143,21 +171,21 @@ def serve(options: ServeOptions) -> None:
     """
     options.check()
     write_to()
-    subject = load_served(options)
+    files = Files.read(options)
+    opened = bound_socket(options)
     try:
-        service = make_service(options, subject)
+        service = _loaded(options, files)
     except BaseException:
-        subject.close()
+        opened.close()
         raise
     hangup = getattr(signal, "SIGHUP", None)
     if hangup is not None and service.keys.wanted:
         signal.signal(hangup, lambda number, frame: service.keys.reload())
     model = service.guard.model
-    log("starting", model=model.name, revision=model.revision, engine=model.engine, host=options.host, port=options.port)
+    place = opened.getsockname()
+    log("starting", model=model.name, revision=model.revision, engine=model.engine, host=place[0], port=place[1])
     config = uvicorn.Config(
         make_app(service),
-        host=options.host,
-        port=options.port,
         log_config=None,
         access_log=False,
         lifespan="on",
@@ -169,7 +197,36 @@ def serve(options: ServeOptions) -> None:
     )
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _nothing)  # the server hands a signal on once it has stopped; that is no failure
-    uvicorn.Server(config).run()
+    uvicorn.Server(config).run([opened])
+
+
+def _loaded(options: ServeOptions, files: Files) -> Service:
+    subject = load_served(options)
+    try:
+        return make_service(options, files, subject)
+    except BaseException:
+        subject.close()
+        raise
+
+
+def bound_socket(options: ServeOptions) -> socket.socket:
+    """Take the port; nobody is listened to yet.
+
+    Raises:
+        UsageError: when it cannot be had.
+    """
+    opened = socket.socket(socket.AF_INET6 if ":" in options.host else socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if options.reuse_port:
+            opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        opened.bind((options.host, options.port))
+    except (OSError, AttributeError) as problem:
+        opened.close()
+        why = getattr(problem, "strerror", None) or problem
+        where = f"{options.host}, port {options.port}"
+        raise UsageError(f"Nothing can listen on {where}: {why}.") from problem
+    return opened
 
 
 def _nothing(number: int, frame: FrameType | None) -> None:
