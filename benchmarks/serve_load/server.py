@@ -77,7 +77,13 @@ def serve(what: str, port: int) -> None:
     """Serve until told to stop."""
     LOGGER.disabled = True
     config = uvicorn.Config(
-        make_app(service_of(what)), host="127.0.0.1", port=port, log_config=None, access_log=False, ws="none"
+        make_app(service_of(what)),
+        host="127.0.0.1",
+        port=port,
+        log_config=None,
+        access_log=False,
+        ws="none",
+        timeout_keep_alive=60,
     )
     uvicorn.Server(config).run()
 
