@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import subprocess
 import sys
+from collections.abc import Iterator
 
 import pytest
 from typer.testing import CliRunner
@@ -13,6 +15,16 @@ from eyeward.cli.main import app
 RUNNER = CliRunner()
 
 
+@pytest.fixture(autouse=True)
+def _loggers_as_they_were() -> Iterator[None]:
+    loggers = [logging.getLogger(name) for name in ("eyeward.serve", "uvicorn")]
+    before = [(logger.handlers, logger.propagate, logger.level) for logger in loggers]
+    yield
+    for logger, (handlers, propagate, level) in zip(loggers, before, strict=True):
+        logger.handlers, logger.propagate = handlers, propagate
+        logger.setLevel(level)
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -20,7 +32,7 @@ RUNNER = CliRunner()
         (["--deadline", "0"], "above zero"),
         (["--deadline", "nan"], "above zero"),
         (["--image-mb", "-1"], "above zero"),
-        (["--threshold", "7", "--model", "mini"], "between 0 and 1"),
+        (["--threshold", "7", "--port", "0"], "between 0 and 1"),
         (["--keys", "missing.yaml"], "cannot be read as a file of keys"),
         (["--policy", "missing"], "no pack of that name"),
         (["--known-hashes", "missing.txt"], "cannot be read as a list of hashes"),

@@ -5,15 +5,18 @@ from __future__ import annotations
 import io
 import json
 import logging
+import socket
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
 from eyeward.serve import logs
 from eyeward.serve.keys import Keys
 from eyeward.serve.settings import ServeSettings
-from tests.serve.world import BRIGHT, DARK, assess, coded, png, service, serving
+from tests.serve.listening import listening
+from tests.serve.world import BRIGHT, DARK, assess, coded, patiently, png, service, serving
 
 
 @pytest.fixture
@@ -175,3 +178,23 @@ def test_the_gate_lets_the_lifespan_through() -> None:
     with serving(of):
         assert of.queue.problem is None
     assert of.queue.problem == "All workers have ended."
+
+
+def test_a_body_that_trickles_in_or_never_ends_is_refused_in_time() -> None:
+    of = service(settings=ServeSettings(deadline=0.3))
+    with listening(of) as address:
+        parts = urlsplit(address)
+        with socket.create_connection((parts.hostname or "", parts.port or 0)) as caller:
+            caller.sendall(b"POST /v1/assess HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n{")
+            caller.settimeout(5.0)
+            assert caller.recv(1000).startswith(b"HTTP/1.1 408")
+
+
+def test_a_client_that_leaves_in_the_middle_of_its_body_is_no_failure(lines: Any) -> None:
+    with listening(service()) as address:
+        parts = urlsplit(address)
+        with socket.create_connection((parts.hostname or "", parts.port or 0)) as caller:
+            caller.sendall(b"POST /v1/assess HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n{")
+        patiently(lambda: [line for line in lines() if line["event"] == "request"])
+    assert [line["status"] for line in lines() if line["event"] == "request"] == [499]
+    assert [line for line in lines() if line["event"] == "failed"] == []

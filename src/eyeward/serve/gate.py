@@ -5,6 +5,7 @@ It stands outside of the application, so that whatever goes wrong inside ends as
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 import logging
 import re
@@ -18,7 +19,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from eyeward.serve.answers import error_response
 from eyeward.serve.logs import log
 from eyeward.serve.metrics import Metrics
-from eyeward.serve.refusals import BadRequest, NotAllowed, Refused, TooBusy, TooLarge
+from eyeward.serve.refusals import BadRequest, Disconnected, NotAllowed, Refused, TooBusy, TooLarge, TooSlow
 from eyeward.serve.settings import ServeSettings
 
 _ID = re.compile(r"[A-Za-z0-9_.-]{1,64}")
@@ -34,10 +35,13 @@ class _Passage:
 
     id: str
     began: float
+    loop_end: float
+    """When its body has to be here, as the event loop counts."""
     status: int = 0
-    held: int = 0
-    """Bytes that are set aside for its body."""
     read: int = 0
+    """Bytes of its body that are here."""
+    whole: bool = False
+    """Whether all of it is."""
 
 class Gate:
     """Wraps the application."""
@@ -57,16 +61,23 @@ class Gate:
             await self._app(scope, receive, send)
             return
         headers = Headers(scope=scope)
-        passage = _Passage(_id(headers), time.monotonic())
+        end = asyncio.get_running_loop().time() + self._settings.deadline
+        passage = _Passage(_id(headers), time.monotonic(), end)
         scope.setdefault("state", {})["request_id"] = passage.id
         self.under_way += 1
 
         async def receive_bounded() -> Message:
-            message = await receive()
-            if message["type"] == "http.request":
-                passage.read += len(message.get("body", b""))
-                if passage.read > self._settings.body_bytes:
-                    raise self._too_large()
+            if passage.whole:
+                return await receive()
+            try:
+                async with asyncio.timeout_at(passage.loop_end):
+                    message = await receive()
+            except TimeoutError:
+                raise TooSlow from None
+            if message["type"] != "http.request":
+                raise Disconnected
+            passage.whole = not message.get("more_body", False)
+            self._hold(passage, len(message.get("body", b"")))
             return message
 
         async def send_named(message: Message) -> None:
@@ -92,7 +103,7 @@ class Gate:
                 )
         finally:
             self.under_way -= 1
-            self._held -= passage.held
+            self._held -= passage.read
             self._note(scope, passage)
 
     def _enter(self, scope: Scope, headers: Headers, passage: _Passage) -> None:
@@ -106,16 +117,25 @@ class Gate:
         if scope["method"] in ("GET", "HEAD", "OPTIONS"):
             return
         announced = headers.get("content-length")
-        if announced is not None and not announced.isdecimal():
+        if announced is not None and not (announced.isdecimal() and len(announced) <= 18):
             raise BadRequest("The length of the body is no number.")
-        most = self._settings.body_bytes
-        length = most if announced is None else int(announced)
-        if length > most:
+        if announced is not None and int(announced) > self._settings.body_bytes:
             raise self._too_large()
-        if self.under_way > self._settings.concurrency or self._held + length > self._settings.bytes_in_flight:
+        if self.under_way > self._settings.concurrency:
             raise TooBusy
+
+    def _hold(self, passage: _Passage, length: int) -> None:
+        """Count what was read of a body.
+
+        Raises:
+            Refused: when it is too much, alone or with those of others.
+        """
+        passage.read += length
         self._held += length
-        passage.held = length
+        if passage.read > self._settings.body_bytes:
+            raise self._too_large()
+        if self._held > self._settings.bytes_in_flight:
+            raise TooBusy
 
     def _too_large(self) -> TooLarge:
         return TooLarge(f"The body is larger than {self._settings.body_bytes:,} bytes, the limit.")

@@ -117,3 +117,12 @@ class WrongMedia(Refused):
     """A body of a kind that is not read here."""
 
     status, kind = 415, "invalid_request"
+
+
+class TooSlow(Refused):
+    """A body that takes too long to arrive."""
+
+    status, kind = 408, "too_slow"
+
+    def __init__(self) -> None:
+        super().__init__("The body did not arrive within the deadline of a request.")

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
+from eyeward.engine.recent import Recent
 from eyeward.errors import ErrorType, PolicyError
 from eyeward.guard import Coverage, Guard, Request, Scored
 from eyeward.images.fetch import Fetched, Fetcher, FetchRules
@@ -83,6 +84,7 @@ class Service:
         self._asker = replace(self.guard)
         """Asked about policies by other threads than the engine's; it has a memory of its own."""
         self._asking = threading.Lock()
+        self._covered: Recent[str, Coverage] = Recent(256)
         self._told: str | None = "nothing yet"
         self.canary = Canary(replace(self.guard), answers)
         judges = [replace(self.guard) for _ in range(self.settings.readers)]
@@ -97,17 +99,16 @@ class Service:
         scheme, _, key = headers.get("authorization", "").partition(" ")
         return self.keys.principal(key.strip() if scheme.lower() == "bearer" else headers.get("x-api-key"))
 
-    def coverage(self, policy: Policy) -> Coverage:
+    async def coverage(self, policy: Policy) -> Coverage:
         """Say what of a policy the guard can judge.
 
         Raises:
             Unjudgeable: when it cannot be asked at all.
         """
-        with self._asking:
-            try:
-                return self._asker.coverage(policy)
-            except PolicyError as problem:
-                raise Unjudgeable(str(problem)) from None
+        found = self._covered.get(policy.hash)
+        if found is None:
+            found = await asyncio.to_thread(self._coverage, policy)
+        return self._covered.get_or_make(policy.hash, lambda: found)
 
     async def policies(self, principal: Principal, wanted: Sequence[str]) -> tuple[Policy, ...]:
         """Return the policies of a request: names, or whole policies as YAML; the key's own where none is named.
@@ -121,7 +122,7 @@ class Service:
         for name in names:
             inline = "\n" in name or "{" in name
             policy = await self._inline(principal, name) if inline else self._named(principal, name)
-            await asyncio.to_thread(self.coverage, policy)
+            await self.coverage(policy)
             found.append(policy)
         return tuple(found)
 
@@ -155,6 +156,13 @@ class Service:
         """Judge what was taken in, and end."""
         self.queue.stop()
         self._engine.close()
+
+    def _coverage(self, policy: Policy) -> Coverage:
+        with self._asking:
+            try:
+                return self._asker.coverage(policy)
+            except PolicyError as problem:
+                raise Unjudgeable(str(problem)) from None
 
     async def _inline(self, principal: Principal, text: str) -> Policy:
         if not principal.inline_policies:

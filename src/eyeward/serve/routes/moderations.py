@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 
 from fastapi import APIRouter
 from starlette.requests import Request
@@ -62,7 +61,7 @@ def moderation_routes(service: Service) -> APIRouter:
                 reason = Unjudgeable(f"Image {number + 1} was not judged: {verdict.error.message}")
                 reason.kind = verdict.error.type.value
                 raise reason
-        scores = scores_of(answers, policy, await asyncio.to_thread(service.coverage, policy))
+        scores = scores_of(answers, policy, await service.coverage(policy))
         result = ModerationResult(
             flagged=scores.flagged,
             categories=scores.categories,

@@ -77,7 +77,7 @@ def policy_routes(service: Service) -> APIRouter:
         except UnicodeDecodeError:
             raise BadRequest("The policy is not UTF-8 text.") from None
         asked, _ = await asyncio.to_thread(read_policy, text)
-        await asyncio.to_thread(service.coverage, asked)  # one that the guard cannot be asked is of no use here
+        await service.coverage(asked)  # one that the guard cannot be asked is of no use here
         kept = await asyncio.to_thread(service.book.put, name, text)
         note(request, policy=kept.policy.name, version=kept.policy.version)
         shown = await _shown(service, kept.policy, whole=True)
@@ -98,7 +98,7 @@ def _reader(service: Service, request: Request) -> Principal:
 
 async def _shown(service: Service, policy: Policy, whole: bool = False) -> PolicyOut:
     try:
-        coverage = await asyncio.to_thread(service.coverage, policy)
+        coverage = await service.coverage(policy)
     except Unjudgeable:
         coverage = Coverage((), policy.ids)
     return PolicyOut(
