@@ -66,6 +66,12 @@ def serve(
         TextRule,
         typer.Option(help="Text beside images in /v1/moderations: refuse the request, or leave the text out."),
     ] = TextRule.refuse,
+    text_moderator: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL", help="Have text in /v1/moderations judged there, by a service that speaks the same schema."
+        ),
+    ] = None,
     threshold: Annotated[
         float | None, typer.Option(metavar="P", help="Rate Unsafe from this p_unsafe on; default: the guard's own.")
     ] = None,
@@ -120,6 +126,7 @@ def serve(
             policies=policies,
             known_hashes=tuple(known_hashes or ()),
             fetch_hosts=tuple(fetch_host or ()),
+            text_moderator=text_moderator,
             threshold=threshold,
             review_band=review_band,
             device=device,

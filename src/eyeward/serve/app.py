@@ -43,6 +43,8 @@ def make_app(service: Service) -> Gate:
             yield
         finally:
             await asyncio.to_thread(service.close)
+            if service.texts is not None:
+                await service.texts.close()
 
     app = FastAPI(
         title="Eyeward",

@@ -73,6 +73,19 @@ def scores_of(answers: Sequence[Scored], policy: Policy, coverage: Coverage) -> 
     return result
 
 
+def merged(one: Scores, other: Scores) -> Scores:
+    """Put two results about parts of one input together; the worse counts in each category."""
+    keys = dict.fromkeys((*one.categories, *other.categories))
+    return Scores(
+        flagged=one.flagged or other.flagged,
+        categories={key: one.categories.get(key, False) or other.categories.get(key, False) for key in keys},
+        category_scores={
+            key: max(one.category_scores.get(key, 0.0), other.category_scores.get(key, 0.0)) for key in keys
+        },
+        applied={key: list(dict.fromkeys((*one.applied.get(key, ()), *other.applied.get(key, ())))) for key in keys},
+    )
+
+
 def _of_category(answers: Sequence[Scored], id: str, label: str) -> tuple[bool, float]:
     """Return whether an image was found to violate a category, and the highest probability that one does."""
     found, most = False, 0.0

@@ -26,6 +26,7 @@ from eyeward.serve.logs import log, write_to
 from eyeward.serve.policies import PolicyBook
 from eyeward.serve.service import Service
 from eyeward.serve.settings import ServeSettings
+from eyeward.serve.texts import TextModerator
 
 KEEP_ALIVE_SECONDS = 30
 REMOTE_ATTEMPTS = 2
@@ -47,6 +48,8 @@ class ServeOptions:
     known_hashes: tuple[Path, ...] = ()
     fetch_hosts: tuple[str, ...] = ()
     """Hosts whose addresses are fetched; none: addresses are refused."""
+    text_moderator: str | None = None
+    """Address of the service that judges texts of `/v1/moderations`; None: texts are refused."""
     threshold: float | None = None
     review_band: tuple[float, float] | None = None
     device: str = "auto"
@@ -121,6 +124,7 @@ class Files:
     book: PolicyBook
     fetcher: Fetcher
     known: KnownHashes | None
+    texts: TextModerator | None
 
     @classmethod
     def read(cls, options: ServeOptions) -> Files:
@@ -136,6 +140,7 @@ class Files:
             book=PolicyBook(options.policies, options.policy),
             fetcher=Fetcher(FetchRules(hosts=frozenset(options.fetch_hosts)), limits),
             known=KnownHashes.read(options.known_hashes) if options.known_hashes else None,
+            texts=TextModerator(options.text_moderator, settings.deadline) if options.text_moderator else None,
         )
 
 
@@ -160,6 +165,7 @@ def make_service(options: ServeOptions, files: Files, subject: Subject) -> Servi
         settings=settings,
         fetcher=files.fetcher,
         known=files.known,
+        texts=files.texts,
     )
 
 

@@ -31,6 +31,7 @@ from eyeward.serve.refusals import (
     Unjudgeable,
 )
 from eyeward.serve.settings import ServeSettings
+from eyeward.serve.texts import TextModerator
 from eyeward.serve.turns import TakingTurns
 from eyeward.serve.uploads import Upload
 from eyeward.verdict import Failure, Verdict
@@ -71,6 +72,7 @@ class Service:
         settings: ServeSettings | None = None,
         fetcher: Fetcher | None = None,
         known: KnownHashes | None = None,
+        texts: TextModerator | None = None,
     ) -> None:
         """Put the parts together; `answers` are what the engine is probed with."""
         self.settings = settings or ServeSettings()
@@ -79,6 +81,7 @@ class Service:
         self.keys = keys or Keys(None)
         self.book = book or PolicyBook()
         self.metrics = Metrics()
+        self.texts = texts
         self._fetcher = fetcher or Fetcher(FetchRules())
         self._known = known or KnownHashes(frozenset())
         self._asker = replace(self.guard)
@@ -105,9 +108,8 @@ class Service:
         Raises:
             Unjudgeable: when it cannot be asked at all.
         """
-        found = self._covered.get(policy.hash)
-        if found is None:
-            found = await asyncio.to_thread(self._coverage, policy)
+        known = self._covered.get(policy.hash)
+        found = await asyncio.to_thread(self._coverage, policy) if known is None else known
         return self._covered.get_or_make(policy.hash, lambda: found)
 
     async def policies(self, principal: Principal, wanted: Sequence[str]) -> tuple[Policy, ...]:
