@@ -159,7 +159,9 @@ def _bare(seconds: float) -> dict[str, float]:
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--parts", nargs="+", choices=("sleeping", "mini", "single"), default=["sleeping", "mini", "single"])
+    parser.add_argument(
+        "--parts", nargs="+", choices=("sleeping", "mini", "single"), default=["sleeping", "mini", "single"]
+    )
     parser.add_argument("--seconds", type=float, default=300.0)
     parser.add_argument("--json", type=Path)
     parser.add_argument("--serve", help=argparse.SUPPRESS)

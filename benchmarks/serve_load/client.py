@@ -43,9 +43,7 @@ class Load:
 
 def request_bytes(image: bytes) -> bytes:
     """Return a request that posts one image as a form, which needs no coding of the bytes."""
-    body = (
-        b'--x\r\nContent-Disposition: form-data; name="image"; filename="a.png"\r\n\r\n' + image + b"\r\n--x--\r\n"
-    )
+    body = b'--x\r\nContent-Disposition: form-data; name="image"; filename="a.png"\r\n\r\n' + image + b"\r\n--x--\r\n"
     head = (
         "POST /v1/assess HTTP/1.1\r\nHost: localhost\r\nContent-Type: multipart/form-data; boundary=x\r\n"
         f"Content-Length: {len(body)}\r\n\r\n"

@@ -79,4 +79,3 @@ def test_other_lists_are_another_run(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="known_hashes is null and was"):
         annotate(source, tmp_path / "run", guard())
     assert written(tmp_path / "run") == before
-

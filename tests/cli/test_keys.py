@@ -14,7 +14,9 @@ RUNNER = CliRunner()
 
 
 def test_a_new_key_is_shown_once_and_its_entry_fits_the_file(tmp_path: Path) -> None:
-    result = RUNNER.invoke(app, ["keys", "new", "web", "--policy", "children", "--role", "caller", "--role", "reviewer"])
+    result = RUNNER.invoke(
+        app, ["keys", "new", "web", "--policy", "children", "--role", "caller", "--role", "reviewer"]
+    )
     assert result.exit_code == 0
     key = result.stderr.rpartition(" ")[2].strip()
     assert key.startswith("ew_")

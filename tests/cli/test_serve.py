@@ -46,12 +46,7 @@ def test_what_makes_no_sense_is_wrong_usage(arguments: list[str], said: str) -> 
 
 
 def test_without_its_packages_the_extra_is_named() -> None:
-    program = (
-        "import sys\n"
-        "sys.modules['fastapi'] = None\n"
-        "from eyeward.cli.main import app\n"
-        "app(['serve'])\n"
-    )
+    program = "import sys\nsys.modules['fastapi'] = None\nfrom eyeward.cli.main import app\napp(['serve'])\n"
     answer = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert answer.returncode == 2
     assert "pip install 'eyeward[serve]'" in answer.stderr

@@ -17,7 +17,9 @@ OTHER = Policy.load("children")
 MODEL = ModelRef(name="sleeping", engine="none")
 
 
-def question(content: bytes = b"safe", policy: Policy = DEFAULT, explain: bool = False, key: str | None = None) -> Request:
+def question(
+    content: bytes = b"safe", policy: Policy = DEFAULT, explain: bool = False, key: str | None = None
+) -> Request:
     return Request(content, policy, explain, key)
 
 

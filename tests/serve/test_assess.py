@@ -99,9 +99,7 @@ def test_a_policy_may_be_sent_along_as_an_object_or_as_yaml() -> None:
         for sent in (mine.model_dump(mode="json"), mine.to_yaml()):
             (verdict,) = verdicts(assess(client, BRIGHT, policies=[sent]))
             assert (verdict.policy.name, verdict.policy.hash) == ("mine", mine.hash)
-        answer = client.post(
-            "/v1/assess", files=[("image", ("a.png", png(BRIGHT)))], data={"policy": mine.to_yaml()}
-        )
+        answer = client.post("/v1/assess", files=[("image", ("a.png", png(BRIGHT)))], data={"policy": mine.to_yaml()})
         assert verdicts(answer)[0].policy.hash == mine.hash
 
 
@@ -199,12 +197,17 @@ def test_a_form_that_makes_no_sense_is_refused(files: Any, fields: dict[str, str
         assert said in answer.json()["error"]["message"]
 
 
-@pytest.mark.parametrize("content", [b"", b"--x", b"--x\r\n\r\nabc", b"--x\r\nContent-Disposition: form-data\r\n\r\na\r\n--x--"])
+@pytest.mark.parametrize(
+    "content", [b"", b"--x", b"--x\r\n\r\nabc", b"--x\r\nContent-Disposition: form-data\r\n\r\na\r\n--x--"]
+)
 def test_a_form_that_was_cut_or_is_none_is_refused(content: bytes) -> None:
     with serving(service()) as client:
         answer = client.post("/v1/assess", content=content, headers={"content-type": "multipart/form-data; boundary=x"})
         assert answer.status_code in (400, 422), answer.text
-        assert client.post("/v1/assess", content=content, headers={"content-type": "multipart/form-data"}).status_code == 400
+        assert (
+            client.post("/v1/assess", content=content, headers={"content-type": "multipart/form-data"}).status_code
+            == 400
+        )
 
 
 def test_a_body_of_another_kind_is_refused() -> None:

@@ -116,11 +116,15 @@ def test_nothing_passes_when_a_part_of_the_service_fails(
         st.binary(max_size=200),
         st.recursive(
             st.none() | st.booleans() | st.floats() | st.text(max_size=10) | st.integers(),
-            lambda inner: st.lists(inner, max_size=3)
-            | st.dictionaries(
-                st.sampled_from(["images", "base64", "url", "input", "type", "image_url", "policies", "text", "model"]),
-                inner,
-                max_size=3,
+            lambda inner: (
+                st.lists(inner, max_size=3)
+                | st.dictionaries(
+                    st.sampled_from(
+                        ["images", "base64", "url", "input", "type", "image_url", "policies", "text", "model"]
+                    ),
+                    inner,
+                    max_size=3,
+                )
             ),
             max_leaves=8,
         ).map(lambda value: json.dumps(value).encode()),
@@ -128,10 +132,7 @@ def test_nothing_passes_when_a_part_of_the_service_fails(
     path=st.sampled_from(["/v1/assess", "/v1/moderations"]),
     kind=st.sampled_from(["application/json", "multipart/form-data; boundary=x", "", "text/plain"]),
 )
-def test_no_body_makes_an_error_of_the_service_or_passes(
-    sound: TestClient, body: bytes, path: str, kind: str
-) -> None:
+def test_no_body_makes_an_error_of_the_service_or_passes(sound: TestClient, body: bytes, path: str, kind: str) -> None:
     answer = sound.post(path, content=body, headers={"content-type": kind})
     assert answer.status_code < 500, answer.text
     assert not passes(answer)
-

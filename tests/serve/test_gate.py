@@ -118,7 +118,9 @@ def test_more_requests_than_are_taken_in_are_refused() -> None:
         assert assess(client, DARK).status_code == 200
 
 
-@pytest.mark.parametrize("host", ["evil.example.org", "127.0.0.1.example.org", "10.0.0.1", "", "[::2]:80", "localhost.evil"])
+@pytest.mark.parametrize(
+    "host", ["evil.example.org", "127.0.0.1.example.org", "10.0.0.1", "", "[::2]:80", "localhost.evil"]
+)
 def test_without_keys_only_the_names_of_this_machine_are_answered_to(host: str) -> None:
     with serving(service()) as client:
         assert client.get("/v1/models", headers={"host": host}).status_code == 403

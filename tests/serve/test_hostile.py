@@ -87,7 +87,9 @@ def test_no_address_that_is_not_public_is_fetched_even_when_every_host_may(addre
                 assert verdict["error"]["type"] == "fetch_refused", verdict["error"]["message"]
 
 
-@pytest.mark.parametrize("url", ["file:///etc/passwd", "ftp://example.org/a", "gopher://x/", "https://u:p@example.org/", "x:y", "//x"])
+@pytest.mark.parametrize(
+    "url", ["file:///etc/passwd", "ftp://example.org/a", "gopher://x/", "https://u:p@example.org/", "x:y", "//x"]
+)
 def test_what_is_no_web_address_is_never_fetched(url: str) -> None:
     fetcher = Fetcher(FetchRules(hosts=frozenset("*")))
     with serving(Service(guard(Engine()), PROBES, fetcher=fetcher)) as client:

@@ -102,7 +102,8 @@ def test_stopping_answers_what_was_taken_in() -> None:
         engine.seconds = 0.3
         judged = len(engine.batches)
         threads = [
-            threading.Thread(target=lambda: answers.append(client.post("/v1/assess", json=body(BRIGHT)))) for _ in range(4)
+            threading.Thread(target=lambda: answers.append(client.post("/v1/assess", json=body(BRIGHT))))
+            for _ in range(4)
         ]
         for thread in threads:
             thread.start()

@@ -61,7 +61,12 @@ def test_the_hash_itself_is_no_key(tmp_path: Path) -> None:
 
 def test_a_role_is_required_and_admin_has_all_of_them(tmp_path: Path) -> None:
     keys = Keys(
-        write(tmp_path / "k", entry("web", "a"), entry("owner", "b", roles=["policy_owner"]), entry("boss", "c", roles=["admin"]))
+        write(
+            tmp_path / "k",
+            entry("web", "a"),
+            entry("owner", "b", roles=["policy_owner"]),
+            entry("boss", "c", roles=["admin"]),
+        )
     )
     keys.principal("a").require(Role.caller)
     with pytest.raises(NotAllowed, match="takes the role policy_owner"):

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from eyeward.guard import Coverage, Request, Scored
+from eyeward.images.known import verdict_of_known
 from eyeward.policy import Policy
 from eyeward.serve.moderation_scores import KNOWN, REVIEW, STANDARD, scores_of
-from eyeward.images.known import verdict_of_known
 from eyeward.verdict import ModelRef
 from tests.serve.world import BRIGHT, DARK, DEFAULT, GREY, Engine, guard, png
 

@@ -73,4 +73,3 @@ def test_an_engine_that_is_down_is_an_error_of_the_server(client: openai.OpenAI,
 
 def test_the_guard_is_listed_among_models(client: openai.OpenAI) -> None:
     assert [model.id for model in client.models.list()] == ["fake"]
-

@@ -64,7 +64,11 @@ def test_each_role_does_its_own(client: TestClient) -> None:
         for key in ("caller", "reviewer", "owner", "boss")
     ]
     assert put == [403, 403, 201, 200]
-    assert [client.get("/metrics", headers=by(key)).status_code for key in ("caller", "owner", "boss")] == [403, 403, 200]
+    assert [client.get("/metrics", headers=by(key)).status_code for key in ("caller", "owner", "boss")] == [
+        403,
+        403,
+        200,
+    ]
     for key in ("caller", "owner", "reviewer", "boss"):
         assert client.get("/v1/policies", headers=by(key)).status_code == 200
 

@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 
 from eyeward.serve.moderation_scores import STANDARD
+from eyeward.serve.service import Service
+from eyeward.serve.settings import ServeSettings, Text
 from eyeward.serve.texts import KEY_VARIABLE, TextModerator
 from tests.engine.remote.fake_service import FakeService, Json, Response
 from tests.serve.test_moderations import TEXT, image
-from tests.serve.world import BRIGHT, DARK, Engine, guard, PROBES, serving
-from eyeward.serve.service import Service
-from eyeward.serve.settings import ServeSettings, Text
+from tests.serve.world import BRIGHT, DARK, PROBES, Engine, guard, serving
 
 BAD = {"type": "text", "text": "a bad word"}
 

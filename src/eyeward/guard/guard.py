@@ -233,9 +233,7 @@ class Guard:
             name = printable(str(request.image))
         policy = request.policy.ref
         if isinstance(opened.content, Failure):
-            return Scored(
-                Verdict.failed(opened.content, image=name, policy=policy, model=self.model, seconds=seconds)
-            )
+            return Scored(Verdict.failed(opened.content, image=name, policy=policy, model=self.model, seconds=seconds))
         decoded, question = opened.content
         failure = next((answer.error for answer in answers if answer.error is not None), None)
         judgements: list[Judgement] = []

@@ -117,9 +117,7 @@ async def _form(request: Request, images: int) -> AssessForm:
                 explain = _yes_or_no(value)
             else:
                 deadline = _seconds(value)
-        return AssessForm(
-            images=tuple(uploads), policies=tuple(policies), explain=explain, deadline_seconds=deadline
-        )
+        return AssessForm(images=tuple(uploads), policies=tuple(policies), explain=explain, deadline_seconds=deadline)
     finally:
         await form.close()
 

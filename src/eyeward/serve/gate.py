@@ -29,6 +29,7 @@ _HEADERS = {
     "x-content-type-options": "nosniff",
 }
 
+
 @dataclass
 class _Passage:
     """One request on its way."""
@@ -42,6 +43,7 @@ class _Passage:
     """Bytes of its body that are here."""
     whole: bool = False
     """Whether all of it is."""
+
 
 class Gate:
     """Wraps the application."""
@@ -156,10 +158,12 @@ class Gate:
             **fields,
         )
 
+
 def _id(headers: Headers) -> str:
     """Return the name that the caller gave a request, if it may stand in a log, or a new one."""
     given = headers.get("x-request-id", "")
     return given if _ID.fullmatch(given) else f"req_{secrets.token_hex(12)}"
+
 
 def _is_local(host: str) -> bool:
     """Whether a Host header names this machine; a page in a browser cannot make it do so with another name."""

@@ -33,7 +33,10 @@ class Metrics:
             "eyeward_verdicts", "Verdicts by rating; error is none.", ("rating",), registry=self.registry
         )
         self._errors = Counter(
-            "eyeward_errors", "Verdicts without a rating and requests without verdicts.", ("kind",), registry=self.registry
+            "eyeward_errors",
+            "Verdicts without a rating and requests without verdicts.",
+            ("kind",),
+            registry=self.registry,
         )
         self._matches = Counter("eyeward_hash_matches", "Images on a list of known hashes.", registry=self.registry)
         self._batch_size = Histogram(

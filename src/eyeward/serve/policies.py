@@ -6,6 +6,7 @@ of last year still finds its policy; several processes may share the folder.
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import threading
@@ -50,10 +51,22 @@ def read_policy(text: str) -> tuple[Policy, tuple[Finding, ...]]:
     Raises:
         PolicyRejected: when there are errors in it.
     """
+    text = _without_null(text)
     findings = lint_text(text)
     if any(finding.level is Level.error for finding in findings):
         raise PolicyRejected(findings)
     return Policy.from_text(text), findings
+
+
+def _without_null(text: str) -> str:
+    """Leave out a `verbatim` that is null: so JSON says that there is none, and YAML leaves the key out."""
+    try:
+        content = json.loads(text) if text.lstrip().startswith("{") else None
+    except (ValueError, RecursionError):
+        return text  # it may be YAML; what it is, the lint says with its line
+    if not isinstance(content, dict) or content.get("verbatim", "") is not None:
+        return text
+    return json.dumps({key: value for key, value in content.items() if key != "verbatim"}, ensure_ascii=False)
 
 
 class PolicyBook:

@@ -89,7 +89,7 @@ class Service:
         self._asking = threading.Lock()
         self._covered: Recent[str, Coverage] = Recent(256)
         self._told: str | None = "nothing yet"
-        self.canary = Canary(replace(self.guard), answers)
+        self.canary = Canary(replace(guard, engine=self._engine), answers)
         judges = [replace(self.guard) for _ in range(self.settings.readers)]
         self.queue = JudgingQueue(judges, self._probe, self.settings.queue, self.metrics.batch)
 
