@@ -27,6 +27,7 @@ from benchmarks.serve_load.client import Load, as_json, closed_loop, is_ready, o
 
 PORT = 18_765
 PAGE = 4096
+PARTS = ("sleeping", "mini", "single")
 CAPACITY = server.TOGETHER / (server.BATCH_SECONDS + server.IMAGE_SECONDS * server.TOGETHER)
 """Images a second that the sleeping engine can do."""
 
@@ -159,9 +160,7 @@ def _bare(seconds: float) -> dict[str, float]:
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
-        "--parts", nargs="+", choices=("sleeping", "mini", "single"), default=["sleeping", "mini", "single"]
-    )
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS))
     parser.add_argument("--seconds", type=float, default=300.0)
     parser.add_argument("--json", type=Path)
     parser.add_argument("--serve", help=argparse.SUPPRESS)

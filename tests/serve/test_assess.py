@@ -163,7 +163,7 @@ def test_a_known_image_is_unsafe_at_once_and_never_reaches_the_engine() -> None:
         (b'{"images": [{"base64": "YQ=="}], "policies": [{"name": "x"}]}', 422, "cannot be used"),
         (b'{"images": [{"base64": "YQ=="}], "policies": ["a\\n: b: c"]}', 422, "cannot be used"),
         (b'{"images": [{"base64": "YQ=="}], "deadline_seconds": 0}', 422, "deadline_seconds"),
-        (b'{"images": [{"base64": "YQ=="}], "deadline_seconds": NaN}', 400, "no JSON"),
+        (b'{"images": [{"base64": "YQ=="}], "deadline_seconds": NaN}', 422, "finite"),
         (json.dumps({"images": [{"base64": "YQ=="}] * 17}).encode(), 422, "at most 16 images"),
         (json.dumps({"images": [{"base64": "YQ=="}] * 16, "policies": ["default"] * 5}).encode(), 422, "at most 64"),
     ],

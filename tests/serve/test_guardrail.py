@@ -51,7 +51,7 @@ def test_an_image_that_is_not_safe_blocks_and_says_why(image: str, reason: str) 
 
 def test_the_policy_is_chosen_in_the_parameters_of_the_provider() -> None:
     with serving(service()) as client:
-        more = {"additional_provider_specific_params": {"policy": "news"}}
+        more: dict[str, Any] = {"additional_provider_specific_params": {"policy": "news"}}
         assert "policy news" in client.post(PATH, json=asked(coded(png(BRIGHT)), **more)).json()["blocked_reason"]
         for policy in ("none", 3):
             more = {"additional_provider_specific_params": {"policy": policy}}

@@ -98,11 +98,11 @@ def test_a_request_past_its_deadline_is_a_504() -> None:
 def test_stopping_answers_what_was_taken_in() -> None:
     engine = Engine()
     answers = []
-    with listening(service(engine)) as address, httpx2.Client(base_url=address) as client:
+    with httpx2.Client() as client, listening(service(engine)) as address:
         engine.seconds = 0.3
         judged = len(engine.batches)
         threads = [
-            threading.Thread(target=lambda: answers.append(client.post("/v1/assess", json=body(BRIGHT))))
+            threading.Thread(target=lambda: answers.append(client.post(f"{address}/v1/assess", json=body(BRIGHT))))
             for _ in range(4)
         ]
         for thread in threads:

@@ -38,7 +38,7 @@ def test_a_key_is_known_by_its_hash_and_brings_its_roles_and_policies(tmp_path: 
     assert made not in file.read_text()
     keys = Keys(file)
     web = keys.principal(made)
-    assert (web.name, web.roles, web.inline_policies) == ("web", {Role.caller}, False)
+    assert (web.name, web.roles, web.inline_policies) == ("web", frozenset([Role.caller]), False)
     assert web.may_use("children", 7)
     assert web.may_use("news", 2)
     assert not web.may_use("news", 1)

@@ -32,9 +32,12 @@ def client(address: tuple[str, Engine]) -> Iterator[openai.OpenAI]:
 
 
 def moderated(client: openai.OpenAI, *levels: int) -> openai.types.ModerationCreateResponse:
+    images: list[openai.types.ModerationMultiModalInputParam] = [
+        {"type": "image_url", "image_url": {"url": data_url(png(level))}} for level in levels
+    ]
     return client.moderations.create(
         model="omni-moderation-latest",
-        input=[{"type": "image_url", "image_url": {"url": data_url(png(level))}} for level in levels],
+        input=images,
     )
 
 

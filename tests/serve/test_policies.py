@@ -72,7 +72,8 @@ def test_many_writers_get_a_version_each(tmp_path: Path) -> None:
 
 
 def test_a_policy_with_errors_is_refused_with_all_of_them(tmp_path: Path) -> None:
-    text = "name: mine\ncategories:\n  - {id: O1, name: A, should_not: [x]}\n  - {id: O1, name: B, should_not: [y], size: 3}\n"
+    text = "name: mine\ncategories:\n  - {id: O1, name: A, should_not: [x]}\n"
+    text += "  - {id: O1, name: B, should_not: [y], size: 3}\n"
     with pytest.raises(PolicyRejected) as refused:
         PolicyBook(tmp_path).put("mine", text)
     codes = {finding.code for finding in refused.value.findings}

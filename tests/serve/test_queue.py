@@ -356,6 +356,7 @@ def test_every_ticket_ends_once_whatever_happens() -> None:
                         outcome = "answered"
                 except Refused as reason:
                     outcome = reason.kind
+                    time.sleep(0.003)
                 with lock:
                     outcomes.append(outcome)
 
@@ -363,8 +364,8 @@ def test_every_ticket_ends_once_whatever_happens() -> None:
         for thread in callers:
             thread.start()
         while any(thread.is_alive() for thread in callers):
-            guard.trouble = chance.choice(("", "", "", "crash", "down"))
-            time.sleep(0.005)
+            guard.trouble = chance.choice(("", "", "", "", "", "", "crash", "down"))
+            time.sleep(0.01)
         guard.trouble = ""
         assert len(outcomes) == 8 * 40
         assert outcomes.count("answered") > 20

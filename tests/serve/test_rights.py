@@ -86,8 +86,8 @@ def test_a_pinned_key_uses_its_policies_only_the_first_where_none_is_named(clien
     image = {"type": "image_url", "image_url": {"url": "data:image/png;base64,YQ=="}}
     sent = {"input": [image], "policy": "default"}
     assert client.post("/v1/moderations", json=sent, headers=by("pinned")).status_code == 403
-    sent = {"images": ["YQ=="], "additional_provider_specific_params": {"policy": "default"}}
-    assert client.post("/beta/litellm_basic_guardrail_api", json=sent, headers=by("pinned")).status_code == 403
+    call = {"images": ["YQ=="], "additional_provider_specific_params": {"policy": "default"}}
+    assert client.post("/beta/litellm_basic_guardrail_api", json=call, headers=by("pinned")).status_code == 403
 
 
 def test_policies_are_sent_along_only_by_keys_that_may(client: TestClient) -> None:

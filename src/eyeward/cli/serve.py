@@ -30,9 +30,7 @@ class TextRule(StrEnum):
 
 
 def serve(
-    model: Annotated[
-        str, typer.Option(help="A guard, as for `eyeward assess`; also the address of a server.")
-    ] = "mini",
+    model: Annotated[str, typer.Option(help="A guard, as for `eyeward assess`.")] = "mini",
     host: Annotated[str, typer.Option(help="Where to listen; without --keys on this machine only.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535)] = 8080,
     keys: Annotated[

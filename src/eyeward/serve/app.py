@@ -50,7 +50,7 @@ def make_app(service: Service) -> Gate:
         title="Eyeward",
         version=__version__,
         summary="Judges images against a written safety policy.",
-        description="Whatever goes wrong, no answer says Safe: read `flagged` or `rating`, and treat errors as flagged.",
+        description="Whatever goes wrong, no answer says Safe. Read `flagged` or `rating`; an error is flagged.",
         lifespan=lifespan,
         responses=_ERRORS,
         dependencies=[Depends(HTTPBearer(auto_error=False, description="A key of the service."))],

@@ -28,7 +28,7 @@ STANDARD: Mapping[str, tuple[str, ...]] = {
     "violence": ("Violence, Harm, or Cruelty", "Animal Cruelty"),
     "violence/graphic": (),
 }
-"""Their keys, and the names of our categories that are about the same; a category with another name means another thing."""
+"""Their keys, and the names of our categories that are about the same; another name means another thing."""
 REVIEW, KNOWN = "eyeward/review", "eyeward/hash_match"
 """Our keys for what is flagged without a category: the guard abstains, the image is on a list."""
 

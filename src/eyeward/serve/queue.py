@@ -1,8 +1,8 @@
 """A queue before a guard: questions of many callers are judged together, in bounded number, each by its deadline.
 
 Workers judge what waits, up to a batch at a time, and try a probe image now and then; while the probe fails nothing is
-taken in, and what waits is refused. Whoever is taken in gets one outcome: the answers, or the reason why there are none.
-This module knows nothing of HTTP.
+taken in, and what waits is refused. Whoever is taken in gets one outcome: the answers, or the reason why there are
+none. This module knows nothing of HTTP.
 """
 
 from __future__ import annotations
@@ -163,7 +163,7 @@ class JudgingQueue:
         limits: QueueLimits | None = None,
         judged: Callable[[int, float], None] = lambda size, seconds: None,
     ) -> None:
-        """Take guards, one for each worker, and their probe; `judged` is told the size and the seconds of every batch."""
+        """Take guards, one a worker, and their probe; `judged` is told the size and the seconds of every batch."""
         self.limits = limits or QueueLimits()
         self._probe = probe
         self._judged = judged

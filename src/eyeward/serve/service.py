@@ -1,4 +1,4 @@
-"""From uploads to verdicts: policies are chosen, addresses fetched, known images found, the rest judged by the queue."""
+"""From uploads to verdicts: policies are chosen, addresses fetched, known images found, the others judged."""
 
 from __future__ import annotations
 
