@@ -27,5 +27,5 @@ def listening(of: Service) -> Iterator[str]:
         yield f"http://127.0.0.1:{port}"
     finally:
         server.should_exit = True
-        thread.join(20.0)
+        thread.join(60.0)
         opened.close()

@@ -44,7 +44,7 @@ class SleepingGuard:
         self.batches.append(contents)
         self.under_way = len(asked)
         if self.holding:
-            assert self.hold.wait(10.0)
+            assert self.hold.wait(60.0)
         time.sleep(self.batch_seconds + self.image_seconds * len(asked))
         if self.trouble == "crash":
             raise RuntimeError("gone")

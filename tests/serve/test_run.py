@@ -66,7 +66,7 @@ def test_mini_is_served_by_the_command_judges_reads_changed_keys_and_stops_when_
             assert client.get("/v1/models").status_code == 401
             assert client.get("/v1/models", headers={"Authorization": "Bearer ew_changed_key"}).status_code == 200
         process.terminate()
-        assert process.wait(30.0) == 0
+        assert process.wait(60.0) == 0
     finally:
         process.kill()
         process.wait()
@@ -77,7 +77,7 @@ def test_mini_is_served_by_the_command_judges_reads_changed_keys_and_stops_when_
 
 
 def _until_ready(client: httpx2.Client, process: subprocess.Popen[bytes]) -> None:
-    end = time.monotonic() + 120.0
+    end = time.monotonic() + 240.0
     while time.monotonic() < end:
         assert process.poll() is None, "it ended"
         try:

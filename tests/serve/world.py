@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -57,10 +58,14 @@ class Engine:
     trouble: str = ""
     """`crash`, `unavailable`, `deadline`, `unparsable`, `wrong`, `few`: what goes wrong with every prompt."""
     seconds: float = 0.0
+    hold: threading.Event | None = None
+    """What every batch waits for."""
     batches: list[int] = field(default_factory=list)
 
     def judge(self, prompts: Sequence[Prompt]) -> Iterator[RawAnswer]:
         self.batches.append(len(prompts))
+        if self.hold is not None:
+            assert self.hold.wait(60.0)
         time.sleep(self.seconds)
         if self.trouble == "crash":
             raise RuntimeError("the device is gone")
@@ -107,7 +112,7 @@ def service(
     known: KnownHashes | None = None,
     unknown: Sequence[str] = (),
 ) -> Service:
-    quick = ServeSettings(deadline=5.0, queue=QueueLimits(retry_seconds=0.05, probe_seconds=60.0))
+    quick = ServeSettings(deadline=60.0, queue=QueueLimits(retry_seconds=0.05, probe_seconds=60.0))
     return Service(
         guard(engine or Engine(), unknown=unknown),
         PROBES,
@@ -127,7 +132,7 @@ def serving(of: Service, key: str | None = None) -> Iterator[TestClient]:
         yield client
 
 
-def patiently(happens: Any, seconds: float = 5.0) -> None:
+def patiently(happens: Any, seconds: float = 60.0) -> None:
     """Wait until something is so."""
     end = time.monotonic() + seconds
     while not happens():
