@@ -83,6 +83,7 @@ def serve(what: str, port: int) -> None:
         log_config=None,
         access_log=False,
         ws="none",
+        proxy_headers=False,
         timeout_keep_alive=60,
     )
     uvicorn.Server(config).run()

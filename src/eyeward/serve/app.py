@@ -7,8 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from fastapi import Depends, FastAPI
-from fastapi.security import HTTPBearer
+from fastapi import FastAPI
 from pydantic.json_schema import models_json_schema
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -53,7 +52,6 @@ def make_app(service: Service) -> Gate:
         description="Whatever goes wrong, no answer says Safe. Read `flagged` or `rating`; an error is flagged.",
         lifespan=lifespan,
         responses=_ERRORS,
-        dependencies=[Depends(HTTPBearer(auto_error=False, description="A key of the service."))],
         redirect_slashes=False,
         docs_url="/docs",
         redoc_url=None,
@@ -64,7 +62,7 @@ def make_app(service: Service) -> Gate:
     app.add_exception_handler(HTTPException, _not_routed)
     app.add_exception_handler(Exception, _failed)
     made = app.openapi
-    app.openapi = lambda: _with_bodies(made())  # type: ignore[method-assign]
+    app.openapi = lambda: _completed(made())  # type: ignore[method-assign]
     gate = Gate(app, service.settings, service.metrics, local_only=not service.keys.wanted)
     service.metrics.watch(
         depth=lambda: service.queue.depth,
@@ -99,10 +97,12 @@ async def _failed(request: Request, problem: Exception) -> Response:
     return error_response(reason, request_id(request))
 
 
-def _with_bodies(schema: dict[str, Any]) -> dict[str, Any]:
-    """Name the records that routes read by themselves."""
+def _completed(schema: dict[str, Any]) -> dict[str, Any]:
+    """Add what routes do by themselves: the records that they read, and the keys that they want."""
     _, made = models_json_schema([(record, "validation") for record in BODIES], ref_template=_REFS)
     schemas = schema.setdefault("components", {}).setdefault("schemas", {})
     for name, record in made["$defs"].items():
         schemas.setdefault(name, record)
+    schema["components"]["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
+    schema["security"] = [{"key": []}, {}]
     return schema

@@ -386,12 +386,14 @@ def _answers(judge: Judge, questions: Sequence[_Question]) -> Iterator[Scored]:
     """Yield one answer a question, whatever the guard does; an answer to another question is none."""
     given = 0
     reason = "The guard gave too few answers."
+    policies = {id(question.request.policy): question.request.policy for question in questions}
+    hashes = {key: policy.hash for key, policy in policies.items()}
     try:
         for scored in judge.score_requests([question.request for question in questions]):
             if given == len(questions):
                 break
             asked = questions[given].request
-            if scored.verdict.policy.hash != asked.policy.hash or scored.verdict.image != asked.key:
+            if scored.verdict.policy.hash != hashes[id(asked.policy)] or scored.verdict.image != asked.key:
                 reason = "The guard gave an answer to another question."
                 break
             given += 1

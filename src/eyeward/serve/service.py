@@ -108,9 +108,10 @@ class Service:
         Raises:
             Unjudgeable: when it cannot be asked at all.
         """
-        known = self._covered.get(policy.hash)
+        name = policy.hash
+        known = self._covered.get(name)
         found = await asyncio.to_thread(self._coverage, policy) if known is None else known
-        return self._covered.get_or_make(policy.hash, lambda: found)
+        return self._covered.get_or_make(name, lambda: found)
 
     async def policies(self, principal: Principal, wanted: Sequence[str]) -> tuple[Policy, ...]:
         """Return the policies of a request: names, or whole policies as YAML; the key's own where none is named.
