@@ -39,7 +39,7 @@ def state_routes(service: Service) -> APIRouter:
         return record_response(ModelList(data=(model,)))
 
     @router.get("/health", summary="Is the process there?", tags=["state"], response_model=None)
-    async def health() -> Response:
+    async def health(request: Request) -> Response:
         """Answer, whatever the engine does."""
         return JSONResponse({"status": "alive"})
 
@@ -50,7 +50,7 @@ def state_routes(service: Service) -> APIRouter:
         response_model=None,
         responses={503: {"description": "It does not, or was not asked yet."}},
     )
-    async def ready() -> Response:
+    async def ready(request: Request) -> Response:
         """Say whether the latest probe image was judged right and in time. What is wrong stands in the log."""
         sound = service.queue.problem is None
         probe = "known answers" if service.canary.knows_answers else "can be judged"
