@@ -20,7 +20,8 @@ from eyeward import __version__
 from eyeward.serve.answers import error_response, request_id
 from eyeward.serve.gate import Gate
 from eyeward.serve.refusals import BadRequest, NotThere, Refused
-from eyeward.serve.routes.assess import assess_routes
+from eyeward.serve.routes.assess import PATH as ASSESS
+from eyeward.serve.routes.assess import admit_assess, assess_routes
 from eyeward.serve.routes.guardrail import guardrail_routes
 from eyeward.serve.routes.moderations import moderation_routes
 from eyeward.serve.routes.policies import policy_routes
@@ -68,7 +69,13 @@ def make_app(service: Service) -> Gate:
     app.add_exception_handler(Exception, _failed)
     documented = app.openapi
     app.openapi = lambda: _completed(documented())  # type: ignore[method-assign]
-    gate = Gate(app, service.settings, service.metrics, local_only=not service.keys.wanted)
+    gate = Gate(
+        app,
+        service.settings,
+        service.metrics,
+        local_only=not service.keys.wanted,
+        admit={ASSESS: lambda request: admit_assess(service, request)},
+    )
     service.metrics.watch(
         depth=lambda: service.queue.depth,
         ready=lambda: float(service.queue.problem is None),

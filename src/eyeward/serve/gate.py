@@ -11,9 +11,11 @@ import logging
 import re
 import secrets
 import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from eyeward.serve.answers import error_response
@@ -43,17 +45,29 @@ class _Passage:
     """Bytes of its body that are here."""
     whole: bool = False
     """Whether all of it is."""
+    route: str = "none"
 
 
 class Gate:
     """Wraps the application."""
 
-    def __init__(self, app: ASGIApp, settings: ServeSettings, metrics: Metrics, local_only: bool) -> None:
-        """Take the limits; with `local_only`, requests to other names than those of the loopback are refused."""
+    def __init__(
+        self,
+        app: ASGIApp,
+        settings: ServeSettings,
+        metrics: Metrics,
+        local_only: bool,
+        admit: Mapping[str, Callable[[Request], None]],
+    ) -> None:
+        """Take the limits; with `local_only`, requests to other names than those of the loopback are refused.
+
+        `admit` refuses posts to a path before anything else is done with them: when there is no room, that is most.
+        """
         self._app = app
         self._settings = settings
         self._metrics = metrics
         self._local_only = local_only
+        self._admit = admit
         self._held = 0
         self.under_way = 0
 
@@ -125,6 +139,10 @@ class Gate:
             raise self._too_large()
         if self.under_way > self._settings.concurrency:
             raise TooBusy
+        admit = self._admit.get(scope["path"])
+        if admit is not None and scope["method"] == "POST":
+            passage.route = scope["path"]
+            admit(Request(scope))
 
     def _hold(self, passage: _Passage, length: int) -> None:
         """Count what was read of a body.
@@ -144,7 +162,7 @@ class Gate:
 
     def _note(self, scope: Scope, passage: _Passage) -> None:
         seconds = time.monotonic() - passage.began
-        route = getattr(scope.get("route"), "path", "none")
+        route = getattr(scope.get("route"), "path", passage.route)
         self._metrics.request(route, passage.status, seconds)
         fields = scope.get("state", {}).get("log", {})
         log(

@@ -14,6 +14,7 @@ from eyeward.serve.keys import Role
 from eyeward.serve.schema import AssessAnswer
 from eyeward.serve.service import Asked, Service
 
+PATH = "/v1/assess"
 _FORM: dict[str, Any] = {
     "type": "object",
     "required": ["image"],
@@ -27,12 +28,24 @@ _FORM: dict[str, Any] = {
 }
 
 
+def admit_assess(service: Service, request: Request) -> None:
+    """Refuse who may not ask, and whoever asks when there is no room, before anything of the body is read.
+
+    Raises:
+        Refused: when that is so.
+    """
+    principal = service.principal(request.headers)
+    note(request, key=principal.name)
+    principal.require(Role.caller)
+    service.queue.check(1, service.deadline(None), False)
+
+
 def assess_routes(service: Service) -> APIRouter:
     """Make the route."""
     router = APIRouter(tags=["verdicts"])
 
     @router.post(
-        "/v1/assess",
+        PATH,
         summary="Judge images",
         response_model=None,
         responses={200: {"model": AssessAnswer}},
@@ -53,9 +66,7 @@ def assess_routes(service: Service) -> APIRouter:
         verdict is Safe.
         """
         principal = service.principal(request.headers)
-        note(request, key=principal.name)
         principal.require(Role.caller)
-        service.queue.check(1, service.deadline(None), False)
         form = await read_assess(request, service.settings.images)
         policies = await service.policies(principal, form.policies)
         asked = Asked(form.images, policies, form.explain, service.deadline(form.deadline_seconds))
