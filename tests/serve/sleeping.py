@@ -31,7 +31,7 @@ class SleepingGuard:
     image_seconds: float = 0.0
     model: ModelRef = MODEL
     trouble: str = ""
-    """`crash`, `down`, `few`, `many`, `other`."""
+    """`crash`, `down`, `few`, `many`, `other`, `swapped`."""
     batches: list[list[bytes]] = field(default_factory=list)
     hold: threading.Event = field(default_factory=threading.Event)
     holding: bool = False
@@ -49,6 +49,9 @@ class SleepingGuard:
         if self.trouble == "crash":
             raise RuntimeError("gone")
         spoilt = b"poison" in contents
+        if self.trouble == "swapped":
+            asked.reverse()
+            contents.reverse()
         for number, (request, content) in enumerate(zip(asked, contents, strict=True)):
             if self.trouble == "few" and number == len(asked) - 1:
                 break

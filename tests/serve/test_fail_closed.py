@@ -83,6 +83,18 @@ def test_nothing_passes_while_something_is_wrong_with_the_engine(
             assert answer.status_code in (200, 422, 429, 503, 504)
 
 
+@pytest.mark.parametrize(("trouble", "status"), [("patchy unavailable", 503), ("patchy deadline", 504)])
+@pytest.mark.parametrize("way", WAYS)
+def test_an_image_that_a_sound_engine_did_not_answer_is_an_error_to_ask_again(
+    way: Callable[[TestClient, bytes], Any], trouble: str, status: int
+) -> None:
+    with serving(service(Engine(trouble=trouble))) as client:
+        answer = way(client, png(7))
+        assert answer.status_code == status
+        assert not passes(answer)
+        assert passes(way(client, png(DARK)))
+
+
 @pytest.mark.parametrize("way", WAYS)
 def test_nothing_passes_while_the_service_stops(way: Callable[[TestClient, bytes], Any]) -> None:
     of = service()

@@ -130,6 +130,30 @@ def test_past_its_deadline_a_question_is_refused_and_never_judged() -> None:
         assert queue.depth == 0
 
 
+def test_what_is_past_its_deadline_is_never_judged_though_nobody_gave_it_up() -> None:
+    guard = SleepingGuard()
+    with running(guard) as queue:
+        held(guard, queue)
+        late = queue.submit([question(b"late")], later(0.05))
+        time.sleep(0.1)
+        guard.hold.set()
+        assert queue.submit([question(b"next")], later()).result()
+        assert isinstance(late.future.exception(60.0), DeadlinePassed)
+        assert b"late" not in [content for batch in guard.batches for content in batch]
+
+
+def test_a_queue_that_is_full_of_what_is_past_its_deadline_has_room() -> None:
+    guard = SleepingGuard()
+    with running(guard) as queue:
+        held(guard, queue)
+        late = queue.submit([question()] * 8, later(0.05))
+        time.sleep(0.1)
+        ticket = queue.submit([question(b"unsafe")] * 8, later())
+        assert isinstance(late.future.exception(60.0), DeadlinePassed)
+        guard.hold.set()
+        assert ratings(ticket.result()) == [Rating.Unsafe] * 8
+
+
 def test_a_deadline_that_passes_while_others_are_judged_ends_in_time() -> None:
     guard = SleepingGuard()
     with running(guard) as queue:
@@ -221,6 +245,23 @@ def test_what_waits_behind_a_dead_engine_is_refused_not_lost() -> None:
         assert queue.depth == 0
 
 
+def test_an_engine_that_judges_wrong_judges_nothing_more() -> None:
+    guard = SleepingGuard()
+    wrong: list[str] = []
+    limits = QueueLimits(together=1, probe_seconds=0.05, retry_seconds=0.05)
+    with running(guard, limits, probe=lambda: "It judges wrong." if wrong else None) as queue:
+        first = held(guard, queue)
+        waiting = [queue.submit([question(b"waiting")], later()) for _ in range(3)]
+        wrong.append("from now on")
+        time.sleep(0.1)
+        guard.hold.set()
+        assert first.result(), "it was under way"
+        for ticket in waiting:
+            with pytest.raises(EngineDown, match="judges wrong"):
+                ticket.result()
+        assert b"waiting" not in [content for batch in guard.batches for content in batch]
+
+
 def test_a_probe_that_raises_or_is_slow_is_an_engine_that_is_down() -> None:
     def raising() -> str | None:
         raise RuntimeError("no")
@@ -256,6 +297,12 @@ def test_one_image_that_spoils_its_batch_costs_nobody_else_a_verdict() -> None:
         (spoilt,) = bad.result()
         assert spoilt.verdict.error is not None
         assert spoilt.verdict.rating is None
+
+
+def test_answers_in_another_order_are_not_taken_and_asked_for_once_more() -> None:
+    with running(SleepingGuard(trouble="swapped")) as queue:
+        answers = queue.submit([question(b"unsafe", key="1"), question(b"safe", key="2")], later()).result()
+        assert ratings(answers) == [Rating.Unsafe, Rating.Safe]
 
 
 @pytest.mark.parametrize("trouble", ["few", "other"])
@@ -392,9 +439,14 @@ def test_with_two_workers_a_batch_is_read_while_another_is_judged() -> None:
 
 def test_two_workers_probe_once_and_both_stop_taking_in() -> None:
     probes: list[float] = []
+
+    def probe() -> None:
+        probes.append(time.monotonic())
+        time.sleep(0.05)
+
     queue = JudgingQueue(
         [SleepingGuard(), SleepingGuard()],
-        lambda: probes.append(time.monotonic()),
+        probe,
         QueueLimits(probe_seconds=0.1),
     )
     queue.start()

@@ -56,7 +56,10 @@ class Engine:
 
     capabilities = CAPABILITIES
     trouble: str = ""
-    """`crash`, `unavailable`, `deadline`, `unparsable`, `wrong`, `few`: what goes wrong with every prompt."""
+    """`crash`, `unavailable`, `deadline`, `unparsable`, `wrong`, `few`: what goes wrong with every prompt.
+
+    `patchy unavailable` and `patchy deadline` spare the probe images.
+    """
     seconds: float = 0.0
     hold: threading.Event | None = None
     """What every batch waits for."""
@@ -78,8 +81,10 @@ class Engine:
             "deadline": ErrorType.deadline,
             "unparsable": ErrorType.unparsable_answer,
         }
-        if self.trouble in failures:
-            return RawAnswer(error=Failure(type=failures[self.trouble], message="Trouble."))
+        kind = failures.get(self.trouble.removeprefix("patchy "))
+        is_probe = round(255 * brightness(prompt)) in (BRIGHT, DARK)
+        if kind is not None and not (is_probe and self.trouble.startswith("patchy")):
+            return RawAnswer(error=Failure(type=kind, message="Trouble."))
         labels = prompt.form.label_slots[1].labels
         weapons = next((label for label in labels if label.startswith("O6")), labels[0])
         weights = {labels[0]: 1.0, weapons: 3.0}
