@@ -184,8 +184,8 @@ def test_what_makes_no_sense_is_refused_with_a_sentence_and_no_rating(body: byte
         ([("policy", ("a.png", b"a"))], {}, "image is a file"),
         ([], {"image": "text"}, "image is a file"),
         ([("image", ("a.png", b"a"))], {"explain": "perhaps"}, "true or false"),
-        ([("image", ("a.png", b"a"))], {"deadline_seconds": "-1"}, "above zero"),
-        ([("image", ("a.png", b"a"))], {"deadline_seconds": "nan"}, "above zero"),
+        ([("image", ("a.png", b"a"))], {"deadline_seconds": "-1"}, "from 0.1 on"),
+        ([("image", ("a.png", b"a"))], {"deadline_seconds": "nan"}, "from 0.1 on"),
         ([("image", (f"{n}.png", b"a")) for n in range(17)], {}, "Too many files"),
     ],
 )

@@ -12,7 +12,7 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
 from eyeward.serve.refusals import BadRequest, Unjudgeable, WrongMedia
-from eyeward.serve.schema import AssessBody
+from eyeward.serve.schema import LEAST_SECONDS, AssessBody
 from eyeward.serve.service import beside
 from eyeward.serve.uploads import Upload, from_address, from_base64, shown_name
 
@@ -134,8 +134,8 @@ def _seconds(text: str) -> float:
         seconds = float(text)
     except ValueError:
         seconds = 0.0
-    if not 0.0 < seconds < float("inf"):
-        raise BadRequest(f"deadline_seconds is a number above zero, not {text[:40]!r}.")
+    if not LEAST_SECONDS <= seconds < float("inf"):
+        raise BadRequest(f"deadline_seconds is a number from {LEAST_SECONDS:g} on, not {text[:40]!r}.")
     return seconds
 
 

@@ -8,6 +8,9 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from eyeward.verdict import PolicyRef, Verdict
 
+LEAST_SECONDS = 0.1
+"""Nothing can be judged in less, so less is not asked for."""
+
 
 class _Closed(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -41,7 +44,7 @@ class AssessBody(_Closed):
         default=(), description="Names, `name@version`, or whole policies as objects or YAML; none: the key's own."
     )
     explain: bool = Field(default=False, description="Write rationales, too.")
-    deadline_seconds: float | None = Field(default=None, gt=0.0)
+    deadline_seconds: float | None = Field(default=None, ge=LEAST_SECONDS)
 
 
 class AssessAnswer(_Closed):

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from eyeward.serve.answers import disconnected, note, record_response, request_id
 from eyeward.serve.bodies import read_assess
 from eyeward.serve.keys import Role
-from eyeward.serve.schema import AssessAnswer
+from eyeward.serve.schema import LEAST_SECONDS, AssessAnswer
 from eyeward.serve.service import Asked, Service
 
 PATH = "/v1/assess"
@@ -22,7 +22,7 @@ _FORM: dict[str, Any] = {
         "image": {"type": "array", "items": {"type": "string", "format": "binary"}},
         "policy": {"type": "array", "items": {"type": "string"}, "description": "Names, or whole policies in YAML."},
         "explain": {"type": "boolean"},
-        "deadline_seconds": {"type": "number", "exclusiveMinimum": 0},
+        "deadline_seconds": {"type": "number", "minimum": LEAST_SECONDS},
     },
     "additionalProperties": False,
 }
