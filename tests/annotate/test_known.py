@@ -11,10 +11,10 @@ from eyeward.annotate.cache import VerdictCache
 from eyeward.annotate.explain import Explain
 from eyeward.annotate.export import export
 from eyeward.annotate.finished import Finished
-from eyeward.annotate.known import KnownHashes
 from eyeward.annotate.run import annotate
 from eyeward.errors import UsageError
 from eyeward.guard import Request
+from eyeward.images.known import KnownHashes
 from tests.annotate.test_run import reasoned
 from tests.annotate.world import DEFAULT, EXEMPT, pictures, png, rows, tar, written
 from tests.evaluate.worlds import asked, guard
@@ -79,20 +79,3 @@ def test_other_lists_are_another_run(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="known_hashes is null and was"):
         annotate(source, tmp_path / "run", guard())
     assert written(tmp_path / "run") == before
-
-
-def test_lists_are_read_line_by_line_and_a_wrong_line_is_named(tmp_path: Path) -> None:
-    digest = hashlib.sha256(png(2)).hexdigest()
-    (tmp_path / "a").write_text(f"# a list\n\n{digest.upper()}  a.png\n")
-    (tmp_path / "b").write_text(f"{'0' * 32},source\r\n")
-    lists = KnownHashes.read([tmp_path / "a", tmp_path / "b"])
-    assert lists.hashes == {digest, "0" * 32}
-    assert lists.match(png(2)) == digest
-    (tmp_path / "c").write_text(f"{digest}\nabc\n")
-    with pytest.raises(UsageError, match="c:2: the line begins with no SHA-256 or MD5"):
-        KnownHashes.read([tmp_path / "c"])
-    (tmp_path / "d").write_text("# nothing\n")
-    with pytest.raises(UsageError, match="holds no hash"):
-        KnownHashes.read([tmp_path / "d"])
-    with pytest.raises(UsageError, match="cannot be read"):
-        KnownHashes.read([tmp_path / "missing"])

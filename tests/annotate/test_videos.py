@@ -13,13 +13,13 @@ from eyeward.annotate.cache import VerdictCache
 from eyeward.annotate.export import export
 from eyeward.annotate.exporting import Form
 from eyeward.annotate.finished import Finished
-from eyeward.annotate.known import KnownHashes
 from eyeward.annotate.query import answer
 from eyeward.annotate.run import annotate
 from eyeward.annotate.sources import Kind, open_source
 from eyeward.annotate.sources.video import Sampling
 from eyeward.engine.protocol import Prompt, RawAnswer
 from eyeward.errors import ErrorType, UsageError
+from eyeward.images.known import KnownHashes
 from eyeward.verdict import Failure
 from tests.annotate.films import cut_film, film, ghost
 from tests.annotate.world import DEFAULT, EXEMPT, pictures, rows, written

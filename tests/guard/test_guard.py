@@ -320,3 +320,15 @@ def test_the_same_images_give_the_same_verdicts() -> None:
         return [v.model_copy(update={"seconds": None}) for v in guard.assess_many(images, DEFAULT)]
 
     assert judged() == judged()
+
+
+def test_every_category_has_a_score_whatever_the_rating() -> None:
+    weights = {DEFAULT.labels[1]: 3.0, DEFAULT.labels[5]: 1.0}
+    guard = make_guard(lambda prompt: raw_answer(prompt, brightness(prompt), weights))
+    requests = [Request(grey(BRIGHT), DEFAULT), Request(grey(DARK), DEFAULT), Request(b"none", DEFAULT)]
+    unsafe, safe, broken = guard.score_requests(requests)
+    assert (unsafe.verdict.rating, safe.verdict.rating, broken.verdict.rating) == (Rating.Unsafe, Rating.Safe, None)
+    for scored, level in ((unsafe, BRIGHT), (safe, DARK)):
+        assert scored.category_scores["O2"] == pytest.approx(0.75 * level / 255)
+        assert scored.category_scores["O6"] == pytest.approx(0.25 * level / 255)
+    assert broken.category_scores == {}

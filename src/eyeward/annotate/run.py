@@ -19,7 +19,7 @@ from eyeward.annotate.claims import LEASE_SECONDS, Claim, Claims, worker_name
 from eyeward.annotate.explain import Explain
 from eyeward.annotate.item import Item, Shard
 from eyeward.annotate.judging import Judge, drawn, judged
-from eyeward.annotate.known import KnownHashes, Report, Screening
+from eyeward.annotate.known import Report, Screening
 from eyeward.annotate.ledger import Ledger
 from eyeward.annotate.looks import Looks
 from eyeward.annotate.progress import ERROR, Progress, Watch
@@ -30,6 +30,7 @@ from eyeward.annotate.tasks import Task, is_done, refuse_strangers, sweep, tasks
 from eyeward.annotate.videos import Viewing
 from eyeward.errors import DataError, ErrorType, EyewardError, UsageError
 from eyeward.guard import Guard
+from eyeward.images.known import KnownHashes
 from eyeward.policy import Policy
 from eyeward.verdict import Verdict
 

@@ -15,7 +15,6 @@ from pathlib import Path
 from eyeward.annotate.cache import VerdictCache
 from eyeward.annotate.claims import LEASE_SECONDS, Claims, Owner, worker_name
 from eyeward.annotate.explain import Explain
-from eyeward.annotate.known import KnownHashes
 from eyeward.annotate.progress import Part, Progress
 from eyeward.annotate.record import RUN_FILE
 from eyeward.annotate.run import Run
@@ -23,6 +22,7 @@ from eyeward.annotate.sources import Source
 from eyeward.annotate.tasks import Task
 from eyeward.errors import EyewardError, UsageError
 from eyeward.guard import Guard
+from eyeward.images.known import KnownHashes
 from eyeward.policy import Policy
 
 TOLD_SECONDS = 0.25

@@ -141,12 +141,12 @@ def annotate(
     """
     from eyeward.annotate.cache import VerdictCache
     from eyeward.annotate.explain import Explain
-    from eyeward.annotate.known import KnownHashes
     from eyeward.annotate.run import annotate as run
     from eyeward.annotate.sources import open_source
     from eyeward.annotate.sources.video import Sampling
     from eyeward.annotate.worker import Job, remarks
     from eyeward.images.fetch import Fetcher, FetchRules
+    from eyeward.images.known import KnownHashes
     from eyeward.policy import Policy
 
     policies = [Policy.load(name) for name in policy or ["default"]]

@@ -45,6 +45,8 @@ VERBS: dict[str, Verb] = {
     "data": Verb("data", "app", "Import, clean, split, count, export and publish labelled images."),
     "rationales": Verb("rationales", "rationales", "Write the reasons of labels, by a teacher or from rules."),
     "train": Verb("train", "train", "Train a guard by a recipe."),
+    "serve": Verb("serve", "serve", "Judge images over HTTP, for many callers at once."),
+    "keys": Verb("keys", "app", "Make and check the keys of the service."),
 }
 
 

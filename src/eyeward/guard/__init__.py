@@ -1,7 +1,7 @@
 """Judges images: profiles of model families, the answer grammar, loading by name."""
 
 from eyeward.guard.card import EyewardCard, Probe, PromptOrder, ScopeSettings, Vocabulary
-from eyeward.guard.guard import Guard, Request
+from eyeward.guard.guard import Guard, Request, Scored
 from eyeward.guard.loading import load_guard, packaged_guards
 from eyeward.guard.profile import Coverage
 
@@ -13,6 +13,7 @@ __all__ = [
     "PromptOrder",
     "Request",
     "ScopeSettings",
+    "Scored",
     "Vocabulary",
     "load_guard",
     "packaged_guards",

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from eyeward.engine.rating import RatingRule
 from eyeward.guard.profile import Coverage, Reading
@@ -25,6 +25,8 @@ class Judgement:
     category_probabilities: dict[str, float]
     review: Review | None
     notes: tuple[str, ...] = ()
+    given_unsafe: Mapping[str, float] = field(default_factory=dict)
+    """By category id: the probability of each, given that the image is Unsafe, whatever its rating."""
 
 
 def judge_frame(
@@ -68,6 +70,7 @@ def judge_frame(
         category_probabilities={label.split(":")[0]: p for label, p in reading.categories[shown].items()},
         review=review,
         notes=notes,
+        given_unsafe={label.split(":")[0]: p for label, p in reading.categories[Rating.Unsafe].items()},
     )
 
 

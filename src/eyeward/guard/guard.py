@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from os import PathLike
 from pathlib import Path
@@ -38,6 +38,21 @@ class Request:
     policy: Policy
     explain: bool = False
     key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """A verdict, and what it does not hold: a number for every category, whatever the rating."""
+
+    verdict: Verdict
+    given_unsafe: Mapping[str, float] = field(default_factory=dict)
+    """By category id: the probability of each, given that the image is Unsafe. Empty where nothing was judged."""
+
+    @property
+    def category_scores(self) -> dict[str, float]:
+        """By category id: the probability that the image is Unsafe and that this is why."""
+        p_unsafe = self.verdict.p_unsafe
+        return {} if p_unsafe is None else {id: p_unsafe * p for id, p in self.given_unsafe.items()}
 
 
 @dataclass(frozen=True)
@@ -118,10 +133,15 @@ class Guard:
             _Opened(Request(image, policy, explain), decoded if isinstance(decoded, Failure) else (decoded, question))
             for policy, question in zip(chosen, questions, strict=True)
         ]
-        return list(self._judge(opened, started)) if opened else []
+        return [scored.verdict for scored in self._judge(opened, started)] if opened else []
 
     def assess_requests(self, requests: Iterable[Request]) -> Iterator[Verdict]:
         """Judge requests with mixed policies, in order, in batches, in bounded memory."""
+        for scored in self.score_requests(requests):
+            yield scored.verdict
+
+    def score_requests(self, requests: Iterable[Request]) -> Iterator[Scored]:
+        """Judge as `assess_requests` does, with a number for every category beside each verdict."""
         batch: list[_Opened] = []
         frames = pixels = 0
         started = time.perf_counter()
@@ -180,7 +200,7 @@ class Guard:
             else:
                 yield _Opened(request, image if isinstance(image, Failure) else (image, question))
 
-    def _judge(self, batch: Sequence[_Opened], started: float) -> Iterator[Verdict]:
+    def _judge(self, batch: Sequence[_Opened], started: float) -> Iterator[Scored]:
         prompts = [
             self.profile.prompt(opened.content[1], frame, opened.request.explain, self.rule)
             for opened in batch
@@ -191,7 +211,7 @@ class Guard:
         judged = [(opened, [next(answers) for _ in opened.frames]) for opened in batch]
         seconds = (time.perf_counter() - started) / len(batch)
         for opened, raw in judged:
-            yield self._verdict(opened, raw, seconds)
+            yield self._scored(opened, raw, seconds)
 
     def _answers(self, prompts: Sequence[Prompt]) -> list[RawAnswer]:
         if not prompts:
@@ -206,14 +226,14 @@ class Guard:
             return [RawAnswer(error=Failure(type=ErrorType.internal, message=message))] * len(prompts)
         return answers
 
-    def _verdict(self, opened: _Opened, answers: Sequence[RawAnswer], seconds: float) -> Verdict:
+    def _scored(self, opened: _Opened, answers: Sequence[RawAnswer], seconds: float) -> Scored:
         request = opened.request
         name = request.key
         if name is None and isinstance(request.image, str | Path):
             name = printable(str(request.image))
         policy = request.policy.ref
         if isinstance(opened.content, Failure):
-            return Verdict.failed(opened.content, image=name, policy=policy, model=self.model, seconds=seconds)
+            return Scored(Verdict.failed(opened.content, image=name, policy=policy, model=self.model, seconds=seconds))
         decoded, question = opened.content
         failure = next((answer.error for answer in answers if answer.error is not None), None)
         judgements: list[Judgement] = []
@@ -223,7 +243,7 @@ class Guard:
             except Exception as error:
                 failure = Failure(type=ErrorType.internal, message=f"The answer makes no sense: {error}.")
         if failure is not None:
-            return Verdict.failed(
+            failed = Verdict.failed(
                 failure,
                 image=name,
                 policy=policy,
@@ -232,11 +252,12 @@ class Guard:
                 notes=decoded.notes,
                 seconds=seconds,
             )
+            return Scored(failed)
         judged = worst(judgements)
         rating, review = judged.rating, judged.review
         if rating is Rating.Safe and decoded.frames_judged < decoded.frames_total:
             rating, review = Rating.Review, Review(reason=ReviewReason.frames)
-        return Verdict(
+        verdict = Verdict(
             image=name,
             sha256=decoded.sha256,
             status=Status.ok,
@@ -256,6 +277,7 @@ class Guard:
             model=self.model,
             seconds=seconds,
         )
+        return Scored(verdict, judged.given_unsafe)
 
     def _judgement(self, question: Question, answer: RawAnswer) -> Judgement:
         reading = self.profile.read(question, answer)

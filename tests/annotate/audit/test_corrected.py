@@ -10,10 +10,10 @@ from eyeward.annotate.audit.corrected import NO_CATEGORY, Corrected, correct
 from eyeward.annotate.audit.counting import Audit, audit
 from eyeward.annotate.audit.page import audit_page
 from eyeward.annotate.audit.sample import draw_sample, write_sample
-from eyeward.annotate.known import KnownHashes
 from eyeward.annotate.run import annotate
 from eyeward.errors import UsageError
 from eyeward.images import sha256_of_bytes
+from eyeward.images.known import KnownHashes
 from tests.annotate.audit.labelling import Line, fill_in
 from tests.annotate.world import DEFAULT, png, rows, tar
 from tests.evaluate.worlds import HATE, guard

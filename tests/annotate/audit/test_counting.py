@@ -9,12 +9,12 @@ from typer.testing import CliRunner
 
 from eyeward.annotate.audit.counting import Audit, audit
 from eyeward.annotate.audit.page import audit_page
-from eyeward.annotate.known import KnownHashes
 from eyeward.annotate.run import annotate
 from eyeward.cli.main import app
 from eyeward.errors import UsageError
 from eyeward.evaluate.intervals import wilson
 from eyeward.images import sha256_of_bytes
+from eyeward.images.known import KnownHashes
 from tests.annotate.test_export import LENIENT, lenient
 from tests.annotate.world import DEFAULT, png, rows, tar, troubled
 from tests.evaluate.worlds import guard

@@ -13,10 +13,10 @@ from PIL import Image
 from eyeward.annotate.audit.counting import audit
 from eyeward.annotate.audit.examples import examples
 from eyeward.annotate.audit.page import audit_page
-from eyeward.annotate.known import KnownHashes
 from eyeward.annotate.run import annotate
 from eyeward.errors import UsageError
 from eyeward.images import sha256_of_bytes
+from eyeward.images.known import KnownHashes
 from tests.annotate.world import DEFAULT, pictures, png, tar
 from tests.evaluate.worlds import guard
 

@@ -11,12 +11,12 @@ import pytest
 from eyeward.annotate.audit.frame import Drawn, Frame
 from eyeward.annotate.audit.labels import read_labels
 from eyeward.annotate.audit.sample import COLUMNS, beside, draw_sample, read_sample, write_sample
-from eyeward.annotate.known import KnownHashes
 from eyeward.annotate.query import connected
 from eyeward.annotate.run import annotate
 from eyeward.annotate.sources import open_source
 from eyeward.errors import UsageError
 from eyeward.images import sha256_of_bytes
+from eyeward.images.known import KnownHashes
 from eyeward.verdict import Rating
 from tests.annotate.audit.labelling import fill_in
 from tests.annotate.world import DEFAULT, EXEMPT, pictures, png, rows, tar

@@ -1,0 +1,189 @@
+"""The service under load. Everything on this machine, over HTTP on the loopback; the client's share is reported.
+
+Usage: python -m benchmarks.serve_load [--parts sleeping mini single] [--seconds 300] [--json PATH]
+
+sleeping: an engine that takes 20 ms and 2 ms an image, asked for twice what it can do. mini: the guard that ships, with
+as many callers as keep it busy, beside the same batches without a service. single: one request at a time.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import resource
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from benchmarks.serve_load import server
+from benchmarks.serve_load.client import Load, as_json, closed_loop, is_ready, open_loop, request_bytes
+
+PORT = 18_765
+PAGE = 4096
+PARTS = ("sleeping", "mini", "single")
+CAPACITY = server.TOGETHER / (server.BATCH_SECONDS + server.IMAGE_SECONDS * server.TOGETHER)
+"""Images a second that the sleeping engine can do."""
+
+
+@contextmanager
+def serving(what: str) -> Iterator[int]:
+    """Have a service in a process of its own, and give its id."""
+    process = subprocess.Popen([sys.executable, "-m", "benchmarks.serve_load", "--serve", what])
+    try:
+        end = time.monotonic() + 120.0
+        while not asyncio.run(is_ready(PORT)):
+            if process.poll() is not None or time.monotonic() > end:
+                raise SystemExit("The service did not start.")
+            time.sleep(0.2)
+        yield process.pid
+    finally:
+        process.terminate()
+        process.wait(60.0)
+
+
+class Watched:
+    """Looks at a process every second: its memory; and in the end at the processor time of both sides."""
+
+    def __init__(self, pid: int) -> None:
+        self._pid = pid
+        self.memory: list[int] = []
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+
+    def __enter__(self) -> Watched:
+        """Begin."""
+        self._began = (time.monotonic(), _own_seconds(), _seconds_of(self._pid))
+        self._thread.start()
+        return self
+
+    def __exit__(self, *problem: object) -> None:
+        """End."""
+        self._ended.set()
+        self._thread.join()
+        wall, own, other = self._began
+        self.seconds = time.monotonic() - wall
+        self.client_cores = (_own_seconds() - own) / self.seconds
+        self.server_cores = (_seconds_of(self._pid) - other) / self.seconds
+
+    def growth(self) -> float:
+        """Return by how much the memory grew from the first fifth (one minute of five) to the end."""
+        first = self.memory[max(0, len(self.memory) // 5 - 1)]
+        return self.memory[-1] / first - 1.0
+
+    def _watch(self) -> None:
+        while not self._ended.wait(1.0):
+            self.memory.append(int(Path(f"/proc/{self._pid}/statm").read_text().split()[1]) * PAGE)
+
+
+def _own_seconds() -> float:
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    return usage.ru_utime + usage.ru_stime
+
+
+def _seconds_of(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def _figures(load: Load, watched: Watched) -> dict[str, Any]:
+    return {
+        **as_json(load),
+        "client_cores": round(watched.client_cores, 2),
+        "server_cores": round(watched.server_cores, 2),
+        "memory_growth": round(watched.growth(), 4) if watched.memory else None,
+        "memory_mb": round(watched.memory[-1] / 2**20) if watched.memory else None,
+    }
+
+
+def sleeping(seconds: float) -> dict[str, Any]:
+    """Ask a sleeping engine for twice what it can do."""
+    requests = [request_bytes(image) for image in server.images_of("sleeping")]
+    with serving("sleeping") as pid, Watched(pid) as watched:
+        load = asyncio.run(open_loop(PORT, requests, 2 * CAPACITY, seconds, connections=700))
+    found = _figures(load, watched)
+    accepted = load.count(200) + load.count(504)
+    other = [status for status in load.statuses() if status not in (200, 429, 504)]
+    found["bars"] = {
+        "throughput >= 0.9 of the engine's": [load.count(200) / load.seconds / CAPACITY, 0.9],
+        "429 p99 < 50 ms": [1000 * load.quantile(0.99, 429), 50.0],
+        "504 <= 1 % of what was taken in": [load.count(504) / max(1, accepted), 0.01],
+        "accepted p99 within the deadline": [load.quantile(0.99, 200), server.DEADLINE],
+        "no other 5xx, nothing unanswered": [len(other), 0],
+        "memory growth < 5 %": [found["memory_growth"], 0.05],
+    }
+    return found
+
+
+def mini(seconds: float) -> dict[str, Any]:
+    """Ask mini for all it can do."""
+    alone = _bare(min(seconds, 60.0))
+    requests = [request_bytes(image) for image in server.images_of("mini")]
+    with serving("mini") as pid, Watched(pid) as watched:
+        load = asyncio.run(closed_loop(PORT, requests, min(seconds, 60.0), connections=96))
+    found = _figures(load, watched)
+    ratio = load.count(200) / load.seconds / alone["images_per_second"]
+    found["bare_images_per_second"] = round(alone["images_per_second"], 1)
+    found["bars"] = {"throughput >= 0.5 of bare batches": [ratio, 0.5]}
+    return found
+
+
+def single(seconds: float) -> dict[str, Any]:
+    """Ask mini one image at a time."""
+    alone = _bare(5.0)
+    requests = [request_bytes(image) for image in server.images_of("mini")]
+    with serving("mini") as pid, Watched(pid) as watched:
+        load = asyncio.run(closed_loop(PORT, requests, min(seconds, 20.0), connections=1))
+    found = _figures(load, watched)
+    found["bare_ms"] = round(1000 * alone["alone"], 2)
+    found["bars"] = {"added <= 3 ms": [1000 * (load.quantile(0.5, 200) - alone["alone"]), 3.0]}
+    return found
+
+
+def _bare(seconds: float) -> dict[str, float]:
+    answer = subprocess.run(
+        [sys.executable, "-m", "benchmarks.serve_load", "--bare", "mini", "--seconds", str(seconds)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    found: dict[str, float] = json.loads(answer.stdout.splitlines()[-1])
+    return found
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS))
+    parser.add_argument("--seconds", type=float, default=300.0)
+    parser.add_argument("--json", type=Path)
+    parser.add_argument("--serve", help=argparse.SUPPRESS)
+    parser.add_argument("--bare", help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.serve:
+        server.serve(arguments.serve, PORT)
+        return
+    if arguments.bare:
+        server.bare(arguments.bare, arguments.seconds)
+        return
+    parts = {"sleeping": sleeping, "mini": mini, "single": single}
+    found = {part: parts[part](arguments.seconds) for part in arguments.parts}
+    for part, figures in found.items():
+        print(f"\n{part}")
+        for key, value in figures.items():
+            if key != "bars":
+                print(f"  {key:<24}{value}")
+        for bar, (value, limit) in figures["bars"].items():
+            print(f"  {bar:<44}{value:.4g} (bar {limit:g})")
+    if arguments.json is not None:
+        arguments.json.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,106 @@
+"""The service that is asked, in a process of its own: around an engine that sleeps, or around mini."""
+
+from __future__ import annotations
+
+import io
+import json
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from statistics import median
+
+import uvicorn
+from PIL import Image
+
+from eyeward.engine.protocol import Capabilities, Prompt, RawAnswer
+from eyeward.guard import EyewardCard, Guard, Request
+from eyeward.guard.llavaguard import LlavaGuardProfile
+from eyeward.guard.loading import load_subject
+from eyeward.policy import Policy
+from eyeward.serve.app import make_app
+from eyeward.serve.canary import KnownAnswer, known_answers
+from eyeward.serve.logs import LOGGER
+from eyeward.serve.queue import QueueLimits
+from eyeward.serve.service import Service
+from eyeward.serve.settings import ServeSettings
+from eyeward.verdict import ModelRef
+from tests.fakes import model_text, raw_answer, rule
+
+BATCH_SECONDS, IMAGE_SECONDS, TOGETHER = 0.020, 0.002, 32
+DEFAULT = Policy.load("default")
+EXAMPLES = Path(__file__).parents[2] / "examples" / "images"
+DEADLINE = 5.0
+
+
+class SleepingEngine:
+    """Takes its time and looks at nothing."""
+
+    capabilities = Capabilities(True, True, True, 1, 100_000, prompts_at_once=TOGETHER)
+
+    def judge(self, prompts: Sequence[Prompt]) -> Iterator[RawAnswer]:
+        """Sleep, then say the same of all."""
+        time.sleep(BATCH_SECONDS + IMAGE_SECONDS * len(prompts))
+        return (raw_answer(prompt, 0.02) for prompt in prompts)
+
+
+def small_image() -> bytes:
+    """Return a PNG of 64 x 64 pixels."""
+    file = io.BytesIO()
+    Image.new("RGB", (64, 64), (5, 80, 5)).save(file, "PNG")
+    return file.getvalue()
+
+
+def images_of(what: str) -> list[bytes]:
+    """Return what is sent."""
+    return [small_image()] if what == "sleeping" else [f.read_bytes() for f in sorted(EXAMPLES.glob("*.png"))]
+
+
+def service_of(what: str) -> Service:
+    """Make the service."""
+    if what == "sleeping":
+        guard = Guard(
+            SleepingEngine(),
+            LlavaGuardProfile(EyewardCard(name="sleeping"), model_text()),
+            ModelRef(name="sleeping", engine="none"),
+            rule(),
+        )
+        answers: Sequence[KnownAnswer] = (KnownAnswer("small.png", small_image(), DEFAULT, 0.02),)
+    else:
+        subject = load_subject(what, device="cpu")
+        guard, answers = subject.guard, known_answers(subject, subject.guard)
+    together = guard.engine.capabilities.prompts_at_once
+    limits = QueueLimits(waiting=8 * together, together=together)
+    return Service(guard, answers, settings=ServeSettings(deadline=DEADLINE, queue=limits))
+
+
+def serve(what: str, port: int) -> None:
+    """Serve until told to stop."""
+    LOGGER.disabled = True
+    config = uvicorn.Config(
+        make_app(service_of(what)),
+        host="127.0.0.1",
+        port=port,
+        log_config=None,
+        access_log=False,
+        ws="none",
+        proxy_headers=False,
+        timeout_keep_alive=60,
+    )
+    uvicorn.Server(config).run()
+
+
+def bare(what: str, seconds: float) -> None:
+    """Print how quick the guard is by itself: images a second in batches, and seconds for one at a time."""
+    guard = load_subject(what, device="cpu").guard
+    images = images_of(what)
+    alone = []
+    for number in range(30):
+        began = time.perf_counter()
+        guard.assess(images[number % len(images)], DEFAULT)
+        alone.append(time.perf_counter() - began)
+    together = guard.engine.capabilities.prompts_at_once
+    done, began = 0, time.perf_counter()
+    while time.perf_counter() - began < seconds:
+        batch = [Request(images[number % len(images)], DEFAULT) for number in range(done, done + together)]
+        done += len(list(guard.score_requests(batch)))
+    print(json.dumps({"images_per_second": done / (time.perf_counter() - began), "alone": median(alone[5:])}))

@@ -1,0 +1,1 @@
+"""One module for each schema that clients bring along."""

@@ -1,0 +1,265 @@
+"""From uploads to verdicts: policies are chosen, addresses fetched, known images found, the others judged."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+from eyeward.engine.recent import Recent
+from eyeward.errors import ErrorType, PolicyError
+from eyeward.guard import Coverage, Guard, Request, Scored
+from eyeward.images.fetch import Fetched, Fetcher, FetchRules
+from eyeward.images.hashes import sha256_of_bytes
+from eyeward.images.known import KnownHashes, verdict_of_known
+from eyeward.policy import Policy
+from eyeward.serve.canary import Canary, KnownAnswer
+from eyeward.serve.keys import Keys, Principal
+from eyeward.serve.logs import log
+from eyeward.serve.metrics import Metrics
+from eyeward.serve.policies import PolicyBook, read_policy
+from eyeward.serve.queue import JudgingQueue
+from eyeward.serve.refusals import (
+    BadRequest,
+    DeadlinePassed,
+    Disconnected,
+    EngineDown,
+    NotAllowed,
+    Refused,
+    Unjudgeable,
+)
+from eyeward.serve.settings import ServeSettings
+from eyeward.serve.texts import TextModerator
+from eyeward.serve.turns import TakingTurns
+from eyeward.serve.uploads import Upload
+from eyeward.verdict import Failure, Verdict
+
+Gone = Callable[[], Awaitable[None]]
+"""Returns when nobody waits for the answer any more."""
+Result = TypeVar("Result")
+LARGE = 256 << 10
+"""Bytes from which work on them is done in a thread, so that others need not wait for it."""
+
+
+async def beside(size: int, work: Callable[[], Result]) -> Result:
+    """Do work on so many bytes: at once when they are few, in a thread when they are many."""
+    return work() if size < LARGE else await asyncio.to_thread(work)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request that was understood."""
+
+    images: tuple[Upload, ...]
+    policies: tuple[Policy, ...]
+    explain: bool
+    deadline: float
+    """As `time.monotonic` counts."""
+
+
+class Service:
+    """Everything behind the routes; made once, used by the event loop."""
+
+    def __init__(
+        self,
+        guard: Guard,
+        answers: Sequence[KnownAnswer],
+        *,
+        keys: Keys | None = None,
+        book: PolicyBook | None = None,
+        settings: ServeSettings | None = None,
+        fetcher: Fetcher | None = None,
+        known: KnownHashes | None = None,
+        texts: TextModerator | None = None,
+    ) -> None:
+        """Put the parts together; `answers` are what the engine is probed with."""
+        self.settings = settings or ServeSettings()
+        self._engine = TakingTurns(guard.engine)
+        self.guard = replace(guard, limits=self.settings.image, engine=self._engine)
+        self.keys = keys or Keys(None)
+        self.book = book or PolicyBook()
+        self.metrics = Metrics()
+        self.texts = texts
+        self._fetcher = fetcher or Fetcher(FetchRules())
+        self._known = known or KnownHashes(frozenset())
+        self._asker = replace(self.guard)
+        """Asked about policies by other threads than the engine's; it has a memory of its own."""
+        self._asking = threading.Lock()
+        self._covered: Recent[str, Coverage] = Recent(256)
+        self._told: str | None = "nothing yet"
+        self.canary = Canary(replace(guard, engine=self._engine), answers)
+        judges = [replace(self.guard) for _ in range(self.settings.readers)]
+        self.queue = JudgingQueue(judges, self._probe, self.settings.queue, self.metrics.batch)
+
+    def principal(self, headers: Mapping[str, str]) -> Principal:
+        """Return who sends a request with these headers.
+
+        Raises:
+            NoKey: when nobody is known by its key.
+        """
+        scheme, _, key = headers.get("authorization", "").partition(" ")
+        return self.keys.principal(key.strip() if scheme.lower() == "bearer" else headers.get("x-api-key"))
+
+    async def coverage(self, policy: Policy) -> Coverage:
+        """Say what of a policy the guard can judge.
+
+        Raises:
+            Unjudgeable: when it cannot be asked at all.
+        """
+        name = policy.hash
+        known = self._covered.get(name)
+        found = await asyncio.to_thread(self._coverage, policy) if known is None else known
+        return self._covered.get_or_make(name, lambda: found)
+
+    async def policies(self, principal: Principal, wanted: Sequence[str]) -> tuple[Policy, ...]:
+        """Return the policies of a request: names, or whole policies as YAML; the key's own where none is named.
+
+        Raises:
+            NotAllowed: when the key may not use one of them.
+            Unjudgeable: when there is no such policy, or it cannot be asked.
+        """
+        names = wanted or principal.policies[:1] or (self.book.default.name,)
+        found = []
+        for name in names:
+            inline = "\n" in name or "{" in name
+            policy = await self._inline(principal, name) if inline else self._named(principal, name)
+            await self.coverage(policy)
+            found.append(policy)
+        return tuple(found)
+
+    def deadline(self, seconds: float | None) -> float:
+        """Return when a request that begins now has to be answered; it may ask for less time than others get."""
+        return time.monotonic() + min(self.settings.deadline, seconds or self.settings.deadline)
+
+    async def judged(self, asked: Asked, gone: Gone) -> list[list[Scored]]:
+        """Return what is said of each image, under each policy.
+
+        Raises:
+            Refused: when that is nothing.
+        """
+        self._check_size(asked)
+        images = await self._contents(asked)
+        answers = [await self._without_engine(asked, upload, data) for upload, data in images]
+        requests = [
+            Request(data, policy, asked.explain, upload.name)
+            for (upload, data), answer in zip(images, answers, strict=True)
+            for policy in asked.policies
+            if answer is None and isinstance(data, bytes)
+        ]
+        judged = iter(await self._from_queue(requests, asked.deadline, gone))
+        whole = [answer or [next(judged) for _ in asked.policies] for answer in answers]
+        for scored in (scored for row in whole for scored in row):
+            self.metrics.verdict(scored.verdict)
+        _refuse_if_silent([scored.verdict for row in whole for scored in row])
+        return whole
+
+    def close(self) -> None:
+        """Judge what was taken in, and end."""
+        self.queue.stop()
+        self._engine.close()
+
+    def _coverage(self, policy: Policy) -> Coverage:
+        with self._asking:
+            try:
+                return self._asker.coverage(policy)
+            except PolicyError as problem:
+                raise Unjudgeable(str(problem)) from None
+
+    async def _inline(self, principal: Principal, text: str) -> Policy:
+        if not principal.inline_policies:
+            raise NotAllowed(f"The key {principal.name!r} may not send a policy along; name one that is kept here.")
+        if len(text) > self.settings.inline_bytes:
+            raise Unjudgeable(f"A policy that is sent along has at most {self.settings.inline_bytes:,} letters.")
+        policy, _ = await asyncio.to_thread(read_policy, text)
+        return policy
+
+    def _named(self, principal: Principal, name: str) -> Policy:
+        try:
+            policy = self.book.find(name)
+        except PolicyError as problem:
+            raise Unjudgeable(f"The policy {name!r} cannot be read: {problem.message}") from None
+        if policy is None or not principal.may_use(policy.name, policy.version):
+            if principal.policies:
+                raise NotAllowed(f"The key {principal.name!r} may use {', '.join(principal.policies)}, not {name!r}.")
+            raise Unjudgeable(f"There is no policy {name!r}; GET /v1/policies lists those that there are.")
+        return policy
+
+    def _check_size(self, asked: Asked) -> None:
+        settings = self.settings
+        if not asked.images:
+            raise BadRequest("There is no image in this request.")
+        if len(asked.images) > settings.images:
+            raise Unjudgeable(f"A request holds at most {settings.images} images; this one has {len(asked.images)}.")
+        questions = len(asked.images) * len(asked.policies)
+        if questions > settings.questions:
+            raise Unjudgeable(
+                f"Images times policies are at most {settings.questions} in one request; here they are {questions}."
+            )
+
+    async def _contents(self, asked: Asked) -> list[tuple[Upload, bytes | Failure]]:
+        """Return the bytes of each image, fetched where an address was sent."""
+        return [(upload, data) for upload, data in await asyncio.gather(*(map(self._content, asked.images)))]
+
+    async def _content(self, upload: Upload) -> tuple[Upload, bytes | Failure]:
+        if upload.url is None:
+            return upload, upload.data or b""
+        found = await self._fetcher.fetch(upload.url)
+        return upload, found.data if isinstance(found, Fetched) else found
+
+    async def _without_engine(self, asked: Asked, upload: Upload, data: bytes | Failure) -> list[Scored] | None:
+        """Answer for an image that is not there, or is known; None for all others."""
+        model = self.guard.model
+        if isinstance(data, Failure):
+            return [
+                Scored(Verdict.failed(data, image=upload.name, policy=policy.ref, model=model))
+                for policy in asked.policies
+            ]
+        if not self._known.hashes or await beside(len(data), lambda: self._known.match(data)) is None:
+            return None
+        self.metrics.match()
+        log("hash_match")
+        return [
+            Scored(verdict_of_known(sha256_of_bytes(data), upload.name, policy.ref, model)) for policy in asked.policies
+        ]
+
+    async def _from_queue(self, requests: Sequence[Request], deadline: float, gone: Gone) -> list[Scored]:
+        """Wait for the answers, but no longer than somebody wants them."""
+        ticket = self.queue.submit(requests, deadline)
+        if ticket.future.done():
+            return ticket.future.result()
+        answer = asyncio.wrap_future(ticket.future)
+        watch = asyncio.ensure_future(gone())
+        try:
+            await asyncio.wait(
+                (answer, watch), timeout=max(0.0, deadline - time.monotonic()), return_when=asyncio.FIRST_COMPLETED
+            )
+            if answer.done():
+                return answer.result()
+            if watch.done():
+                raise Disconnected
+            raise DeadlinePassed
+        finally:
+            answer.cancel()
+            watch.cancel()
+
+    def _probe(self) -> str | None:
+        """Try the engine, and say in the log when it changes its mind."""
+        problem = self.canary()
+        if problem != self._told:
+            self._told = problem
+            log("engine_up" if problem is None else "engine_down", problem=problem)
+        return problem
+
+
+def _refuse_if_silent(verdicts: Sequence[Verdict]) -> None:
+    """Refuse a request of which the engine answered nothing, though no image was at fault."""
+    types = {None if verdict.error is None else verdict.error.type for verdict in verdicts}
+    if not types <= {ErrorType.engine_unavailable, ErrorType.deadline}:
+        return
+    reason: Refused = DeadlinePassed()
+    if ErrorType.engine_unavailable in types:
+        reason = EngineDown("The engine did not answer; it may do so when it is asked again.", 1.0)
+    raise reason

@@ -1,0 +1,89 @@
+"""Starting the service: what is refused, and a real process that serves mini."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from eyeward.errors import UsageError
+from eyeward.serve.run import ServeOptions, is_loopback
+from tests.serve.test_keys import entry, write
+from tests.serve.world import png
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "::1", "127.9.9.9"])
+def test_this_machine_alone_may_be_served_without_keys(host: str) -> None:
+    assert is_loopback(host)
+    ServeOptions(host=host).check()
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "10.0.0.1", "", "example.org", "127.0.0.1.example.org"])
+def test_others_are_served_with_keys_only(host: str) -> None:
+    with pytest.raises(UsageError, match="Give --keys"):
+        ServeOptions(host=host).check()
+    ServeOptions(host=host, keys=Path("keys.yaml")).check()
+
+
+def test_mini_is_served_by_the_command_judges_reads_changed_keys_and_stops_when_told(tmp_path: Path) -> None:
+    keys = write(tmp_path / "keys.yaml", entry("web", "ew_web", roles=["caller", "admin"]))
+    known = tmp_path / "known.txt"
+    known.write_text(hashlib.sha256(png(3)).hexdigest() + "\n")
+    port = 18_000 + os.getpid() % 2_000
+    arguments = ["serve", "--port", str(port), "--keys", str(keys), "--known-hashes", str(known), "--device", "cpu"]
+    log = tmp_path / "log"
+    with log.open("w") as written:
+        process = subprocess.Popen(
+            [sys.executable, "-c", "from eyeward.cli.main import app; app()", *arguments],
+            stderr=written,
+            env={**os.environ, "PYTHONPATH": str(ROOT / "src")},
+        )
+    try:
+        with httpx2.Client(base_url=f"http://127.0.0.1:{port}", headers={"Authorization": "Bearer ew_web"}) as client:
+            _until_ready(client, process)
+            burglar = (ROOT / "examples" / "images" / "burglar.png").read_bytes()
+            answer = client.post("/v1/assess", files=[("image", ("burglar.png", burglar))], data={"explain": "true"})
+            (verdict,) = answer.json()["verdicts"]
+            assert verdict["model"]["name"] == "mini"
+            assert verdict["rating"] == "Unsafe"
+            assert verdict["rationale"]
+            matched = client.post("/v1/assess", files=[("image", ("a.png", png(3)))]).json()["verdicts"][0]
+            assert matched["notes"] == ["hash_match"]
+            assert client.get("/ready").json() == {"ready": True, "probe": "known answers"}
+            write(keys, entry("web", "ew_changed_key"))
+            process.send_signal(signal.SIGHUP)
+            time.sleep(0.2)
+            assert client.get("/v1/models").status_code == 401
+            assert client.get("/v1/models", headers={"Authorization": "Bearer ew_changed_key"}).status_code == 200
+        process.terminate()
+        assert process.wait(60.0) == 0
+    finally:
+        process.kill()
+        process.wait()
+    lines = [json.loads(line) for line in log.read_text().splitlines()]
+    assert lines[0]["event"] == "starting"
+    assert [line["problem"] for line in lines if line["event"].startswith("engine_")] == [None]
+    assert "burglar.png" not in log.read_text()
+
+
+def _until_ready(client: httpx2.Client, process: subprocess.Popen[bytes]) -> None:
+    end = time.monotonic() + 240.0
+    while time.monotonic() < end:
+        assert process.poll() is None, "it ended"
+        try:
+            if client.get("/ready").status_code == 200:
+                return
+        except httpx2.TransportError:
+            pass
+        time.sleep(0.1)
+    raise AssertionError("it was not ready in time")

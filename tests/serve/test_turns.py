@@ -1,0 +1,45 @@
+"""Several guards on one engine ask it one after the other."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator, Sequence
+
+from eyeward.engine.protocol import Prompt, RawAnswer
+from eyeward.serve.turns import TakingTurns
+from tests.fakes import CAPABILITIES
+
+
+class Counting:
+    capabilities = CAPABILITIES
+
+    def __init__(self) -> None:
+        self.inside = self.most = self.closed = 0
+
+    def judge(self, prompts: Sequence[Prompt]) -> Iterator[RawAnswer]:
+        self.inside += 1
+        self.most = max(self.most, self.inside)
+        time.sleep(0.01)
+        yield RawAnswer(text=str(len(prompts)))
+        self.inside -= 1
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+def test_one_thread_at_a_time_and_every_one_its_answer() -> None:
+    engine = Counting()
+    turns = TakingTurns(engine)
+    found: list[str] = []
+    threads = [
+        threading.Thread(target=lambda: found.extend(answer.text for answer in turns.judge([]))) for _ in range(6)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert (engine.most, found) == (1, ["0"] * 6)
+    assert turns.capabilities is CAPABILITIES
+    turns.close()
+    assert engine.closed == 1
