@@ -72,7 +72,8 @@ def bench(
     if judge is not None and labels is not None:
         raise UsageError("--judge and --labels both say what is unsafe; choose one.")
     chosen = chosen_policy(policy, non_violating, sensitive, only)
-    asked = read_prompts(prompts)[:limit]
+    everything = read_prompts(prompts)
+    asked = everything[:limit]
     screen = Screen()
     if pipeline is not None:
         from eyeward.moderate.bench.generating import generate, load_pipeline
@@ -84,7 +85,9 @@ def bench(
             made_now = generate(maker, asked, images, copies=copies, steps=steps, seed=seed, advance=advance)
         screen.say(f"{counted(made_now, 'image')} made, in {images}; they were not moderated.")
     assert images is not None
-    made = made_from(images, asked)
+    made = [image for image in made_from(images, everything) if image.prompt.number < len(asked)]
+    if not made:
+        raise UsageError(f"No image in {images} was made from the first {limit} prompts.")
     with screen.bar("Loading guards"):
         guard = eyeward.load_guard(model, device=device)
         other = None if judge is None else eyeward.load_guard(judge, device=device)

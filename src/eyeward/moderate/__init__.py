@@ -12,8 +12,9 @@ if TYPE_CHECKING:
     from eyeward.moderate.pipeline import GuardedPipeline, guarded
     from eyeward.moderate.ruling import Action, Ruling
     from eyeward.moderate.safety_checker import NoFeatures, SafetyChecker
+    from eyeward.moderate.showing import Shown, moderated
 
-__all__ = ["Action", "GuardedPipeline", "NoFeatures", "Ruling", "SafetyChecker", "guarded"]
+__all__ = ["Action", "GuardedPipeline", "NoFeatures", "Ruling", "SafetyChecker", "Shown", "guarded", "moderated"]
 
 _HOME = {
     "Action": "ruling",
@@ -21,7 +22,9 @@ _HOME = {
     "NoFeatures": "safety_checker",
     "Ruling": "ruling",
     "SafetyChecker": "safety_checker",
+    "Shown": "showing",
     "guarded": "pipeline",
+    "moderated": "showing",
 }
 
 

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from typing import Any, Self
 
 import eyeward
 from eyeward.annotate.judging import Judge
-from eyeward.errors import PromptRefused, UsageError, Withheld
-from eyeward.moderate.batches import ArrayBatch, Batch, PictureBatch, TensorBatch, as_picture, batch_of
-from eyeward.moderate.hiding import blurred
-from eyeward.moderate.judging import judged
-from eyeward.moderate.ruling import Action, Ruling, why
+from eyeward.errors import PromptRefused, UsageError
+from eyeward.moderate.batches import ArrayBatch, PictureBatch, TensorBatch, batch_of
+from eyeward.moderate.ruling import Action, Ruling
+from eyeward.moderate.showing import Shown, Watch, shown
 from eyeward.policy import Policy
-from eyeward.verdict import Verdict
 
-_FORMS: Mapping[str, type[Batch]] = {"pil": PictureBatch, "np": ArrayBatch, "pt": TensorBatch}
+_FORMS: Mapping[str, type[PictureBatch | ArrayBatch | TensorBatch]] = {"pil": PictureBatch, "np": ArrayBatch, "pt": TensorBatch}
 """What each output_type comes as; without an output_type, pictures are the only images that are no latents for sure."""
 _MAKES_VIDEO = frozenset(("num_frames", "video_length", "num_videos_per_prompt"))
 _FLAGS = frozenset(("nsfw_content_detected", "nsfw_detected"))
@@ -37,7 +34,7 @@ def guarded(
     prompt_check: PromptCheck | None = None,
     allow_callbacks: bool = False,
     explain: bool = False,
-    watch: Callable[[Sequence[Verdict]], None] | None = None,
+    watch: Watch | None = None,
 ) -> GuardedPipeline:
     """Judge every image of a pipeline before it is given out.
 
@@ -75,7 +72,7 @@ class GuardedPipeline:
         prompt_check: PromptCheck | None,
         allow_callbacks: bool,
         explain: bool,
-        watch: Callable[[Sequence[Verdict]], None] | None,
+        watch: Watch | None,
     ) -> None:
         self.pipeline = pipeline
         self.guard = guard
@@ -161,49 +158,26 @@ class GuardedPipeline:
         """Return what the pipeline returned, with images that may be seen."""
         if hasattr(result, "to_tuple") and isinstance(result, Mapping):
             _check_others({name: value for name, value in result.items() if name != "images"})
-            moderated = self._moderated(result.get("images"), output)
-            fields: dict[str, Any] = {"images": moderated.images}
-            fields |= {name: moderated.flagged for name in _FLAGS if hasattr(result, name)}
+            found = self._shown(result.get("images"), output)
+            fields: dict[str, Any] = {"images": found.images}
+            fields |= {name: list(found.flagged) for name in _FLAGS if hasattr(result, name)}
             for name, value in fields.items():
                 result[name] = value
-            result.verdicts = moderated.verdicts
+            result.verdicts = found.verdicts
             return result.to_tuple() if wants_tuple else result
         if isinstance(result, tuple) and result:
             _check_others({f"[{place}]": value for place, value in enumerate(result) if place})
-            return (self._moderated(result[0], output).images, *result[1:])
-        return self._moderated(result, output).images
+            return (self._shown(result[0], output).images, *result[1:])
+        return self._shown(result, output).images
 
-    def _moderated(self, images: object, output: str | None) -> _Moderated:
+    def _shown(self, images: object, output: str | None) -> Shown:
         batch = batch_of(images)
         if not isinstance(batch, _FORMS[output or "pil"]):
             raise UsageError(
                 f"The pipeline returned a {type(images).__name__} where {output or 'pil'!r} was expected; it may be "
                 "latents, so nothing is given out."
             )
-        pictures = batch.pictures()
-        verdicts = judged(self.guard, self.policy, pictures, self._explain)
-        if self._watch is not None:
-            self._watch(verdicts)
-        actions = [self.ruling.action(verdict) for verdict in verdicts]
-        if Action.refuse in actions:
-            raise Withheld(why(verdicts), verdicts)
-        hidden = {
-            place: blurred(as_picture(pictures[place])) if action is Action.blur else None
-            for place, action in enumerate(actions)
-            if action in (Action.blank, Action.blur)
-        }
-        left = [place for place, action in enumerate(actions) if action is not Action.drop]
-        shown = batch.replaced(hidden).kept(left) if hidden or len(left) < len(actions) else batch
-        return _Moderated(shown.images, tuple(verdicts), [verdicts[place].flagged for place in left])
-
-
-@dataclass(frozen=True)
-class _Moderated:
-    images: object
-    verdicts: tuple[Verdict, ...]
-    """One for each image that was made."""
-    flagged: list[bool]
-    """One for each image that is left."""
+        return shown(batch, self.guard, self.policy, self.ruling, self._explain, self._watch)
 
 
 def _arguments(call: inspect.BoundArguments) -> dict[str, object]:
