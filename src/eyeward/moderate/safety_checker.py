@@ -75,6 +75,10 @@ class SafetyChecker(ImageProcessingMixin):  # type: ignore[misc, unused-ignore]
         """What was said of the images of the last call."""
         return self._verdicts
 
+    def __repr__(self) -> str:
+        """Name guard and policy; the mixin would print all weights."""
+        return f"SafetyChecker({self._guard.model.name!r}, policy {self._policy.name!r} v{self._policy.version})"
+
     def __call__(self, clip_input: object = None, images: object = None) -> tuple[Any, list[bool]]:
         """Return the images and which of them were blackened.
 

@@ -349,3 +349,8 @@ def test_every_request_leaves_one_line_in_the_log_without_its_content(caplog: py
     (line,) = [record.getMessage() for record in caplog.records if record.name == "eyeward.gateway"]
     assert '"status": 200' in line
     assert "secret" not in line
+
+
+def test_an_error_under_the_status_200_is_an_error() -> None:
+    response = answered(reply({"error": {"message": "no", "code": "bad_prompt"}}))
+    assert (response.status_code, response.json()["error"]["code"]) == (502, "bad_prompt")

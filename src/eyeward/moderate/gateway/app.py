@@ -21,7 +21,7 @@ from eyeward.moderate.gateway.refusal import Json, Refusal
 from eyeward.moderate.gateway.settings import GatewaySettings
 from eyeward.moderate.gateway.sse import read_events, written, written_refusal
 from eyeward.moderate.gateway.stream import moderated_events
-from eyeward.moderate.gateway.upstream import Upstream, parsed, pieces, read
+from eyeward.moderate.gateway.upstream import Upstream, its_error, parsed, pieces, read
 from eyeward.policy import Policy
 
 if TYPE_CHECKING:
@@ -195,6 +195,8 @@ class Gateway:
     async def _moderated(self, response: httpx2.Response) -> Json:
         settings, desk = self.settings, self._desk
         content = parsed(await read(response, settings.most_answer_bytes))
+        if "data" not in content and content.get("error"):
+            raise its_error(content)
         items = await items_of(content, settings.most_images, desk.limits, desk.fetch)
         data = await desk.moderated(items)
         return {"created": int(time.time()), **known_fields(content), "data": data}

@@ -6,10 +6,10 @@ from collections.abc import AsyncGenerator, AsyncIterator
 
 from eyeward.moderate.gateway.answer import item_of, known_fields
 from eyeward.moderate.gateway.desk import Desk
-from eyeward.moderate.gateway.refusal import Json, Refusal, plain
+from eyeward.moderate.gateway.refusal import Json, Refusal
 from eyeward.moderate.gateway.settings import GatewaySettings, Partials
 from eyeward.moderate.gateway.sse import DONE, ServerEvent
-from eyeward.moderate.gateway.upstream import parsed
+from eyeward.moderate.gateway.upstream import its_error, parsed
 
 _STEMS = ("image_generation", "image_edit")
 _PARTIAL = frozenset(f"{stem}.partial_image" for stem in _STEMS)
@@ -32,7 +32,7 @@ async def moderated_events(
         content = parsed(event.data)
         kind = content.get("type", event.name)
         if event.name == "error" or content.get("error"):
-            raise _its_error(content)
+            raise its_error(content)
         if kind in _PARTIAL:
             if settings.partials is Partials.judge:
                 partial = await desk.partial(await item_of(content, desk.limits, desk.fetch))
@@ -46,15 +46,3 @@ async def moderated_events(
             yield {"type": kind, **known_fields(content), **entry}
     if not completed:
         raise Refusal(502, "upstream_answer", "The stream of the image server ended without a finished image.")
-
-
-def _its_error(content: Json) -> Refusal:
-    said = content.get("error")
-    words = said if isinstance(said, dict) else content
-    message, code = words.get("message"), words.get("code")
-    return Refusal(
-        502,
-        plain(code) if isinstance(code, str) else "upstream_error",
-        message if isinstance(message, str) else "The image server says that something went wrong.",
-        "upstream_error",
-    )

@@ -85,18 +85,25 @@ class Upstream:
             return Refusal(502, "upstream_answer", f"The image server answered with status {status}, not with images.")
         try:
             content: object = json.loads(await read(response, _MOST_ERROR_BYTES))
-        except (Refusal, ValueError):
+        except (Refusal, ValueError, RecursionError):
             content = None
-        said = content.get("error") if isinstance(content, dict) else None
-        words = said if isinstance(said, dict) else {"message": said}
         later = response.headers.get("Retry-After", "")
-        return Refusal(
-            status,
-            _word(words.get("code")) or "upstream_error",
-            _word(words.get("message")) or f"The image server answered with status {status}.",
-            _word(words.get("type")) or "upstream_error",
-            headers={"Retry-After": later} if later.isdecimal() else None,
-        )
+        return its_error(content, status, {"Retry-After": later} if later.isdecimal() else {})
+
+
+def its_error(content: object, status: int = 502, headers: Mapping[str, str] | None = None) -> Refusal:
+    """Return an error that the image server spells out: its words, and nothing else of it."""
+    said = content.get("error", content) if isinstance(content, dict) else None
+    words = said if isinstance(said, dict) else {"message": said}
+    return Refusal(
+        status,
+        _word(words.get("code")) or "upstream_error",
+        _word(words.get("message")) or f"The image server answered with an error, status {status}.",
+        _word(words.get("type")) or "upstream_error",
+        headers=headers,
+    )
+
+
 
 
 def _word(value: object) -> str:
