@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,11 +12,15 @@ from starlette.applications import Starlette
 from typer.testing import CliRunner, Result
 
 import eyeward
+from eyeward.annotate.judging import Judge
 from eyeward.cli import gateway as command
 from eyeward.cli.main import app
 from eyeward.moderate.gateway import app as gateway_module
 from eyeward.moderate.gateway.settings import Answer, GatewaySettings, Partials
+from eyeward.policy import Policy
+from tests.annotate.world import png
 from tests.evaluate.worlds import guard
+from tests.moderate.gateway.servers import ImageServer, ask, images, served
 
 UPSTREAM = ("--upstream", "http://127.0.0.1:8000")
 
@@ -83,3 +90,23 @@ def test_what_cannot_be_meant_is_refused(
     assert result.exit_code == 2
     assert said in result.stderr
     assert serves == []
+
+
+def test_images_on_a_list_never_leave(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    picture = png(10)
+    (tmp_path / "list").write_text(hashlib.sha256(picture).hexdigest())
+    judges: list[Judge] = []
+
+    def gateway_app(settings: GatewaySettings, judge: Judge, policy: Policy) -> Starlette:
+        judges.append(judge)
+        return Starlette()
+
+    monkeypatch.setattr(eyeward, "load_guard", lambda name, **options: guard())
+    monkeypatch.setattr(gateway_module, "gateway_app", gateway_app)
+    monkeypatch.setattr(command, "_serve", lambda app, host, port: None)
+    assert run(*UPSTREAM, "--known-hashes", str(tmp_path / "list")).exit_code == 0
+    with ImageServer(images(picture)) as server:
+        monkeypatch.undo()
+        with served(server.address, judges[0], on_unsafe="report") as gateway:
+            (entry,) = ask(gateway).json()["data"]
+    assert (entry["placeholder"], entry["eyeward"]["notes"]) == (True, ["hash_match"])

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -16,6 +18,8 @@ from eyeward.moderate.gateway.settings import Answer, GatewaySettings, Partials,
 if TYPE_CHECKING:
     from pydantic import SecretStr
     from starlette.applications import Starlette
+
+    from eyeward.guard import Request
 
 
 def gateway(
@@ -54,6 +58,12 @@ def gateway(
             "its own are always fetched. May be given again.",
         ),
     ] = None,
+    known_hashes: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="FILE", help="A list of SHA-256 or MD5; such images never leave. May be given again."
+        ),
+    ] = None,
     deadline: Annotated[
         float, typer.Option(metavar="SECONDS", help="For one request, generation and judging together.")
     ] = 180.0,
@@ -74,6 +84,7 @@ def gateway(
     An image that could not be judged does not leave. Exit code 2 for wrong usage.
     """
     import eyeward
+    from eyeward.annotate.known import KnownHashes, Screening
     from eyeward.moderate.gateway.app import gateway_app
 
     settings = GatewaySettings(
@@ -89,6 +100,7 @@ def gateway(
     )
     check_exposure(host, settings)
     settings.fetcher("", eyeward.Limits())  # hosts that are none are refused now, not at the first image
+    known = KnownHashes.read(known_hashes) if known_hashes else None
     chosen = chosen_policy(policy, non_violating, sensitive, only)
     screen = Screen()
     with screen.bar(f"Loading {one_line(model)}"):
@@ -96,7 +108,8 @@ def gateway(
     missed = guard.coverage(chosen).not_covered
     if missed:
         screen.say(f"The guard cannot judge {', '.join(missed)} of this policy: what would be Safe is Review.")
-    app = gateway_app(settings, guard, chosen)
+    judge = guard if known is None else Screening(guard, known, guard.limits, _report)
+    app = gateway_app(settings, judge, chosen)
     screen.say(visible(f"Before {settings.upstream}: http://{host}:{port}/v1 (policy {chosen.name}, {model})."))
     _serve(app, host, port)
 
@@ -126,3 +139,8 @@ def _serve(app: Starlette, host: str, port: int) -> None:
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     logging.getLogger("httpx2").setLevel(logging.WARNING)
     uvicorn.run(app, host=host, port=port, log_level="warning", ws="none", timeout_graceful_shutdown=30)
+
+
+def _report(request: Request, found: str) -> None:
+    """Leave a line in the log of an image that is on a list: its hash, nothing of its content."""
+    logging.getLogger("eyeward.gateway").warning(json.dumps({"event": "hash_match", "hash": found}))
