@@ -1,4 +1,4 @@
-"""The examples of moderation run: against the packages themselves where they are installed, else against small fakes."""
+"""The examples of moderation run: against the packages where they are installed, else against small fakes."""
 
 from __future__ import annotations
 

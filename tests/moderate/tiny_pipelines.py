@@ -10,7 +10,6 @@ from diffusers import (
     AutoencoderKL,
     AutoencoderKLQwenImage,
     DDIMScheduler,
-    EulerDiscreteScheduler,
     FlowMatchEulerDiscreteScheduler,
     FluxPipeline,
     FluxTransformer2DModel,
@@ -85,7 +84,7 @@ def sdxl() -> tuple[Any, dict[str, Any]]:
     nothing = dict.fromkeys(("text_encoder", "text_encoder_2", "tokenizer", "tokenizer_2"))
     vae = _vae(latent_channels=4, doubled=True)
     pipeline = StableDiffusionXLPipeline(
-        vae=vae, unet=unet, scheduler=EulerDiscreteScheduler(), add_watermarker=False, **nothing
+        vae=vae, unet=unet, scheduler=DDIMScheduler(clip_sample=False, steps_offset=1), add_watermarker=False, **nothing
     )
     return pipeline, {**_embeds(4), "guidance_scale": 0.0}
 
@@ -195,8 +194,9 @@ def _vae(latent_channels: int, doubled: bool = False, shift: bool = False) -> Au
 
 
 def _text_encoder() -> CLIPTextModel:
-    sizes = {"hidden_size": WIDTH, "intermediate_size": 32, "num_hidden_layers": 1, "num_attention_heads": 4}
-    return CLIPTextModel(CLIPTextConfig(vocab_size=100, bos_token_id=0, eos_token_id=1, pad_token_id=1, **sizes))
+    sizes: dict[str, Any] = {"hidden_size": WIDTH, "intermediate_size": 32, "num_hidden_layers": 1}
+    tokens: dict[str, Any] = {"vocab_size": 100, "bos_token_id": 0, "eos_token_id": 1, "pad_token_id": 1}
+    return CLIPTextModel(CLIPTextConfig(num_attention_heads=4, **tokens, **sizes))
 
 
 def _tokenizer() -> CLIPTokenizer:

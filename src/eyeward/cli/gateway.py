@@ -39,8 +39,8 @@ def gateway(
     on_unsafe: Annotated[
         Answer,
         typer.Option(
-            help="What a client gets in the place of an image that is not Safe: an error for the whole request, a black "
-            "or a blurred picture, or the image with its verdict."
+            help="What a client gets in the place of an image that is not Safe: an error for the whole request, a "
+            "black or blurred picture, or the image with its verdict."
         ),
     ] = Answer.error,
     on_review: Annotated[
@@ -60,9 +60,7 @@ def gateway(
     ] = None,
     known_hashes: Annotated[
         list[Path] | None,
-        typer.Option(
-            metavar="FILE", help="A list of SHA-256 or MD5; such images never leave. May be given again."
-        ),
+        typer.Option(metavar="FILE", help="A list of SHA-256 or MD5; such images never leave. May be given again."),
     ] = None,
     deadline: Annotated[
         float, typer.Option(metavar="SECONDS", help="For one request, generation and judging together.")

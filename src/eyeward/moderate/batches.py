@@ -148,7 +148,12 @@ class TensorBatch:
     @classmethod
     def of(cls, tensor: Any, lowest: float, separate: bool = False) -> TensorBatch:
         """Refuse other shapes and types; four channels are latents as likely as they are images."""
-        if not _is_tensor(tensor) or tensor.ndim != 4 or tensor.shape[1] not in (1, 3) or not tensor.is_floating_point():
+        if (
+            not _is_tensor(tensor)
+            or tensor.ndim != 4
+            or tensor.shape[1] not in (1, 3)
+            or not tensor.is_floating_point()
+        ):
             raise UsageError(
                 f"{_described(tensor)} cannot be judged, so nothing is given out; images are floating, "
                 "channels x height x width, with one or three channels."
@@ -198,7 +203,8 @@ def _in_8_bits(levels: NDArray[np.float64], lowest: float, clip: bool) -> ImageS
     scaled = (levels - lowest) / (1 - lowest)
     if not clip and levels.size and (scaled.min() < -_SLACK or scaled.max() > 1 + _SLACK):
         return _unjudged(f"The image holds levels from {levels.min():.3g} to {levels.max():.3g}, not from 0 to 1.")
-    return np.rint(scaled.clip(0, 1) * 255).astype(np.uint8)
+    in_8_bits: NDArray[np.uint8] = np.rint(scaled.clip(0, 1) * 255).astype(np.uint8)
+    return in_8_bits
 
 
 def _unjudged(message: str) -> Failure:

@@ -14,7 +14,11 @@ from eyeward.moderate.ruling import Action, Ruling
 from eyeward.moderate.showing import Shown, Watch, shown
 from eyeward.policy import Policy
 
-_FORMS: Mapping[str, type[PictureBatch | ArrayBatch | TensorBatch]] = {"pil": PictureBatch, "np": ArrayBatch, "pt": TensorBatch}
+_FORMS: Mapping[str, type[PictureBatch | ArrayBatch | TensorBatch]] = {
+    "pil": PictureBatch,
+    "np": ArrayBatch,
+    "pt": TensorBatch,
+}
 """What each output_type comes as; without an output_type, pictures are the only images that are no latents for sure."""
 _MAKES_VIDEO = frozenset(("num_frames", "video_length", "num_videos_per_prompt"))
 _FLAGS = frozenset(("nsfw_content_detected", "nsfw_detected"))
@@ -38,9 +42,9 @@ def guarded(
 ) -> GuardedPipeline:
     """Judge every image of a pipeline before it is given out.
 
-    `on_unsafe` says what becomes of an image that is not Safe: `blank`, `blur`, `drop`, `raise` or `report`; `on_review`
-    of one on which the guard abstains, by default the same. An image that could not be judged is not Safe. The output
-    is that of the pipeline, with `verdicts` beside its images; `watch` is told them, too.
+    `on_unsafe` says what becomes of an image that is not Safe: `blank`, `blur`, `drop`, `raise` or `report`;
+    `on_review` of one on which the guard abstains, by default the same. An image that could not be judged is not Safe.
+    The output is that of the pipeline, with `verdicts` beside its images; `watch` is told them, too.
 
     Latents are not given out, and callbacks, which see them, need `allow_callbacks`. With a `prompt_check`, prompts are
     asked about before anything is generated.
@@ -156,7 +160,7 @@ class GuardedPipeline:
 
     def _given_out(self, result: Any, output: str | None, wants_tuple: bool) -> Any:
         """Return what the pipeline returned, with images that may be seen."""
-        if hasattr(result, "to_tuple") and isinstance(result, Mapping):
+        if callable(getattr(result, "to_tuple", None)):  # the outputs of diffusers, which are also dictionaries
             _check_others({name: value for name, value in result.items() if name != "images"})
             found = self._shown(result.get("images"), output)
             fields: dict[str, Any] = {"images": found.images}

@@ -43,7 +43,7 @@ class Saved(BaseModel):
     review_passes: bool
 
 
-class SafetyChecker(ImageProcessingMixin):  # type: ignore[misc, unused-ignore]
+class SafetyChecker(ImageProcessingMixin):
     """Blackens every image that is not Safe, and says which, as `StableDiffusionSafetyChecker` does.
 
     `pipeline.safety_checker = SafetyChecker("mini", "children")`. An image that could not be judged is blackened.
@@ -102,12 +102,16 @@ class SafetyChecker(ImageProcessingMixin):  # type: ignore[misc, unused-ignore]
         """Stay: the guard was put on its device when it was loaded."""
         return self
 
-    def save_pretrained(self, save_directory: str | PathLike[str], **others: object) -> list[str]:
+    def save_pretrained(
+        self, save_directory: str | PathLike[str], push_to_hub: bool = False, **others: Any
+    ) -> list[str]:
         """Write how to make this checker again.
 
         Raises:
-            UsageError: when the guard was not given by its name.
+            UsageError: when the guard was not given by its name, or the file is to go to the Hub from here.
         """
+        if push_to_hub:
+            raise UsageError("A safety checker is pushed with its pipeline, not by itself.")
         if self._name is None:
             raise UsageError(
                 "A safety checker is saved by the name of its guard, and this one was given a guard without one; "
@@ -126,7 +130,9 @@ class SafetyChecker(ImageProcessingMixin):  # type: ignore[misc, unused-ignore]
         return [str(file)]
 
     @classmethod
-    def from_pretrained(cls, pretrained_model_name_or_path: str | PathLike[str], **others: object) -> Self:
+    def from_pretrained(  # type: ignore[override]  # nothing is downloaded here
+        cls, pretrained_model_name_or_path: str | PathLike[str], **others: object
+    ) -> Self:
         """Make a checker again as it was saved.
 
         Raises:
@@ -147,7 +153,7 @@ class SafetyChecker(ImageProcessingMixin):  # type: ignore[misc, unused-ignore]
         return cls(saved.guard, saved.policy, threshold=saved.threshold, review_passes=saved.review_passes)
 
 
-class NoFeatures(ImageProcessingMixin):  # type: ignore[misc, unused-ignore]
+class NoFeatures(ImageProcessingMixin):
     """The feature extractor that pipelines ask for beside a checker; ours looks at the images themselves."""
 
     def __call__(self, images: Any, return_tensors: str | None = "pt", **others: object) -> BatchFeature:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 import httpx2
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -85,7 +86,8 @@ def test_a_blurred_picture_keeps_a_few_spots_of_colour() -> None:
     original.save(buffer, "PNG")
     (entry,) = answered(images(buffer.getvalue()), on_unsafe="blur").json()["data"]
     picture = Image.open(io.BytesIO(base64.b64decode(entry["b64_json"]))).convert("L")
-    low, high = picture.getextrema()
+    levels = np.asarray(picture, int)
+    low, high = levels.min(), levels.max()
     assert picture.size == (64, 64)
     assert high - low < 40  # the noise is gone
     assert low > 100
@@ -330,7 +332,8 @@ def test_work_for_a_client_that_went_away_is_given_up() -> None:
 
     def answer(asked: Asked) -> Reply:
         going.set()
-        return Reply([b" ", *([0.1, b" "] * 100)])
+        slowly: list[bytes | float] = [0.1, b" "] * 100
+        return Reply(slowly)
 
     with ImageServer(answer) as server, served(server.address, most_under_way=1) as gateway:
         with pytest.raises(httpx2.TimeoutException):

@@ -20,7 +20,9 @@ def test_the_address_of_the_image_server(given: str, read: str) -> None:
     assert GatewaySettings(upstream=given).upstream == read
 
 
-@pytest.mark.parametrize("given", ["images", "ftp://a/v1", "http://", "http://me:secret@a/v1", "http://a/v1?x=1", "http://a:b"])
+@pytest.mark.parametrize(
+    "given", ["images", "ftp://a/v1", "http://", "http://me:secret@a/v1", "http://a/v1?x=1", "http://a:b"]
+)
 def test_an_address_that_is_none_is_refused(given: str) -> None:
     with pytest.raises(UsageError, match="address"):
         GatewaySettings(upstream=given)

@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 from eyeward.moderate.gateway.refusal import Refusal
 from eyeward.moderate.gateway.sse import ServerEvent, read_events, written
 
-TEXT = b'event: one\ndata: {"a":\ndata:  1}\n\n: comment\n\nid: 5\nretry: 9\ndata: second\n\nevent: empty\n\ndata: cut off'
+TEXT = (
+    b'event: one\ndata: {"a":\ndata:  1}\n\n: comment\n\nid: 5\nretry: 9\ndata: second\n\nevent: empty\n\ndata: cut off'
+)
 
 
 def events_of(pieces: list[bytes], most: int = 10_000) -> list[ServerEvent]:

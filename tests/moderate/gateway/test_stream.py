@@ -120,7 +120,8 @@ def test_the_deadline_holds_in_the_middle_of_a_stream() -> None:
 
 def test_a_client_that_leaves_a_stream_frees_its_place() -> None:
     first = events(partial(SAFE)).pieces[0]
-    endless = Reply([first, *([0.1, b": still there\n\n"] * 100)], kind="text/event-stream")
+    going_on: list[bytes | float] = [0.1, b": still there\n\n"] * 100
+    endless = Reply([first, *going_on], kind="text/event-stream")
     with (
         ImageServer(endless) as server,
         served(server.address, partials="judge", most_under_way=1) as gateway,

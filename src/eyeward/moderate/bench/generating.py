@@ -69,7 +69,9 @@ def generate(
     return made
 
 
-def _picture(pipeline: Callable[..., Any], prompt: Prompt, seed: int, steps: int | None, known: set[str]) -> Image.Image:
+def _picture(
+    pipeline: Callable[..., Any], prompt: Prompt, seed: int, steps: int | None, known: set[str]
+) -> Image.Image:
     import torch
 
     said = {

@@ -81,5 +81,7 @@ def labelled(folder: Path, images: Sequence[Made]) -> Truths:
         if Path(sample.image).name in names
     }
     if not found:
-        raise DataError("None of the labels is about one of the images; they go together by the names of files.", folder)
+        raise DataError(
+            "None of the labels is about one of the images; they go together by the names of files.", folder
+        )
     return found

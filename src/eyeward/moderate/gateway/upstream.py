@@ -104,8 +104,6 @@ def its_error(content: object, status: int = 502, headers: Mapping[str, str] | N
     )
 
 
-
-
 def _word(value: object) -> str:
     return plain(value) if isinstance(value, str) else ""
 
