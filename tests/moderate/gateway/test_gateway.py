@@ -47,6 +47,21 @@ class FailingGuard:
         raise RuntimeError("out of memory")
 
 
+class MistakenGuard:
+    """Gives verdicts about another image."""
+
+    model = ModelRef(name="mistaken", engine="fake")
+
+    def assess_requests(self, requests: Iterable[Request]) -> Iterator[Verdict]:
+        asked = [Request(SAFE, request.policy, request.explain, request.key) for request in requests]
+        yield from guard().assess_requests(asked)
+
+
+def test_a_verdict_about_another_image_lets_nothing_out() -> None:
+    response = answered(images(UNSAFE), judge=MistakenGuard())
+    assert (response.status_code, response.json()["error"]["code"]) == (502, "image_not_judged")
+
+
 def test_a_safe_image_leaves_as_it_came_with_its_verdict() -> None:
     response = answered(images(SAFE, size="8x8", usage={"total_tokens": 7, "input_tokens_details": {"text_tokens": 3}}))
     assert response.status_code == 200
@@ -289,6 +304,12 @@ def test_keys_of_clients_are_checked_and_stay_here() -> None:
         assert ask(gateway, headers={"Authorization": "Bearer wrong"}).status_code == 401
         assert ask(gateway, headers={"Authorization": "Bearer ours"}).status_code == 200
     assert [asked.headers["authorization"] for asked in server.asked] == ["Bearer theirs"]
+
+
+def test_the_key_of_a_client_is_not_sent_on_where_it_is_ours() -> None:
+    with ImageServer(images(SAFE)) as server, served(server.address, key="ours") as gateway:
+        assert ask(gateway, headers={"Authorization": "Bearer ours"}).status_code == 200
+    assert "authorization" not in server.asked[0].headers
 
 
 def test_nothing_else_of_the_image_server_is_served() -> None:

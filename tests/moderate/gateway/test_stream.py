@@ -112,7 +112,8 @@ def test_a_stream_that_breaks_off_says_so() -> None:
 
 def test_the_deadline_holds_in_the_middle_of_a_stream() -> None:
     first = events(partial(SAFE)).pieces[0]
-    slow = Reply((first, 5.0), kind="text/event-stream")
+    going_on: list[bytes | float] = [0.1, b": still there\n\n"] * 100
+    slow = Reply([first, *going_on], kind="text/event-stream")
     found = received(streamed(slow, partials="judge", deadline=1.0))
     assert [event["type"] for event in found] == ["image_generation.partial_image", "error"]
     assert found[1]["error"]["code"] == "deadline"
