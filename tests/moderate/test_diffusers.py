@@ -18,6 +18,8 @@ from eyeward.engine.protocol import Prompt, RawAnswer
 from eyeward.errors import UsageError
 from eyeward.guard import Guard
 from eyeward.moderate import NoFeatures, SafetyChecker, guarded
+from eyeward.moderate.bench.generating import generate, load_pipeline
+from eyeward.moderate.bench.prompts import Prompt as Wish
 from eyeward.moderate.safety_checker import FILE_NAME
 from eyeward.policy import Policy
 from eyeward.verdict import Rating
@@ -223,3 +225,16 @@ def test_mini_judges_what_a_pipeline_makes() -> None:
     assert found.verdicts[0].model.name == "mini"
     assert found.verdicts[0].flagged  # random weights paint nothing that mini knows
     assert black(found.images[0])
+
+
+def test_the_bench_makes_images_without_any_checker(tmp_path: Path, loads: list[str]) -> None:
+    stable_diffusion(SafetyChecker("mini"), NoFeatures()).save_pretrained(tmp_path / "pipeline")
+    pipeline = load_pipeline(str(tmp_path / "pipeline"), "cpu")
+    assert pipeline.safety_checker is None
+    wishes = [Wish(0, "a cat", (), seed=3, width=32, height=16), Wish(1, "a dog", (), width=16, height=16)]
+    assert generate(pipeline, wishes, tmp_path / "images", steps=2) == 2
+    made = [Image.open(tmp_path / "images" / f"0000{number}-0.png") for number in range(2)]
+    assert [picture.size for picture in made] == [(32, 16), (16, 16)]
+    assert not any(black(picture) for picture in made)
+    with pytest.raises(UsageError, match="cannot be loaded"):
+        load_pipeline(str(tmp_path / "nowhere"), "cpu")
