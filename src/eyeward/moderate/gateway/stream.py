@@ -30,7 +30,8 @@ async def moderated_events(
         if event.data.startswith(DONE):
             break
         content = parsed(event.data)
-        kind = content.get("type", event.name)
+        said = content.get("type")
+        kind = said if isinstance(said, str) else event.name
         if event.name == "error" or content.get("error"):
             raise its_error(content)
         if kind in _PARTIAL:
