@@ -70,7 +70,7 @@ class GatewaySettings(BaseModel):
     """Seconds for one request, generation and judging together."""
     most_under_way: int = Field(default=64, ge=1)
     most_request_bytes: int = Field(default=64 << 20, ge=1000)
-    most_answer_bytes: int = Field(default=256 << 20, ge=1000)
+    most_answer_bytes: int = Field(default=64 << 20, ge=1000)
     most_images: int = Field(default=16, ge=1)
     """Images in one answer."""
 
