@@ -3,6 +3,9 @@
     guard = Guard().use(SafeImage(policy="children", on_fail=OnFailAction.EXCEPTION))
     guard.validate(base64_of_an_image)
 
+guardrails-ai tells its makers of every use (names and results, no content) until `enable_metrics=false` stands in
+`~/.guardrailsrc`, or `Guard.configure(allow_metrics_collection=False)` was called, as below.
+
 Usage: python examples/guardrails_ai/safe_image.py IMAGE…
 """
 
@@ -25,7 +28,7 @@ class SafeImage(Validator):
     """Passes an image that is Safe; fails one that is not, and text that is no image."""
 
     def __init__(self, guard: str = "mini", policy: str = "default", on_fail: Any = OnFailAction.EXCEPTION) -> None:
-        super().__init__(on_fail=on_fail, guard=guard, policy=policy)
+        super().__init__(on_fail=on_fail, use_local=True, guard=guard, policy=policy)  # images are sent nowhere
         self._guard = eyeward.load_guard(guard)
         self._policy = eyeward.Policy.load(policy)
 
@@ -45,7 +48,9 @@ class SafeImage(Validator):
 
 def main(paths: Sequence[str]) -> None:
     """Say of each file whether it passes."""
-    guard = Guard().use(SafeImage(on_fail=OnFailAction.NOOP))
+    guard = Guard()
+    guard.configure(allow_metrics_collection=False)
+    guard = guard.use(SafeImage(on_fail=OnFailAction.NOOP))
     for path in paths:
         outcome = guard.validate(base64.b64encode(Path(path).read_bytes()).decode("ascii"))
         print(f"{path}: {'passes' if outcome.validation_passed else 'fails'}")

@@ -93,7 +93,8 @@ def test_the_configuration_of_litellm_names_the_gateway() -> None:
     assert config["guardrails"][0]["litellm_params"]["guardrail"] == "generic_guardrail_api"
 
 
-def test_litellm_gets_images_and_errors_through_the_gateway() -> None:
+def test_litellm_gets_images_and_errors_through_the_gateway(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LITELLM_LOCAL_MODEL_COST_MAP", "True")  # it would look for prices on the network
     litellm = pytest.importorskip("litellm", reason="litellm is not installed here; its configuration is checked above")
     params = yaml.safe_load((EXAMPLES / "litellm" / "config.yaml").read_text())["model_list"][0]["litellm_params"]
     for image, refused in ((SAFE, False), (UNSAFE, True)):
@@ -133,8 +134,16 @@ def test_a_chain_of_langchain_goes_on_only_with_safe_images(own_block: bool) -> 
         chain.invoke([message(SAFE), messages.HumanMessage(content=[by_address])])
 
 
-def test_a_validator_of_guardrails_passes_only_safe_images() -> None:
-    guardrails = pytest.importorskip("guardrails", reason="guardrails-ai is not installed here")
+@pytest.fixture
+def guardrails(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
+    """Import guardrails-ai, so that it tells nobody."""
+    (tmp_path / ".guardrailsrc").write_text("enable_metrics=false\n")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("OTEL_SDK_DISABLED", "true")
+    return pytest.importorskip("guardrails", reason="guardrails-ai is not installed here")
+
+
+def test_a_validator_of_guardrails_passes_only_safe_images(guardrails: Any) -> None:
     validator = example("guardrails_ai/safe_image.py").SafeImage(on_fail=guardrails.OnFailAction.NOOP)
     outcomes = {
         "safe": base64.b64encode(SAFE).decode(),
@@ -145,3 +154,22 @@ def test_a_validator_of_guardrails_passes_only_safe_images() -> None:
     }
     found = {name: validator.validate(text, {}).outcome for name, text in outcomes.items()}
     assert found == {"safe": "pass", "address": "pass", "unsafe": "fail", "broken": "fail", "words": "fail"}
+
+
+def test_the_example_of_langchain_is_a_program(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("langchain_core", reason="langchain-core is not installed here")
+    for name, image in (("safe.png", SAFE), ("unsafe.png", UNSAFE)):
+        (tmp_path / name).write_bytes(image)
+    example("langchain/guarded_images.py").main([str(tmp_path / "safe.png"), str(tmp_path / "unsafe.png")])
+    first, second = capsys.readouterr().out.splitlines()
+    assert first.endswith("safe.png: goes on")
+    assert "1 of 1 images may not be shown: Unsafe" in second
+
+
+def test_the_example_of_guardrails_is_a_program(
+    guardrails: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, image in (("safe.png", SAFE), ("unsafe.png", UNSAFE)):
+        (tmp_path / name).write_bytes(image)
+    example("guardrails_ai/safe_image.py").main([str(tmp_path / "safe.png"), str(tmp_path / "unsafe.png")])
+    assert [line.rsplit(": ", 1)[1] for line in capsys.readouterr().out.splitlines()] == ["passes", "fails"]
