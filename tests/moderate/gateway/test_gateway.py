@@ -14,6 +14,7 @@ import pytest
 from PIL import Image
 
 from eyeward.guard import Request
+from eyeward.moderate.gateway.desk import Desk
 from eyeward.verdict import ModelRef, Verdict
 from tests.annotate.world import png
 from tests.evaluate.worlds import guard
@@ -304,6 +305,17 @@ def test_keys_of_clients_are_checked_and_stay_here() -> None:
         assert ask(gateway, headers={"Authorization": "Bearer wrong"}).status_code == 401
         assert ask(gateway, headers={"Authorization": "Bearer ours"}).status_code == 200
     assert [asked.headers["authorization"] for asked in server.asked] == ["Bearer theirs"]
+
+
+def test_a_mistake_of_the_gateway_is_an_error_without_an_image(monkeypatch: pytest.MonkeyPatch) -> None:
+    def mistaken(self: Desk, *inputs: object) -> object:
+        raise KeyError("no such thing")
+
+    monkeypatch.setattr(Desk, "_entry", mistaken)
+    response = answered(images(SAFE))
+    assert (response.status_code, response.json()["error"]["code"]) == (500, "internal")
+    assert response.headers["X-Should-Retry"] == "false"
+    assert no_image(response)
 
 
 def test_the_key_of_a_client_is_not_sent_on_where_it_is_ours() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import httpx2
 import pytest
 
+from eyeward.moderate.gateway.desk import Desk
 from tests.annotate.world import png
 from tests.moderate.gateway.servers import ImageServer, Json, Reply, ask, encoded, events, received, served
 
@@ -108,6 +109,16 @@ def test_a_stream_that_breaks_off_says_so() -> None:
     cut = Reply(answer.pieces[:1], kind=answer.kind, headers={"Content-Length": "100000"})
     found = received(streamed(cut, partials="judge"))
     assert [event["type"] for event in found] == ["image_generation.partial_image", "error"]
+
+
+def test_a_mistake_of_the_gateway_in_a_stream_is_an_error_event(monkeypatch: pytest.MonkeyPatch) -> None:
+    def mistaken(self: Desk, *inputs: object) -> object:
+        raise KeyError("no such thing")
+
+    monkeypatch.setattr(Desk, "_moderated", mistaken)
+    response = streamed(events(partial(SAFE), completed(UNSAFE)), partials="judge")
+    assert kinds(response) == ["image_generation.partial_image", "error"]
+    assert received(response)[1]["error"]["code"] == "internal"
 
 
 def test_the_deadline_holds_in_the_middle_of_a_stream() -> None:

@@ -106,7 +106,7 @@ class Gateway:
                 if not isinstance(problem, Exception):
                     raise
                 failed = Refusal(500, "internal", f"The gateway failed: {type(problem).__name__}.")
-                return JSONResponse(failed.body(), 500, turn.headers)
+                return JSONResponse(failed.body(), 500, {**failed.headers, **turn.headers})
 
         return answer
 

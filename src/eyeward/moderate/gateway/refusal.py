@@ -13,7 +13,7 @@ LONGEST_MESSAGE = 1000
 _CARRIERS = re.compile(r"(?:https?|data|blob|file):[^\s\"'<>]+|[A-Za-z0-9+/=_-]{200,}")
 """What an image could hide in: an address, or a long run of base64."""
 
-_WORKED_FOR = frozenset(("deadline", "image_not_judged", "upstream_answer"))
+_WORKED_FOR = frozenset(("deadline", "image_not_judged", "internal", "upstream_answer"))
 """After these an image may have been made and paid for; clients of OpenAI are told not to ask again by themselves."""
 
 Json = dict[str, object]
