@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import base64
 import io
+import json
 import threading
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx2
@@ -390,3 +392,18 @@ def test_every_request_leaves_one_line_in_the_log_without_its_content(caplog: py
 def test_an_error_under_the_status_200_is_an_error() -> None:
     response = answered(reply({"error": {"message": "no", "code": "bad_prompt"}}))
     assert (response.status_code, response.json()["error"]["code"]) == (502, "bad_prompt")
+
+
+def test_every_client_gets_its_own_image_and_verdict() -> None:
+    def answer(asked: Asked) -> Reply:
+        return images(png(json.loads(asked.body)["level"]))
+
+    def wish(level: int) -> tuple[int, int, bytes | None]:
+        response = ask(gateway, json={"level": level})
+        data = response.json().get("data")
+        return level, response.status_code, base64.b64decode(data[0]["b64_json"]) if data else None
+
+    with ImageServer(answer) as server, served(server.address) as gateway, ThreadPoolExecutor(16) as clients:
+        found = list(clients.map(wish, range(4, 256, 4)))
+    for level, status, image in found:
+        assert (status, image) == ((400, None) if level > 127 else (200, png(level)))
