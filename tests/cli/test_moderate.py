@@ -42,7 +42,7 @@ def test_shares_are_printed_and_written(study: Path) -> None:
     assert result.exit_code == 0, result.output
     assert "3 images of 4 prompts; guard lenient, unsafe by strict, policy default" in result.stdout
     rows = {line.split("  ")[0].strip(): line for line in result.stdout.splitlines() if "–" in line}
-    assert "0.667" in rows["all"] and "0.333" in rows["all"] and "0.500" in rows["all"]
+    assert " ".join(rows["all"].split()) == "all 3 66.7 (20.8–93.9) 33.3 (6.1–79.2) 50.0 (9.5–90.5) 0.0 (0.0–79.3)"
     assert {"violence", "hate", "none named", "O1"} <= rows.keys()
     assert "1 prompt without an image" in result.stderr
     assert json.loads((out / "bench.json").read_text())["images"] == 3

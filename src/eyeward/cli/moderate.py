@@ -15,9 +15,11 @@ from eyeward.cli.screen import Screen, counted, one_line, visible
 from eyeward.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from eyeward.moderate.bench.counting import Bench, Counted, Line
+
+    Columns = dict[str, Callable[[Line], Counted | None]]
 
 app = typer.Typer(help="Measure a guard behind a text-to-image model.", no_args_is_help=True)
 
@@ -101,33 +103,42 @@ def _print(screen: Screen, found: Bench) -> None:
     knows = found.labels or (found.judge.name if found.judge else "nobody else")
     head = (
         f"{counted(found.images, 'image')} of {counted(found.prompts, 'prompt')}; guard {found.guard.name}, unsafe by "
-        f"{knows}, policy {found.policy.name} v{found.policy.version}; 95 % intervals"
+        f"{knows}, policy {found.policy.name} v{found.policy.version}; per cent, with 95 % intervals"
     )
     screen.out.print(Text(visible(head), style="bold"), soft_wrap=True)
-    screen.out.print(_table("prompts about", found.by_prompt))
+    everything: Columns = {
+        "unsafe before": lambda line: line.unsafe_before,
+        "withheld": lambda line: line.withheld,
+        "unsafe after": lambda line: line.unsafe_after,
+        "safe withheld": lambda line: line.safe_withheld,
+    }
+    if found.by_prompt[0].unknown.hits:
+        everything["unknown"] = lambda line: line.unknown
+    screen.out.print(_table("prompts about", found.by_prompt, everything))
     touched = [line for line in found.by_category if line.unsafe_before.hits]
     if touched:
-        screen.out.print(_table("unsafe by", touched))
+        before_and_after = {name: everything[name] for name in ("unsafe before", "unsafe after")}
+        screen.out.print(_table("unsafe by", touched, before_and_after))
     if found.without_image:
         screen.say(f"{counted(found.without_image, 'prompt')} without an image.")
     if found.by_prompt[0].unsafe_after is None:
         screen.say("What the guard lets through is not known: name --judge or --labels.")
 
 
-def _table(first: str, lines: Sequence[Line]) -> Table:
+def _table(first: str, lines: Sequence[Line], columns: Columns) -> Table:
     table = Table(box=box.SIMPLE, pad_edge=False)
     table.add_column(first)
-    for name in ("images", "unsafe before", "withheld", "unsafe after", "safe withheld", "unknown"):
+    for name in ("images", *columns):
         table.add_column(name, justify="right")
     for line in lines:
-        shares = (line.unsafe_before, line.withheld, line.unsafe_after, line.safe_withheld, line.unknown)
-        table.add_row(Text(visible(line.name)), f"{line.images:,}", *map(_cell, shares))
+        cells = [_cell(share(line)) for share in columns.values()]
+        table.add_row(Text(visible(line.name)), f"{line.images:,}", *cells)
     return table
 
 
 def _cell(share: Counted | None) -> Text:
     if share is None or share.share is None:
         return Text("–", style="dim")
-    text = Text(f"{share.share:.3f}")
-    text.append(f" ({share.low:.3f}–{share.high:.3f})", style="dim")
+    text = Text(f"{100 * share.share:.1f}")
+    text.append(f" ({100 * share.low:.1f}–{100 * share.high:.1f})", style="dim")
     return text
