@@ -88,7 +88,8 @@ def test_an_unsafe_image_is_an_error_as_openai_gives_it() -> None:
 
 
 def test_a_placeholder_stands_in_the_place_of_what_is_unsafe_and_is_marked() -> None:
-    response = answered(images(SAFE, jpeg(250)), on_unsafe="placeholder")
+    found = [{"b64_json": encoded(image), "revised_prompt": "a wish"} for image in (SAFE, jpeg(250))]
+    response = answered(reply({"data": found}), on_unsafe="placeholder")
     assert response.status_code == 200
     first, second = response.json()["data"]
     assert base64.b64decode(first["b64_json"]) == SAFE
@@ -96,6 +97,7 @@ def test_a_placeholder_stands_in_the_place_of_what_is_unsafe_and_is_marked() -> 
     picture = Image.open(io.BytesIO(base64.b64decode(second["b64_json"])))
     assert (picture.format, picture.size, picture.getextrema()) == ("JPEG", (24, 16), ((0, 0),) * 3)
     assert (second["placeholder"], second["eyeward"]["rating"]) == (True, "Unsafe")
+    assert (first["revised_prompt"], "revised_prompt" in second) == ("a wish", False)
 
 
 def test_a_blurred_picture_keeps_a_few_spots_of_colour() -> None:
@@ -260,7 +262,7 @@ def test_errors_of_the_image_server_pass_without_images() -> None:
         (Reply((b"<html>",), 500, "text/html"), 500, "upstream_error"),
         (Reply((), 302, headers={"Location": "http://127.0.0.1:1/"}), 502, "upstream_answer"),
         (Reply((b"<html>",), kind="text/html"), 502, "upstream_answer"),
-        (Reply((b"{}",), headers={"Content-Encoding": "gzip"}), 502, "upstream_answer"),
+        (Reply(images(SAFE).pieces, headers={"Content-Encoding": "gzip"}), 502, "upstream_answer"),
         (Reply((b'{"data": [',), headers={"Content-Length": "100"}), 502, "upstream_answer"),
         (Reply((b" " * 5000,)), 502, "upstream_answer"),
     ],

@@ -42,6 +42,23 @@ def test_what_is_written_can_be_read() -> None:
     assert (event.name, event.data) == ("x.y", '{"type": "x.y", "text": "two\\nlines \\u00e9"}')
 
 
+def test_a_line_without_an_end_is_not_kept_for_ever() -> None:
+    taken = 0
+
+    async def endless() -> AsyncIterator[bytes]:
+        nonlocal taken
+        for _ in range(100):
+            taken += 1
+            yield b"x" * 100
+
+    async def read() -> list[ServerEvent]:
+        return [event async for event in read_events(endless(), 1000)]
+
+    with pytest.raises(Refusal):
+        asyncio.run(read())
+    assert taken == 11
+
+
 @pytest.mark.parametrize("text", [b"data: " + b"x" * 200, b"data: x\n" * 40])
 def test_an_event_that_is_too_large_is_refused(text: bytes) -> None:
     with pytest.raises(Refusal, match="100 bytes"):
