@@ -1,6 +1,7 @@
 # make demo    install, then judge the example images under two policies
 # make test    the tests, without network or GPU, on two cores
 # make test-vllm   the tests that ask a real vLLM; sets one up in .venv-vllm unless EYEWARD_VLLM names one
+# make test-clients   the tests of the examples with LiteLLM and guardrails-ai, in an environment of their own
 # make check   style, formatting and types
 # make experiments   the paper's experiments in small, about five hours; experiments-short 40 minutes
 # make bench   every script in benchmarks/; hours, see docs/results.md
@@ -13,7 +14,7 @@ PY := $(VENV)/bin/python
 # vllm_agreement: it wants an environment with vLLM.
 BENCHMARKS := reserved_intersection mini_speed verdict_speed tile_caps int8_weights mini_answers mini_scope mini_bars remote_misbehaving annotate_overhead audit_statistics annotate_scale serve_load
 
-.PHONY: demo test test-vllm check bench experiments experiments-short
+.PHONY: demo test test-vllm test-clients check bench experiments experiments-short
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/.demo-installed
@@ -28,6 +29,9 @@ test: $(VENV)/.dev-installed
 # An environment with vLLM that is there already is used as it is.
 test-vllm: $(VENV)/.dev-installed $(if $(EYEWARD_VLLM),,.venv-vllm/.ready)
 	EYEWARD_VLLM=$(or $(EYEWARD_VLLM),.venv-vllm) $(PY) -m pytest -m vllm
+
+test-clients: $(VENV)/.dev-installed .venv-clients/.ready
+	PYTHONPATH=src .venv-clients/bin/python -m pytest tests/moderate/test_examples.py
 
 check: $(VENV)/.dev-installed
 	$(PY) -m ruff check .
@@ -51,6 +55,9 @@ $(VENV)/.demo-installed: pyproject.toml constraints.txt | $(PY)
 $(VENV)/.dev-installed: pyproject.toml constraints.txt | $(PY)
 	$(PY) -m pip install --quiet -c constraints.txt -e '.[local,train,dev]'
 	@touch $@ $(VENV)/.demo-installed
+
+.venv-clients/.ready: tests/moderate/setup $(VENV)/.dev-installed
+	tests/moderate/setup .venv-clients $(PY)
 
 .venv-vllm/.ready: tests/vllm/setup
 	tests/vllm/setup .venv-vllm

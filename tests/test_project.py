@@ -73,7 +73,20 @@ def test_every_constraint_is_an_exact_pin() -> None:
 
 def test_everything_that_ci_installs_is_pinned_and_nothing_of_cuda_or_torchvision_is() -> None:
     pinned = {line.partition("==")[0].lower().replace("_", "-") for line in PINS}
-    extras = ("local", "data", "annotate", "video", "lance", "train", "serve", "nudenet", "bench", "ray", "dev")
+    extras = (
+        "local",
+        "data",
+        "annotate",
+        "video",
+        "lance",
+        "train",
+        "serve",
+        "moderate",
+        "nudenet",
+        "bench",
+        "ray",
+        "dev",
+    )
     assert requirements() | requirements(*extras) <= pinned
     assert "torch==2.13.0" in PINS
     assert not [name for name in pinned if re.match(r"nvidia|cuda|triton|torchvision", name)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import StrEnum
 from os import PathLike
 from typing import TYPE_CHECKING
@@ -9,6 +10,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pydantic import ValidationError
     from pydantic_core import ErrorDetails
+
+    from eyeward.verdict import Verdict
 
 
 class ErrorType(StrEnum):
@@ -97,6 +100,18 @@ class CheckpointError(EyewardError):
 
 class SelfCheckFailed(CheckpointError):
     """A guard that does not pass its self check: what it says could not be relied on."""
+
+
+class Withheld(EyewardError):
+    """Images that may not be shown; `verdicts` has one for each image that was made."""
+
+    def __init__(self, message: str, verdicts: Sequence[Verdict]) -> None:
+        self.verdicts = tuple(verdicts)
+        super().__init__(message)
+
+
+class PromptRefused(EyewardError):
+    """A prompt that nothing is generated for."""
 
 
 class ImageError(EyewardError):

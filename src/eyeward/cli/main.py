@@ -42,6 +42,8 @@ VERBS: dict[str, Verb] = {
     "audit": Verb("audit", "app", "Count what a run says of a dataset, and draw samples for labels."),
     "query": Verb("query", "query", "Ask in SQL what was annotated."),
     "export": Verb("export", "export", "Write the part of a dataset that is kept, and why the rest is not."),
+    "gateway": Verb("gateway", "gateway", "Judge what an image server makes before it leaves."),
+    "moderate": Verb("moderate", "app", "Measure a guard behind a text-to-image model."),
     "data": Verb("data", "app", "Import, clean, split, count, export and publish labelled images."),
     "rationales": Verb("rationales", "rationales", "Write the reasons of labels, by a teacher or from rules."),
     "train": Verb("train", "train", "Train a guard by a recipe."),

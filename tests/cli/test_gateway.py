@@ -1,0 +1,111 @@
+"""`eyeward gateway`: what is refused before it serves, and that it serves what it was told."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import pytest
+from starlette.applications import Starlette
+from typer.testing import CliRunner, Result
+
+import eyeward
+from eyeward.annotate.judging import Judge
+from eyeward.cli import gateway as command
+from eyeward.cli.main import app
+from eyeward.moderate.gateway import app as gateway_module
+from eyeward.moderate.gateway.settings import Answer, GatewaySettings, Partials
+from eyeward.policy import Policy
+from tests.annotate.world import png
+from tests.evaluate.worlds import guard
+from tests.moderate.gateway.servers import ImageServer, ask, images, served
+
+UPSTREAM = ("--upstream", "http://127.0.0.1:8000")
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(app, ["gateway", *arguments])
+
+
+@pytest.fixture
+def serves(monkeypatch: pytest.MonkeyPatch) -> list[tuple[GatewaySettings, str, int]]:
+    """Serve nothing, but say with which settings, and where, it would have been."""
+    served: list[tuple[GatewaySettings, str, int]] = []
+    made: list[GatewaySettings] = []
+
+    def gateway_app(settings: GatewaySettings, *others: Any) -> Starlette:
+        made.append(settings)
+        return Starlette()
+
+    monkeypatch.setattr(eyeward, "load_guard", lambda name, **options: guard())
+    monkeypatch.setattr(gateway_module, "gateway_app", gateway_app)
+    monkeypatch.setattr(command, "_serve", lambda app, host, port: served.append((made[-1], host, port)))
+    return served
+
+
+def test_it_listens_to_this_machine_and_errors_are_the_default(serves: list[tuple[GatewaySettings, str, int]]) -> None:
+    result = run(*UPSTREAM)
+    assert result.exit_code == 0, result.output
+    ((settings, host, port),) = serves
+    assert (settings.upstream, host, port) == ("http://127.0.0.1:8000/v1", "127.0.0.1", 8460)
+    assert (settings.on_unsafe, settings.on_review, settings.partials) == (Answer.error, None, Partials.drop)
+    assert "http://127.0.0.1:8460/v1" in result.stderr
+
+
+def test_options_reach_the_gateway(
+    serves: list[tuple[GatewaySettings, str, int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OURS", "our key")
+    monkeypatch.setenv("THEIRS", "their key")
+    words = "--on-unsafe blur --on-review report --partials judge --explain --fetch-host a.example.org --deadline 9"
+    keys = ("--key-env", "OURS", "--upstream-key-env", "THEIRS", "--host", "0.0.0.0", "--port", "80")
+    assert run(*UPSTREAM, *words.split(), *keys).exit_code == 0
+    ((settings, host, port),) = serves
+    assert (settings.on_unsafe, settings.on_review, settings.partials) == (Answer.blur, Answer.report, Partials.judge)
+    assert (settings.explain, settings.fetch_hosts, settings.deadline) == (True, frozenset(["a.example.org"]), 9.0)
+    assert settings.key is not None and settings.key.get_secret_value() == "our key"
+    assert settings.upstream_key is not None and settings.upstream_key.get_secret_value() == "their key"
+    assert (host, port) == ("0.0.0.0", 80)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--upstream", "images"), "not the address of an image server"),
+        ((*UPSTREAM, "--host", "0.0.0.0"), "--key-env"),
+        ((*UPSTREAM, "--key-env", "NOT_SET_ANYWHERE"), "that environment variable is empty"),
+        ((*UPSTREAM, "--deadline", "0"), "--deadline"),
+        ((*UPSTREAM, "--deadline", "nan"), "--deadline"),
+        ((*UPSTREAM, "--fetch-host", "https://a.example.org"), "is no host"),
+        ((*UPSTREAM, "--non-violating", "O99"), "O99"),
+        ((), "upstream"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused(
+    serves: list[tuple[GatewaySettings, str, int]], options: tuple[str, ...], said: str
+) -> None:
+    result = run(*options)
+    assert result.exit_code == 2
+    assert said in result.stderr
+    assert serves == []
+
+
+def test_images_on_a_list_never_leave(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    picture = png(10)
+    (tmp_path / "list").write_text(hashlib.sha256(picture).hexdigest())
+    judges: list[Judge] = []
+
+    def gateway_app(settings: GatewaySettings, judge: Judge, policy: Policy) -> Starlette:
+        judges.append(judge)
+        return Starlette()
+
+    monkeypatch.setattr(eyeward, "load_guard", lambda name, **options: guard())
+    monkeypatch.setattr(gateway_module, "gateway_app", gateway_app)
+    monkeypatch.setattr(command, "_serve", lambda app, host, port: None)
+    assert run(*UPSTREAM, "--known-hashes", str(tmp_path / "list")).exit_code == 0
+    with ImageServer(images(picture)) as server:
+        monkeypatch.undo()
+        with served(server.address, judges[0], on_unsafe="report") as gateway:
+            (entry,) = ask(gateway).json()["data"]
+    assert (entry["placeholder"], entry["eyeward"]["notes"]) == (True, ["hash_match"])
