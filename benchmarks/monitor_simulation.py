@@ -20,7 +20,7 @@ import numpy as np
 
 from eyeward.evaluate.intervals import wilson
 from eyeward.evaluate.monitor.watching import Alarm, Kind, Settings, Watch, watch
-from eyeward.evaluate.monitor.window import BINS, Label, Window, score_bin
+from eyeward.evaluate.monitor.window import BINS, LOWEST, WIDTH, Label, Window
 from eyeward.verdict import ModelRef, Rating
 
 WEEKS = 26
@@ -54,7 +54,7 @@ def week(
     drawn = [int(count) for count in random.multinomial(images, [share / whole for share in shares.values()])]
     unsafe = int(random.binomial(images - drawn[list(shares).index("NA")], UNSAFE_SHARE))
     odds = np.concatenate((random.normal(5.0, 2.0, unsafe), random.normal(-5.0, 2.0, images - unsafe)))
-    bins = [score_bin(float(p)) for p in 1 / (1 + np.exp(-odds))]
+    bins = np.clip(np.floor((odds - LOWEST) / WIDTH) + 1, 0, BINS - 1).astype(np.int64)
     said = [
         Label(truth=truth, said=(truth if right else other).value)
         for truth, other, rate in (

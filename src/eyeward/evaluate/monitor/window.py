@@ -24,7 +24,7 @@ NONE = "none"
 """In place of a category: nothing was named."""
 BINS = 50
 """Scores are counted by their log-odds: a bin each half, from -12 to 12, and one at each end."""
-_LOWEST, _WIDTH = -12.0, 0.5
+LOWEST, WIDTH = -12.0, 0.5
 
 
 class Label(BaseModel):
@@ -127,7 +127,7 @@ class Counting:
 
 def score_bin(p_unsafe: float) -> int:
     """Return the bin of a probability; the higher, the higher."""
-    return min(BINS - 1, max(0, math.floor((log_odds(p_unsafe) - _LOWEST) / _WIDTH) + 1))
+    return min(BINS - 1, max(0, math.floor((log_odds(p_unsafe) - LOWEST) / WIDTH) + 1))
 
 
 def pooled(windows: Sequence[Window], name: str = "reference") -> Window:
