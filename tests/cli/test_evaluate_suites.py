@@ -64,10 +64,10 @@ def test_a_run_of_attacks_goes_on_without_asking_twice(fakes: None, tmp_path: Pa
 
 def test_mini_under_attack_through_its_own_gradients(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "200")
-    write_scenes(tmp_path / "s", 6, 5, split=Split.TEST)
+    write_scenes(tmp_path / "s", 6, 5, split=Split.TEST, size=112)
     out = tmp_path / "out"
     result = run(
-        tmp_path / "s", "--suite", "attacks", "--model", "mini", "--out", out, "--attacked", "2", "--white-box", "1"
+        tmp_path / "s", "--suite", "attacks", "--model", "mini", "--out", out, "--attacked", "1", "--white-box", "1"
     )
     assert result.exit_code == 0, result.output
     report = AttackReport.read(out)
