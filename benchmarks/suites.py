@@ -24,7 +24,7 @@ SUITES = ("attacks", "cultures")
 def main(arguments: Sequence[str] | None = None) -> None:
     """Draw the scenes, ask, print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("suites", nargs="*", choices=[*SUITES, []], default=list(SUITES))
+    parser.add_argument("suites", nargs="*", choices=[*SUITES, []], default=[])
     parser.add_argument("--scenes", type=int, default=300)
     parser.add_argument("--attacked", type=int, default=100)
     parser.add_argument("--model", action="append")
