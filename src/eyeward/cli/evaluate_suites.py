@@ -95,7 +95,7 @@ def print_attacks(console: Console, report: AttackReport) -> None:
                 lost = f" ({_number(level.lost)})" if level.lost.hits else ""
                 cells.append(f"{shown(level.value)}: {_number(level.flipped)}{lost}")
             cells += [""] * (most - len(cells))
-            table.add_row(found.attack, *(Text(cell) for cell in cells), _number(found.held))
+            table.add_row(Text(visible(found.attack)), *(Text(cell) for cell in cells), _number(found.held))
         console.print(table)
     _title(console, f"Robust recall: {report.images:,} images attacked, {report.unsafe:,} unsafe; 95 % intervals")
     table = Table(box=box.SIMPLE, pad_edge=False)
