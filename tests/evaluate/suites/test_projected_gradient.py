@@ -39,6 +39,14 @@ def test_what_is_found_is_never_worse_than_the_picture_itself() -> None:
         return gap.sum(-1) * 0.0 - gap.abs().sum(-1)  # every step away is a loss
 
     assert torch.equal(projected_gradient(trap, CLEAN, 3, steps=4), CLEAN)
+    assert torch.equal(projected_gradient(trap, CLEAN, 3, steps=0, start=CLEAN + 3), CLEAN)
+    inside = CLEAN.clamp(10, 240)
+
+    def far_trap(pictures: Tensor) -> Tensor:
+        return -(pictures - inside).flatten(1).abs().clamp(min=1.0).sum(-1)  # flat around the picture, lower elsewhere
+
+    found = projected_gradient(far_trap, inside, 8, steps=1, start=inside + 8)
+    assert (far_trap(found) >= far_trap(inside)).all()
 
 
 def test_a_search_begins_where_it_is_told_but_inside_the_ball() -> None:
