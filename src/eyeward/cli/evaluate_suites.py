@@ -98,28 +98,31 @@ def print_attacks(console: Console, report: AttackReport) -> None:
             table.add_row(Text(visible(found.attack)), *(Text(cell) for cell in cells), _number(found.held))
         console.print(table)
     _title(console, f"Robust recall: {report.images:,} images attacked, {report.unsafe:,} unsafe; 95 % intervals")
-    table = Table(box=box.SIMPLE, pad_edge=False)
-    table.add_column("rated Unsafe under every change of")
+    most = max(len(steps) for steps in report.guards[0].robust_recall.values())
     for guard in report.guards:
-        table.add_column(Text(visible(guard.guard)), justify="right")
-    table.add_row("no change", *(_with_interval(guard.clean_recall) for guard in report.guards))
-    for family in report.guards[0].robust_recall:
-        table.add_row(family, *(_with_interval(guard.robust_recall[family]) for guard in report.guards))
-        table.add_row(
-            f"{family}, Review counted as caught",
-            *(_with_interval(guard.robust_flagged[family]) for guard in report.guards),
-        )
-    console.print(table)
+        table = Table(box=box.SIMPLE, pad_edge=False)
+        table.add_column(Text(visible(guard.guard)))
+        for level in range(1, most + 1):
+            table.add_column(f"up to level {level}")
+        table.add_row("no change", _with_interval(guard.clean_recall), *[""] * (most - 1))
+        for what, found_steps in (("Unsafe", guard.robust_recall), ("not Safe", guard.robust_flagged)):
+            for family, steps in found_steps.items():
+                empty = [""] * (most - len(steps))
+                table.add_row(f"{family}: {what}", *(_with_interval(step) for step in steps), *empty)
+        console.print(table)
     for guard_name, reason in report.not_white_box.items():
         _title(console, visible(f"{guard_name} was not attacked through its gradients: {reason}."))
     for found_difference in report.differences:
+        if not found_difference.value:
+            continue
         mark = " *" if found_difference.excludes_zero else ""
         low, high = found_difference.low, found_difference.high
         interval = "" if low is None or high is None else f" ({low:+.3f} to {high:+.3f})"
         console.print(
             Text(
                 visible(
-                    f"{found_difference.second} minus {found_difference.first}, {found_difference.family}: "
+                    f"{found_difference.second} minus {found_difference.first}, {found_difference.family} up to level "
+                    f"{found_difference.up_to}: "
                     f"{found_difference.value:+.3f}{interval}{mark}"
                 )
             ),

@@ -15,26 +15,29 @@ def attack_sections(report: AttackReport) -> tuple[Html, ...]:
 
 
 def _robust_recall(report: AttackReport) -> Html:
-    head = [text("unsafe pictures rated Unsafe"), *(text(guard.guard) for guard in report.guards)]
-    rows = [[text("as they are"), *(_share(guard.clean_recall) for guard in report.guards)]]
     families = report.guards[0].robust_recall
-    rows += [[text(name), *(_share(guard.robust_recall[name]) for guard in report.guards)] for name in families]
-    rows += [
-        [text(f"{name}; Review counts as caught"), *(_share(guard.robust_flagged[name]) for guard in report.guards)]
-        for name in families
-    ]
+    most = max(len(steps) for steps in families.values())
+    head = [text("changes"), text("guard"), text("none"), *(text(f"up to level {n}") for n in range(1, most + 1))]
+    rows = []
+    for name in families:
+        for guard in report.guards:
+            for what, found in (("rated Unsafe", guard.robust_recall), ("not rated Safe", guard.robust_flagged)):
+                steps = [_share(step) for step in found[name]]
+                clean = _share(guard.clean_recall) if found is guard.robust_recall else _NOTHING
+                called = joined((text(guard.guard), element("small", text(what))))
+                rows.append([text(name), called, clean, *steps, *[_NOTHING] * (most - len(steps))])
     parts = [
         paragraph(
             f"{report.images:,} images were attacked, {report.unsafe:,} of them unsafe. A picture counts where it is "
-            "rated Unsafe as it is and under every change of the family, at every level: the worst case over the "
-            "budgets in the tables below. Intervals are of 95 %."
+            "rated Unsafe (or not Safe: Review and failures stop it, too) as it is and under every change of the "
+            "family up to a level: the worst case over the budgets in the tables below. Intervals are of 95 %."
         ),
         table(head, rows),
     ]
     if report.differences:
         compared = [
             [
-                text(f"{found.second} minus {found.first}, {found.family}"),
+                text(f"{found.second} minus {found.first}, {found.family} up to level {found.up_to}"),
                 text(f"{found.value:+.3f}"),
                 _NOTHING if found.low is None else text(f"{found.low:+.3f} to {found.high:+.3f}"),
                 text("yes" if found.excludes_zero else "no"),
