@@ -14,6 +14,7 @@ from eyeward.cli.screen import Screen, counted, one_line
 from eyeward.data.sample import Split
 from eyeward.errors import UsageError
 from eyeward.evaluate.methods import Method
+from eyeward.evaluate.suites.names import Suite
 
 _JUDGE = "run"
 """The command that is meant where none is named: `eyeward evaluate DATA …`."""
@@ -73,6 +74,24 @@ def run(
     embed_originals: Annotated[
         bool, typer.Option("--embed-originals", help="Show wrong answers in the report as they are, not blurred.")
     ] = False,
+    suite: Annotated[
+        Suite | None,
+        typer.Option(help="Ask changed questions too: attacks, or the packs of several cultures in place of --policy."),
+    ] = None,
+    attacked: Annotated[int, typer.Option(min=1, help="With --suite attacks: how many images are attacked.")] = 60,
+    white_box: Annotated[
+        int, typer.Option(min=0, help="With --suite attacks: how many of them through the gradients of each guard.")
+    ] = 16,
+    averaged: Annotated[
+        bool, typer.Option("--averaged", help="With --suite attacks: measure the mean over views of each guard, too.")
+    ] = False,
+    votes: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="With --suite cultures: labels by groups of people, one a line.")
+    ] = None,
+    languages: Annotated[
+        bool,
+        typer.Option("--languages", help="With --suite cultures: the default pack in other languages."),
+    ] = False,
     resamples: Resamples = 1000,
     device: Device = "auto",
 ) -> None:
@@ -91,9 +110,49 @@ def run(
 
     if rationale_judge is not None and not explain:
         raise UsageError("--rationale-judge judges what --explain has written; add --explain.")
+    if suite is not None and explain:
+        raise UsageError("--suite is about ratings; leave --explain out.")
+    if (votes is not None or languages) and suite is not Suite.cultures:
+        raise UsageError("--votes and --languages belong to --suite cultures; add it.")
+    if languages and policy:
+        raise UsageError("--languages asks under the default policy and its translations; leave --policy out.")
     guards = name_guards(model)
+    if suite is Suite.cultures:
+        from eyeward.cli.evaluate_suites import run_cultures
+
+        run_cultures(
+            guards,
+            data,
+            policy or (),
+            split,
+            votes,
+            languages,
+            out,
+            retry_failed,
+            embed_originals,
+            resamples,
+            device,
+        )
+        return
     questions = read_questions(data, [Policy.load(name) for name in policy or ()], split)
     asks = questions.asks
+    if suite is Suite.attacks:
+        from eyeward.cli.evaluate_suites import run_attacks
+
+        run_attacks(
+            guards,
+            asks,
+            data,
+            out,
+            attacked,
+            white_box,
+            averaged,
+            retry_failed,
+            embed_originals,
+            resamples,
+            device,
+        )
+        return
     started = Run.open(out, str(data), asks, explain)
     screen = Screen()
     if questions.repeated:

@@ -35,9 +35,10 @@ class Verb:
 VERBS: dict[str, Verb] = {
     "assess": Verb("assess", "assess", "Judge images against a policy."),
     "policy": Verb("policy", "app", "Show, check, compare, render and import policies."),
-    "models": Verb("models", "app", "List, show, check, export and publish guards."),
+    "models": Verb("models", "app", "List, show, check, compare, export and publish guards."),
     "scenes": Verb("scenes", "app", "Draw labelled scenes of the harmless world that mini knows."),
     "evaluate": Verb("evaluate", "app", "Measure guards on labelled images, compare and calibrate them."),
+    "monitor": Verb("monitor", "monitor", "Watch a guard over time: drift, labels, canaries."),
     "annotate": Verb("annotate", "annotate", "Judge a dataset of any size, every image exactly once."),
     "audit": Verb("audit", "app", "Count what a run says of a dataset, and draw samples for labels."),
     "query": Verb("query", "query", "Ask in SQL what was annotated."),

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from eyeward.cli.models_check import check
+from eyeward.cli.models_diff import diff
 from eyeward.cli.models_export import export
 from eyeward.cli.models_push import push
 from eyeward.cli.policy_options import POLICY_HELP
@@ -19,8 +20,9 @@ from eyeward.guard import Coverage, EyewardCard, packaged_guards
 from eyeward.guard.forms import AnswerWording
 from eyeward.policy import Policy
 
-app = typer.Typer(help="List, show, check, export and publish guards.", no_args_is_help=True)
+app = typer.Typer(help="List, show, check, compare, export and publish guards.", no_args_is_help=True)
 app.command()(check)
+app.command()(diff)
 app.command()(export)
 app.command()(push)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,6 +27,13 @@ class Ask:
     question: Question
     image: Path
     policy: Policy
+    made: Callable[[], bytes] | None = None
+    """Makes the encoded image when it is wanted, where it is not the file `image` itself."""
+
+    @property
+    def source(self) -> str | bytes:
+        """The image as a guard takes it."""
+        return str(self.image) if self.made is None else self.made()
 
 
 @dataclass(frozen=True)

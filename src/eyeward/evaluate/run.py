@@ -144,7 +144,7 @@ class Run:
     def _outcomes(
         self, name: str, guard: Guard, asks: Sequence[Ask], progress: Callable[[], None]
     ) -> Iterator[Outcome]:
-        requests = (Request(str(ask.image), ask.policy, self.explain, ask.question.image) for ask in asks)
+        requests = (Request(ask.source, ask.policy, self.explain, ask.question.image) for ask in asks)
         verdicts = guard.assess_requests(requests)
         for ask, verdict in zip(asks, verdicts, strict=True):
             yield Outcome(question=ask.question, guard=name, verdict=verdict)

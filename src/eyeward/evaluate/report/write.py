@@ -20,18 +20,24 @@ def write_report(
     outcomes: Mapping[str, Sequence[Outcome]],
     images: Path,
     embed_originals: bool = False,
+    suite: Sequence[Html] = (),
 ) -> None:
     """Write `report.html` into a run's folder: one file, without scripts, that loads nothing.
 
-    Pictures of wrong answers are looked for in the folder `images`, and blurred unless `embed_originals`.
+    Pictures of wrong answers are looked for in the folder `images`, and blurred unless `embed_originals`. Sections of a
+    `suite` stand behind the metrics.
     """
     unfinished = out / f".{FILE_NAME}.unfinished"
-    unfinished.write_text(report(metrics, outcomes, images, embed_originals), encoding="utf-8")
+    unfinished.write_text(report(metrics, outcomes, images, embed_originals, suite), encoding="utf-8")
     unfinished.replace(out / FILE_NAME)
 
 
 def report(
-    metrics: Metrics, outcomes: Mapping[str, Sequence[Outcome]], images: Path, embed_originals: bool = False
+    metrics: Metrics,
+    outcomes: Mapping[str, Sequence[Outcome]],
+    images: Path,
+    embed_originals: bool = False,
+    suite: Sequence[Html] = (),
 ) -> Html:
     """Return the page."""
     names = ", ".join(guard.guard for guard in metrics.guards)
@@ -39,6 +45,7 @@ def report(
         f"How good is {names}?" if len(metrics.guards) == 1 else f"Guards compared: {names}",
         _asked(metrics),
         sections.overview(metrics),
+        *suite,
         sections.covered(metrics),
         sections.outcome_shares(metrics),
         sections.comparisons(metrics),

@@ -1,0 +1,168 @@
+"""Windows out of what other commands write: annotation runs, evaluation runs, logs of counters."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from eyeward.annotate.arrow import parquet
+from eyeward.annotate.record import RUN_FILE
+from eyeward.annotate.record import read_run as read_annotation
+from eyeward.annotate.shard_file import read_proof
+from eyeward.annotate.sources import OUTPUT_SUFFIX
+from eyeward.data.folder import SampleFolder
+from eyeward.errors import DataError, UsageError, described
+from eyeward.evaluate.monitor.window import Counting, Window
+from eyeward.evaluate.outcome_file import FILE_NAME as OUTCOMES
+from eyeward.evaluate.run import read_run_outcomes
+from eyeward.policy import Policy
+from eyeward.verdict import Rating
+
+_COLUMNS = ["sha256", "rating", "category", "p_unsafe", "policy_hash"]
+_ROWS_AT_ONCE = 65_536
+
+
+def read_windows(
+    source: Path,
+    policy: str | None = None,
+    guard: str | None = None,
+    labels: Mapping[str, Rating] | None = None,
+    canaries: Collection[str] = (),
+) -> tuple[Window, ...]:
+    """Read a folder of `eyeward annotate` or `eyeward evaluate` as one window, or a log with a window a line.
+
+    `policy` names one of several by its name or the beginning of its hash, `guard` one of several of an evaluation.
+    `labels` are the ratings of people by the SHA-256 of the image; an evaluation brings its own.
+
+    Raises:
+        UsageError: when it is none of these, or it does not say which policy or guard is meant.
+        DataError: with file and line, for a line of a log that is no window.
+    """
+    if source.is_file():
+        return tuple(_of_log(source, policy))
+    if (source / OUTCOMES).is_file():
+        return (_of_evaluation(source, policy, guard, canaries),)
+    if (source / RUN_FILE).is_file():
+        return (_of_annotation(source, policy, labels or {}, canaries),)
+    raise UsageError(
+        f"{source} is no window: name a folder that `eyeward annotate` or `eyeward evaluate` wrote, or a log with a "
+        "window a line."
+    )
+
+
+def labelled_by_hash(folder: Path) -> dict[str, Rating]:
+    """Return the ratings of a folder of labelled images by the SHA-256 of the files.
+
+    Raises:
+        DataError: when it is no such folder, or one image has two ratings.
+    """
+    samples = SampleFolder(folder)
+    found: dict[str, Rating] = {}
+    for sample in samples:
+        if sample.changes or sample.policy is not None:
+            continue  # a label under another policy says nothing of the one that is watched
+        digest = sha256_of(samples.image_of(sample))
+        if found.setdefault(digest, sample.rating) is not sample.rating:
+            raise DataError(
+                f"{sample.image} is labelled {found[digest]} and {sample.rating}; mend one of them.", folder
+            )
+    return found
+
+
+def hashes_in(folder: Path) -> frozenset[str]:
+    """Return the SHA-256 of all files below a folder of canary images.
+
+    Raises:
+        UsageError: when there are none.
+    """
+    files = [file for file in sorted(folder.rglob("*")) if file.is_file() and not file.name.startswith(".")]
+    if not files:
+        raise UsageError(f"{folder} holds no canary images; put some in that every window contains.")
+    return frozenset(sha256_of(file) for file in files)
+
+
+def sha256_of(file: Path) -> str:
+    """Hash a file.
+
+    Raises:
+        UsageError: when it cannot be read.
+    """
+    try:
+        with file.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError as problem:
+        raise UsageError(f"{file} cannot be read: {problem.strerror}.") from problem
+
+
+def _of_log(file: Path, policy: str | None) -> Iterator[Window]:
+    try:
+        lines = file.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as problem:
+        raise UsageError(f"{file} cannot be read as a log of windows: {problem}.") from problem
+    for number, line in enumerate(lines, 1):
+        if line.strip():
+            try:
+                window = Window.model_validate_json(line)
+            except ValidationError as problem:
+                raise DataError(f"{described(problem)}.", file, number) from None
+            if policy is None or window.policy.startswith(policy):
+                yield window
+
+
+def _of_annotation(folder: Path, policy: str | None, labels: Mapping[str, Rating], canaries: Collection[str]) -> Window:
+    record = read_annotation(folder)
+    asked = _chosen(folder, record.policies, policy)
+    counting = Counting(folder.name, asked.hash, record.guard.model, canaries)
+    files = [file for file in sorted(folder.rglob(f"*{OUTPUT_SUFFIX}")) if not file.name.startswith(".")]
+    if not files:
+        raise UsageError(f"No shard is finished in {folder}; there is nothing to watch yet.")
+    for file in files:
+        proof = read_proof(file)
+        if proof is None or proof.fingerprint != record.fingerprint:
+            raise UsageError(f"{file} is not of the run in {folder}; take it away.")
+        for batch in parquet().ParquetFile(file).iter_batches(_ROWS_AT_ONCE, columns=_COLUMNS):
+            for row in batch.to_pylist():
+                if row["policy_hash"] == asked.hash:
+                    digest = row["sha256"]
+                    truth = None if digest is None else labels.get(digest)
+                    counting.add(row["rating"], row["category"], row["p_unsafe"], digest, truth)
+    return counting.finish()
+
+
+def _of_evaluation(folder: Path, policy: str | None, guard: str | None, canaries: Collection[str]) -> Window:
+    by_guard = read_run_outcomes(folder)
+    fitting = [name for name in by_guard if guard in (None, name)]
+    if len(fitting) != 1:
+        guards = ", ".join(by_guard) or "no guard"
+        raise UsageError(f"{folder} holds answers of {guards}; name one of them with --guard.")
+    said = by_guard[fitting[0]]
+    hashes = {outcome.verdict.policy.hash: outcome.verdict.policy.name for outcome in said}
+    chosen = [hash for hash, called in hashes.items() if policy is None or policy == called or hash.startswith(policy)]
+    if len(chosen) != 1:
+        raise UsageError(f"{folder} asks under {_listed(hashes.values())}; name one policy with --policy.")
+    rows = [outcome for outcome in said if outcome.verdict.policy.hash == chosen[0]]
+    counting = Counting(folder.name, chosen[0], rows[0].verdict.model, canaries)
+    for outcome in rows:
+        verdict = outcome.verdict
+        counting.add(
+            None if verdict.rating is None else verdict.rating.value,
+            verdict.category,
+            verdict.p_unsafe,
+            verdict.sha256,
+            outcome.question.rating,
+        )
+    return counting.finish()
+
+
+def _chosen(folder: Path, policies: Sequence[Policy], wanted: str | None) -> Policy:
+    fitting = [each for each in policies if wanted is None or wanted == each.name or each.hash.startswith(wanted)]
+    if len(fitting) != 1:
+        raise UsageError(f"{folder} asks under {_listed(p.name for p in policies)}; name one policy with --policy.")
+    return fitting[0]
+
+
+def _listed(names: Iterator[str] | Collection[str]) -> str:
+    return ", ".join(dict.fromkeys(names)) or "no policy"

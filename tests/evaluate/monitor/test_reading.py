@@ -1,0 +1,102 @@
+"""Windows out of runs and logs, and what is said where there are none."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from eyeward.annotate.run import annotate
+from eyeward.errors import DataError, UsageError
+from eyeward.evaluate.monitor.reading import hashes_in, labelled_by_hash, read_windows, sha256_of
+from eyeward.evaluate.questions import read_questions
+from eyeward.evaluate.run import Run
+from eyeward.policy import Policy
+from eyeward.verdict import Rating
+from tests.evaluate.monitor.streams import window
+from tests.evaluate.worlds import data, guard, row, small
+
+POLICY = Policy.load("default")
+
+
+def evaluated(tmp_path: Path, name: str = "week 1", guards: tuple[str, ...] = ("bright",)) -> Path:
+    run = Run.open(tmp_path / name, "d", read_questions(small(tmp_path / f"data of {name}")).asks)
+    for each in guards:
+        run.ask(each, guard(name=each))
+    run.finish()
+    return tmp_path / name
+
+
+def test_an_evaluation_is_a_window_with_its_own_labels(tmp_path: Path) -> None:
+    (found,) = read_windows(evaluated(tmp_path))
+    assert (found.name, found.images, found.policy) == ("week 1", 4, POLICY.hash)
+    assert found.ratings == {"Safe": 2, "Unsafe": 2}
+    assert found.categories == {"NA": 2, "O1": 2}
+    assert [(label.truth.value, label.said) for label in found.labels] == [
+        ("Unsafe", "Unsafe"),
+        ("Unsafe", "Safe"),
+        ("Safe", "Unsafe"),
+        ("Safe", "Safe"),
+    ]
+    assert found.model.name == "bright"
+
+
+def test_one_of_several_guards_and_policies_has_to_be_named(tmp_path: Path) -> None:
+    folder = evaluated(tmp_path, guards=("bright", "other"))
+    with pytest.raises(UsageError, match="answers of bright, other; name one of them with --guard"):
+        read_windows(folder)
+    assert read_windows(folder, guard="other")[0].model.name == "other"
+    with pytest.raises(UsageError, match="asks under default; name one policy with --policy"):
+        read_windows(folder, guard="other", policy="news")
+    assert read_windows(folder, guard="other", policy=POLICY.hash[:8])[0].images == 4
+
+
+def test_an_annotation_run_is_a_window_whose_labels_come_from_elsewhere(tmp_path: Path) -> None:
+    folder = small(tmp_path / "d")
+    annotate([str(folder)], tmp_path / "run", guard(), [POLICY, POLICY.non_violating("O1").renamed("open")])
+    with pytest.raises(UsageError, match="asks under default, open; name one policy"):
+        read_windows(tmp_path / "run")
+    truth = labelled_by_hash(folder)
+    canary = sha256_of(folder / "safe.png")
+    (found,) = read_windows(tmp_path / "run", policy="default", labels=truth, canaries={canary})
+    assert found.images == 3 and found.ratings == {"Safe": 1, "Unsafe": 2}
+    assert found.canaries == {canary: "Safe"}
+    assert sorted((label.truth.value, label.said) for label in found.labels) == [
+        ("Safe", "Unsafe"),
+        ("Unsafe", "Safe"),
+        ("Unsafe", "Unsafe"),
+    ]
+    (other,) = read_windows(tmp_path / "run", policy="open")
+    assert other.policy != found.policy
+
+
+def test_a_log_has_a_window_a_line_and_a_broken_line_is_named(tmp_path: Path) -> None:
+    log = tmp_path / "weeks.jsonl"
+    lines = [window(name, {"NA": 5, "O6": 2}).model_dump_json() for name in ("one", "two")]
+    log.write_text("\n".join(lines) + "\n\n")
+    assert [found.name for found in read_windows(log)] == ["one", "two"]
+    assert read_windows(log, policy="ffff") == ()
+    log.write_text("\n".join([lines[0], lines[1].replace('"images":7', '"images":8')]))
+    with pytest.raises(DataError, match=r"weeks\.jsonl:2: .*add up"):
+        read_windows(log)
+
+
+def test_labels_under_another_policy_are_no_labels_here_and_two_ratings_of_one_file_are_refused(tmp_path: Path) -> None:
+    levels = {"a.png": 10, "b.png": 20}
+    hash = POLICY.non_violating("O1").model_dump(mode="json")
+    folder = data(tmp_path / "d", levels, [row("a.png", Rating.Unsafe), row("b.png", Rating.Safe, policy=hash)])
+    assert list(labelled_by_hash(folder).values()) == [Rating.Unsafe]
+    twice = data(tmp_path / "t", {"a.png": 10, "b.png": 10}, [row("a.png", Rating.Unsafe), row("b.png", Rating.Safe)])
+    with pytest.raises(DataError, match="b.png is labelled Unsafe and Safe"):
+        labelled_by_hash(twice)
+
+
+def test_what_is_no_window_is_refused_with_what_would_be_one(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="is no window: name a folder"):
+        read_windows(tmp_path)
+    with pytest.raises(UsageError, match="holds no canary images"):
+        hashes_in(tmp_path)
+    with pytest.raises(UsageError, match="cannot be read"):
+        sha256_of(tmp_path / "none")
+    (tmp_path / "x.png").write_bytes(b"abc")
+    assert hashes_in(tmp_path) == {"ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"}

@@ -1,0 +1,118 @@
+"""Streams: quiet ones give no more alarms than promised, planted changes are found, and each alarm says what it is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from eyeward.errors import UsageError
+from eyeward.evaluate.monitor.page import monitor_page
+from eyeward.evaluate.monitor.watching import Kind, Settings, Watch, watch
+from eyeward.verdict import ModelRef
+from tests.evaluate.monitor.streams import MODEL, SHARES, drawn, window
+
+WEEKS = 26
+
+
+def half_year(seed: int, change: float = 1.0, at: int = WEEKS, recall_after: float = 0.95) -> Watch:
+    """Watch half a year of weeks; from week `at` on, O6 is `change` times as frequent."""
+    random = np.random.default_rng(seed)
+    reference = [drawn("before", random, images=8000)]
+    after = {**SHARES, "O6": SHARES["O6"] * change}
+    weeks = [
+        drawn(
+            f"week {week + 1}",
+            random,
+            shares=SHARES if week < at else after,
+            recall=0.95 if week < at else recall_after,
+            labels=40,
+        )
+        for week in range(WEEKS)
+    ]
+    return watch(reference, weeks, Settings(recall=0.85, specificity=0.85))
+
+
+def test_quiet_half_years_have_no_more_false_alarms_than_promised() -> None:
+    alarmed = sum(bool(half_year(seed).alarms) for seed in range(60))
+    assert alarmed <= 7  # 3 are allowed on average; 7 is beyond the 97 % point of that
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_planted_drift_of_one_category_is_found_within_two_windows(seed: int) -> None:
+    found = half_year(seed + 100, change=1.6, at=12)
+    alarms = [alarm for alarm in found.alarms if alarm.kind is Kind.category and alarm.what == "O6"]
+    assert alarms
+    assert int(alarms[0].window.split()[1]) in (13, 14)  # the change comes with week 13
+    assert "Category O6 differs from the reference" in alarms[0].sentence
+
+
+def test_lower_recall_on_labels_is_found_and_specificity_is_not_blamed() -> None:
+    found = half_year(7, recall_after=0.4, at=6)
+    kinds = [alarm.kind for alarm in found.alarms]
+    assert Kind.recall in kinds and Kind.specificity not in kinds
+    weeks = [alarm.window for alarm in found.alarms if alarm.kind is Kind.recall]
+    assert int(weeks[0].split()[1]) in (7, 8, 9)
+    assert "below 0.85" in next(a.sentence for a in found.alarms if a.kind is Kind.recall)
+
+
+def test_a_canary_that_changes_or_is_missing_is_an_alarm_whatever_was_promised() -> None:
+    good = {"a" * 64: "Unsafe", "b" * 64: "Safe"}
+    reference = [window("before", {"NA": 50}, canaries=good)]
+    kept = window("kept", {"NA": 50}, canaries=good)
+    lost = window("lost", {"NA": 50}, canaries={"a" * 64: "Safe"})
+    found = watch(reference, [kept, lost], Settings(false_alarms=1e-9))
+    assert [(alarm.window, alarm.kind, alarm.what[:1]) for alarm in found.alarms] == [
+        ("lost", Kind.canary, "a"),
+        ("lost", Kind.canary, "b"),
+    ]
+    assert found.alarms[0].sentence == "Canary aaaaaaaaaaaa is Safe, it was Unsafe."
+    assert "not among the images" in found.alarms[1].sentence
+
+
+def test_small_differences_of_large_windows_can_be_let_pass() -> None:
+    reference = [window("before", {"NA": 40_000, "O6": 10_000})]
+    later = [window("later", {"NA": 38_800, "O6": 11_200})]
+    assert watch(reference, later).alarms
+    assert not watch(reference, later, Settings(least_stability=0.05)).alarms
+
+
+def test_another_model_is_a_notice_and_another_policy_is_refused() -> None:
+    new = ModelRef(name="mini", revision="2222222222222222", engine="local")
+    found = watch([window("a", {"NA": 50})], [window("b", {"NA": 50}), window("c", {"NA": 50}, model=new)])
+    assert [watched.notices for watched in found.watched] == [
+        (),
+        ("The model is mini 222222222222 (local) from here on.",),
+    ]
+    assert not found.alarms
+    with pytest.raises(UsageError, match="2 policies"):
+        watch([window("a", {"NA": 50})], [window("b", {"NA": 50}, policy="cd" * 32)])
+    with pytest.raises(UsageError, match="no window to watch"):
+        watch([window("a", {"NA": 50})], [])
+
+
+def test_an_empty_window_says_nothing() -> None:
+    found = watch([window("a", {"NA": 50})], [window("b", {})])
+    assert found.watched[0].tests == () and not found.alarms
+
+
+def test_the_page_shows_shares_and_alarms_and_nothing_is_markup() -> None:
+    reference = [window("<before>", {"NA": 500, "O2": 90, "O6": 50})]
+    quiet = window("<b>1</b>", {"NA": 500, "O2": 90, "O6": 55})
+    loud = window("2", {"NA": 300, "O2": 90, "O6": 250}, (3, 0, 2, 1))
+    found = watch(reference, [quiet, loud])
+    page = monitor_page(found)
+    assert "<b>1</b>" not in page and "&lt;b&gt;1&lt;/b&gt;" in page
+    assert 'fill="var(--failed)"' in page
+    assert "Category O6 differs" in page and "<script" not in page
+    assert "labels so far" in page
+    assert f"{len(found.alarms)} alarms" in page
+
+
+def test_what_was_found_survives_being_written(tmp_path: Path) -> None:
+    found = watch([window("a", {"NA": 50})], [window("b", {"NA": 20, "O6": 30}, (2, 1, 3, 0))])
+    file = tmp_path / "monitor.json"
+    file.write_text(found.model_dump_json())
+    assert Watch.model_validate_json(file.read_text()) == found
+    assert found.reference.model == MODEL
