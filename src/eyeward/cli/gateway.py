@@ -82,7 +82,8 @@ def gateway(
     An image that could not be judged does not leave. Exit code 2 for wrong usage.
     """
     import eyeward
-    from eyeward.annotate.known import KnownHashes, Screening
+    from eyeward.annotate.known import Screening
+    from eyeward.images.known import KnownHashes
     from eyeward.moderate.gateway.app import gateway_app
 
     settings = GatewaySettings(
