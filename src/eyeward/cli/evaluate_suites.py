@@ -104,8 +104,8 @@ def print_attacks(console: Console, report: AttackReport) -> None:
     for guard in report.guards:
         table = Table(box=box.SIMPLE, pad_edge=False)
         table.add_column(Text(visible(guard.guard)))
-        for level in range(1, most + 1):
-            table.add_column(f"up to level {level}")
+        for number in range(1, most + 1):
+            table.add_column(f"up to level {number}")
         table.add_row("no change", _with_interval(guard.clean_recall), *[""] * (most - 1))
         for what, found_steps in (("Unsafe", guard.robust_recall), ("not Safe", guard.robust_flagged)):
             for family, steps in found_steps.items():

@@ -46,8 +46,8 @@ def _robust_recall(report: AttackReport) -> Html:
         ]
         head = [text("robust recall"), text("difference"), text("95 %"), text("excludes zero")]
         parts += [element("h3", text("Guards compared, picture by picture")), table(head, compared)]
-    for guard, reason in report.not_white_box.items():
-        parts.append(paragraph(f"{guard} was not attacked through its gradients: {reason}."))
+    for name, reason in report.not_white_box.items():
+        parts.append(paragraph(f"{name} was not attacked through its gradients: {reason}."))
     return section("Robust recall", *parts)
 
 
