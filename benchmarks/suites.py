@@ -27,6 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("suites", nargs="*", choices=[*SUITES, []], default=[])
     parser.add_argument("--scenes", type=int, default=300)
     parser.add_argument("--attacked", type=int, default=100)
+    parser.add_argument("--white-box", type=int, default=16)
     parser.add_argument("--model", action="append")
     parser.add_argument("--out", type=Path, default=Path("runs/suites"))
     given = parser.parse_args(arguments)
@@ -35,7 +36,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         write_scenes(scenes, given.scenes, SEED, split=Split.TEST)
     models = [word for model in given.model or ["mini"] for word in ("--model", model)]
     for suite in given.suites or SUITES:
-        more = ["--averaged", "--attacked", str(given.attacked)] if suite == "attacks" else []
+        more = (
+            ["--averaged", "--attacked", str(given.attacked), "--white-box", str(given.white_box)]
+            if suite == "attacks"
+            else []
+        )
         started = time.perf_counter()
         command = ["evaluate", str(scenes), "--suite", suite, *models, "--out", str(given.out / suite), *more]
         app(command, standalone_mode=False)

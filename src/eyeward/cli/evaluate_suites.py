@@ -47,12 +47,14 @@ def run_attacks(
 
     screen = Screen()
     reasons = {name: white_box_reason(source) for name, source in guards.items()} if white_box else {}
+    means = {f"{name}, mean of views": source for name, source in guards.items()} if averaged else {}
     opened = {name: white_box for name, reason in reasons.items() if reason is None}
+    opened |= {mean: white_box for mean, name in zip(means, guards, strict=False) if name in opened}
     plan = plan_attacks(asks, attacked, opened, out / "white_box")
     started = Run.open(out, str(data), plan.asks)
     pictures = sum(len(targets) for targets in plan.white_box.values())
     with screen.bar("Following gradients", pictures) as advance:
-        make_white_box(plan, guards, advance)
+        make_white_box(plan, {**guards, **means}, advance, means)
     for name, source in guards.items():
         with screen.bar(f"Loading {one_line(source)}"):
             guard = eyeward.load_guard(source, device=device)

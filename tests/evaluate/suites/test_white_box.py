@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 import torch
 from PIL import Image
+from torch import Tensor
 
 from eyeward.engine.rating import log_odds
 from eyeward.errors import UsageError
 from eyeward.evaluate.suites.attack import BUDGETS
-from eyeward.evaluate.suites.white_box import PixelScore, Target, make_pictures, why_not
+from eyeward.evaluate.suites.white_box import PixelScore, Target, make_pictures, over_views, why_not
 from eyeward.guard import load_guard
 from eyeward.policy import Policy
 from eyeward.scenes.paint import paint
@@ -76,6 +77,36 @@ def test_pictures_against_a_guard_move_its_score_within_the_budget(tmp_path: Pat
     stamps = [file.stat().st_mtime_ns for file in files]
     make_pictures("mini", [Target(image, POLICY, raised, files)])
     assert [file.stat().st_mtime_ns for file in files] == stamps  # nothing is made twice
+
+
+def test_the_mean_over_views_is_the_mean_of_probabilities() -> None:
+    def score(pictures: Tensor) -> Tensor:
+        return pictures[:, 0, 0, 0] / 10  # looks at one corner alone
+
+    picture = torch.zeros(1, 3, 40, 40)
+    picture[0, 0, 0, 0], picture[0, 0, 0, -1], picture[0, 0, 2:4, 2:4] = 10.0, -20.0, 30.0
+    expected = sum(weight * 1 / (1 + math.exp(-odds)) for weight, odds in ((0.6, 1.0), (0.2, -2.0), (0.2, 3.0)))
+    assert float(over_views(score)(picture)) == pytest.approx(log_odds(expected), abs=1e-4)
+
+
+def test_pictures_against_the_mean_move_the_mean_and_differ_from_those_against_one_view(tmp_path: Path) -> None:
+    image = tmp_path / "scene.png"
+    scenes()[1].save(image)
+    single = attacked().under(POLICY)
+    mean = over_views(single)
+    clean = attacked().pixels(scenes()[1])
+    with torch.no_grad():
+        before = float(mean(clean[None]))
+    one, all_views = (tuple(tmp_path / which / f"{budget}.png" for budget in BUDGETS) for which in ("one", "mean"))
+    make_pictures("mini", [Target(image, POLICY, before < 0, one)])
+    make_pictures("mini", [Target(image, POLICY, before < 0, all_views)], averaged=True)
+    assert one[-1].read_bytes() != all_views[-1].read_bytes()
+    reached = []
+    for file in (one[-1], all_views[-1]):
+        with Image.open(file) as made, torch.no_grad():
+            moved = float(mean(attacked().pixels(made.convert("RGB"))[None])) - before
+            reached.append(moved if before < 0 else -moved)
+    assert reached[1] > 1.0 and reached[1] >= reached[0]
 
 
 def test_a_picture_that_cannot_be_read_is_left_out(tmp_path: Path) -> None:

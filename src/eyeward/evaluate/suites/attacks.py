@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -178,8 +178,12 @@ def _levels(attacks: Sequence[PictureAttack], ask: Ask) -> Iterator[tuple[Pictur
 Progress = Callable[[], None]
 
 
-def make_white_box(plan: Plan, sources: Mapping[str, str], progress: Progress = lambda: None) -> None:
+def make_white_box(
+    plan: Plan, sources: Mapping[str, str], progress: Progress = lambda: None, averaged: Collection[str] = ()
+) -> None:
     """Make the pictures that are attacked through gradients; `sources` are guards to load, by name.
+
+    The names in `averaged` are means over views, and attacked as such.
 
     Raises:
         UsageError: when a guard cannot be attacked so.
@@ -188,7 +192,7 @@ def make_white_box(plan: Plan, sources: Mapping[str, str], progress: Progress = 
         from eyeward.evaluate.suites.white_box import Target, make_pictures
 
         targets = [Target(ask.image, ask.policy, ask.question.rating is Rating.Safe, files) for ask, files in asks]
-        make_pictures(sources[guard], targets, progress)
+        make_pictures(sources[guard], targets, progress, guard in averaged)
 
 
 def white_box_reason(source: str) -> str | None:
