@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import logging
 import math
 import signal
 import socket
@@ -201,6 +202,8 @@ def serve(options: ServeOptions) -> None:
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=math.ceil(options.settings.deadline + 1),
     )
+    logging.captureWarnings(True)  # what Pillow says of a strange file is no line of this log
+    logging.getLogger("py.warnings").setLevel(logging.ERROR)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _nothing)  # the server hands a signal on once it has stopped; that is no failure
     uvicorn.Server(config).run([opened])
