@@ -3,11 +3,11 @@
 Usage: python -m benchmarks.remote_misbehaving [--items 10000] [--kinds vllm openai] [--json PATH]
 
 The server is the fake of the tests, in a process of its own. What it does to an item follows from the item's number:
-most are answered, some after a failure or two, some never; now and then all requests meet a storm of status 429. So the
-right outcome of every item is known beforehand, and each answer is compared with it: the probability with the
-brightness of the item's own picture. Peak memory is that of the asking process, measured at a tenth of the items and at
-all of them, each in a fresh process. On a machine that is busy with other things the server may be too slow for the
-limits set here, and items fail that should not.
+most are answered, some after a failure or two, some never; now and then requests meet a storm of status 429, which
+refuses no item more often than its attempts bear. So the right outcome of every item is known beforehand, and each
+answer is compared with it: the probability with the brightness of the item's own picture. Peak memory is that of the
+asking process, measured at a tenth of the items and at all of them, each in a fresh process. On a machine that is busy
+with other things the server may be too slow for the limits set here, and items fail that should not.
 """
 
 from __future__ import annotations
@@ -46,7 +46,9 @@ FATES: tuple[tuple[Trouble, int], ...] = (
 """What happens to unlucky items: a trouble, and how often. What is never asked again happens always."""
 UNLUCKY = 4
 """One item in so many has a fate."""
-STORM_EVERY, STORM_LENGTH = 3000, 150
+STORM_EVERY, STORM_LENGTH, STORM_PATIENCE = 3000, 150, 4
+ATTEMPTS = 8
+"""More than a storm refuses an item and than it fails by itself before it is answered, together."""
 NEVER = {
     Trouble.too_many: ErrorType.engine_unavailable,
     Trouble.much_later: ErrorType.engine_unavailable,
@@ -118,11 +120,13 @@ class Items(Sequence[Prompt]):
 def serve(kind: ServerKind) -> None:
     """Run the fake until standard input ends."""
     asked = 0
+    refused: Counter[str] = Counter()
 
     def trouble(image: str, times: int) -> Trouble | None:
         nonlocal asked
         asked += 1
-        if asked % STORM_EVERY < STORM_LENGTH and asked > STORM_EVERY:
+        if asked % STORM_EVERY < STORM_LENGTH and asked > STORM_EVERY and refused[image] < STORM_PATIENCE:
+            refused[image] += 1
             return Trouble.too_many
         red, green, blue = decoded(image).convert("RGB").getpixel((0, 0))  # type: ignore[misc]
         met = fate((int(red) << 16) + (int(green) << 8) + int(blue))
@@ -138,7 +142,7 @@ def ask(kind: ServerKind, address: str, count: int) -> dict[str, object]:
     settings = RemoteSettings.parse(address).model_copy(
         update={
             "concurrency": 32,
-            "attempts": 8,
+            "attempts": ATTEMPTS,
             "first_wait": 0.02,
             "longest_wait": 0.3,
             "request_seconds": 2.0,

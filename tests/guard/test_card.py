@@ -35,6 +35,7 @@ CARD = EyewardCard(
     after_policy="",
     vocabulary=Vocabulary.met_in_training,
     training_policies=("a" * 64,),
+    known_policy="name: one\n",
     calibration=Calibration(default=Platt(scale=2.0, shift=-0.5), categories={"O6": Platt(scale=1.5)}),
     threshold=0.25,
     review_band=(0.2, 0.3),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ import torch
 from safetensors.torch import load_file, save_file
 
 import eyeward
+from eyeward.engine.local.engine import LocalEngine
+from eyeward.engine.local.first_choice import FirstChoice
 from eyeward.engine.protocol import Prompt, RawAnswer, TextSegment
 from eyeward.errors import SelfCheckFailed
 from eyeward.guard.card import EyewardCard
@@ -22,6 +25,7 @@ from eyeward.guard.loading import load_subject, packaged_guards
 from eyeward.guard.self_check import Outcome, Subject, faults, long_form, settle, short_form
 from eyeward.guard.self_check.agreement import check_agreement
 from eyeward.guard.self_check.head import LEAST_MASS, check_label_mass, check_opposites
+from eyeward.policy import Policy
 from eyeward.verdict import ModelRef
 from tests.engine.local.families.checkpoints import (
     QWEN_TEMPLATE,
@@ -137,6 +141,23 @@ def test_a_head_of_noise_is_told_without_known_answers_by_the_mass_of_its_labels
     assert sound.engine is not None
     choice = check_label_mass(sound)
     assert (choice.outcome, LEAST_MASS) == (Outcome.passed, 0.05)
+
+
+def test_a_guard_of_one_policy_is_asked_under_that_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    known = Policy.load("default").only("O2", "O6").model_copy(update={"name": "of-its-own"})
+
+    def knows_one(engine: LocalEngine, prompt: Prompt) -> FirstChoice:
+        text = "".join(part.text for part in prompt.segments if isinstance(part, TextSegment))
+        mass = 0.99 if "O6" in text and "O1" not in text else 0.01
+        return FirstChoice(mass, 0.1, 1000, "Safe" if mass > 0.5 else "NA")
+
+    monkeypatch.setattr(LocalEngine, "first_choice", knows_one)
+    subject = load_subject("mini")
+    said = check_label_mass(subject)
+    assert said.outcome is Outcome.failed
+    assert "would rather write 'NA'" in said.detail
+    card = subject.card.model_copy(update={"known_policy": known.to_yaml()})
+    assert check_label_mass(replace(subject, card=card)).outcome is Outcome.passed
 
 
 def test_a_missing_template_is_the_one_fault_that_is_named(tmp_path: Path) -> None:

@@ -101,7 +101,7 @@ def test_stopping_answers_what_was_taken_in() -> None:
     engine = Engine()
     answers = []
     with httpx2.Client(timeout=60.0) as client, listening(service(engine)) as address:
-        engine.seconds = 0.3
+        engine.seconds = 1.0
         judged = len(engine.batches)
         threads = [
             threading.Thread(target=lambda: answers.append(client.post(f"{address}/v1/assess", json=body(BRIGHT))))
@@ -110,7 +110,7 @@ def test_stopping_answers_what_was_taken_in() -> None:
         for thread in threads:
             thread.start()
         patiently(lambda: len(engine.batches) > judged)
-        time.sleep(0.1)
+        time.sleep(0.7)
     for thread in threads:
         thread.join()
     assert [answer.status_code for answer in answers] == [200] * 4

@@ -17,7 +17,7 @@ import pytest
 from eyeward.errors import UsageError
 from eyeward.serve.run import ServeOptions, is_loopback
 from tests.serve.test_keys import entry, write
-from tests.serve.world import png
+from tests.serve.world import patiently, png
 
 ROOT = Path(__file__).parents[2]
 
@@ -62,8 +62,7 @@ def test_mini_is_served_by_the_command_judges_reads_changed_keys_and_stops_when_
             assert client.get("/ready").json() == {"ready": True, "probe": "known answers"}
             write(keys, entry("web", "ew_changed_key"))
             process.send_signal(signal.SIGHUP)
-            time.sleep(0.2)
-            assert client.get("/v1/models").status_code == 401
+            patiently(lambda: client.get("/v1/models").status_code == 401)
             assert client.get("/v1/models", headers={"Authorization": "Bearer ew_changed_key"}).status_code == 200
         process.terminate()
         assert process.wait(60.0) == 0

@@ -32,7 +32,7 @@ def judging(body: Json, number: int) -> Response:
 
 
 def with_texts(address: str, text: Text = Text.refuse) -> Service:
-    texts = TextModerator(f"{address}#text-model", 1.0)
+    texts = TextModerator(f"{address}#text-model", 20.0)
     return Service(guard(Engine()), PROBES, texts=texts, settings=ServeSettings(text=text))
 
 

@@ -110,6 +110,8 @@ class EyewardCard(_Record):
     vocabulary: Vocabulary = Vocabulary.any
     training_policies: tuple[str, ...] = ()
     """Hashes of the policies that training used, where they can be listed; or a sentence that says how they vary."""
+    known_policy: str | None = None
+    """The YAML text of the policy that training used most; None for a guard that knows the pack `default`."""
     calibration: Calibration = Calibration()
     threshold: float = Field(default=0.5, ge=0.0, le=1.0)
     review_band: tuple[float, float] | None = None

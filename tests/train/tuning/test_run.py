@@ -17,6 +17,7 @@ from eyeward.engine.local.checkpoint import load_checkpoint
 from eyeward.engine.rating import Calibration
 from eyeward.errors import DataError, UsageError
 from eyeward.guard import EyewardCard
+from eyeward.policy import Policy
 from eyeward.train.tuning.finish import ADAPTER, finish
 from eyeward.train.tuning.parameters import part_of
 from eyeward.train.tuning.run import CURVE, LOSSES, trackers
@@ -162,6 +163,8 @@ def test_the_guard_loads_in_eyeward_and_in_transformers_and_carries_figures(
     card = EyewardCard.read(guard_folder)
     assert card.trained_to_judge
     assert len(card.training_policies) == 2
+    assert card.known_policy is not None
+    assert Policy.from_text(card.known_policy) == POLICY
     assert card.calibration.default is not None
     page = (guard_folder / "README.md").read_text()
     assert "balanced accuracy" in page

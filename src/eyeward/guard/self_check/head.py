@@ -37,7 +37,7 @@ def check_label_mass(subject: Subject) -> Finding:
         return does_not_apply(MASS, "the weights run elsewhere")
     if not subject.card.trained_to_judge:
         return does_not_apply(MASS, "it is a base model, which has seen no verdict")
-    question = subject.question(Policy.load("default").only("O1"))  # the form is the same, and the prompt is short
+    question = subject.question(_known_policy(subject))
     if isinstance(question, str):
         return does_not_apply(MASS, f"there is no prompt to ask: {question}")
     image = Image.new("RGB", (64, 64), (128, 128, 128))
@@ -59,6 +59,13 @@ def check_label_mass(subject: Subject) -> Finding:
             "loaded, of another model), or this model was never taught this form of answer.",
         )
     return passed(MASS, seen)
+
+
+def _known_policy(subject: Subject) -> Policy:
+    """Return the policy of training, as a guard that knows one alone may write anything under another."""
+    if subject.card.known_policy is not None:
+        return Policy.from_text(subject.card.known_policy)
+    return Policy.load("default").only("O1")  # the form is the same, and the prompt is short
 
 
 def check_opposites(subject: Subject) -> Finding:

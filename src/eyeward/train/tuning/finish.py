@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -97,15 +98,16 @@ def _stored_type(base: Path) -> torch.dtype:
 def _card(tuning: Tuning, folder: Path) -> EyewardCard:
     """Return the card before calibration. The scope check of the base holds as long as its vision tower does."""
     card, before = tuning.card, EyewardCard.read(tuning.base)
-    policies = {tuning.data.policy_of(sample).hash for sample in chosen(tuning.data, Split.TRAIN)}
-    listed = tuple(sorted(policies))
+    policies = [tuning.data.policy_of(sample) for sample in chosen(tuning.data, Split.TRAIN)]
+    listed = tuple(sorted({policy.hash for policy in {*policies}}))
     if len(listed) > _LISTED_POLICIES:
         listed = (f"{len(listed)} policies of the training data, their hashes begin with {listed[0][:8]}",)
     if before.scope is not None and not tuning.recipe.train_vision:
         card = card.model_copy(update={"scope": before.scope})
         (folder / before.scope.file).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(tuning.base / before.scope.file, folder / before.scope.file)
-    return card.model_copy(update={"training_policies": listed})
+    (known, _), *_ = Counter(policies).most_common(1)
+    return card.model_copy(update={"training_policies": listed, "known_policy": known.to_yaml()})
 
 
 def _measure(tuning: Tuning, folder: Path) -> Metrics | None:
