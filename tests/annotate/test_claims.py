@@ -174,3 +174,17 @@ def test_what_killed_processes_left_is_swept_away(storage: Storage, monkeypatch:
     pass_time(storage, 20, monkeypatch)
     Claims(storage, lease=10)
     assert files(storage) == ["d.000001.claim"]
+
+
+def test_an_interrupt_while_a_claim_is_made_leaves_none(storage: Storage, monkeypatch: pytest.MonkeyPatch) -> None:
+    claims = Claims(storage)
+    create = storage.create
+
+    def interrupted(name: str, data: bytes, lasting: bool = True) -> bool:
+        create(name, data, lasting)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(storage, "create", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        claims.take("a")
+    assert files(storage) == []

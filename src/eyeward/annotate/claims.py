@@ -109,10 +109,7 @@ class Claims:
         if held and not self._is_over(held, before):
             return None
         claim = Claim(self._storage, name, held[-1].number + 1 if held else 1, self.lease / 4, before)
-        if not claim.is_made:
-            return None
-        self._take_away(held[:-1])
-        return claim
+        return claim if claim.is_made else None
 
     def forget(self, shards: Iterable[str]) -> None:
         """Take away the claims of the dead at shards that need no work any more."""
@@ -160,7 +157,12 @@ class Claim:
         self._every = every
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._renew, daemon=True, name="eyeward-claim")
-        self.is_made = self._make_next()
+        try:
+            self.is_made = self._make_next()
+        except KeyboardInterrupt:  # it may have been made
+            self._last += 1
+            self._take_away()
+            raise
 
     def __enter__(self) -> Self:
         """Begin to keep it alive."""
@@ -173,8 +175,11 @@ class Claim:
         """Give it back, unless another process has taken it over."""
         self._over.set()
         self._thread.join()
-        with suppress(OSError):  # it expires
-            for number in range(max(1, self._last - _KEPT), self._last):
+        self._take_away()
+
+    def _take_away(self) -> None:
+        with suppress(OSError):  # else it expires
+            for number in range(max(1, self._last - _KEPT - 1), self._last):
                 self._storage.delete(self._file(number))
             if _owner(self._storage, self._file(self._last)) == self.owner:
                 self._storage.delete(self._file(self._last))
