@@ -10,7 +10,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from eyeward.annotate import record
+from eyeward.annotate import record, shard_file
 from eyeward.annotate.claims import Claims
 from eyeward.annotate.local_folder import LocalFolder
 from eyeward.annotate.progress import Progress
@@ -398,6 +398,13 @@ def test_the_footer_proves_what_was_answered(tmp_path: Path) -> None:
     assert proof.fingerprint == record.read_run(tmp_path / "out").fingerprint
     assert proof.input == open_source(source).shards[2].identity()
     assert (proof.counts.images, proof.counts.rows, proof.counts.repeated_keys) == (14, 28, 2)
+
+
+def test_a_proof_is_read_however_long_the_footer_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    annotate(troubled(tmp_path / "in", 1), tmp_path / "out", guard())
+    proof = read_proof(LocalFolder(tmp_path / "out"), "00000.safety.parquet")
+    monkeypatch.setattr(shard_file, "_FOOTER_BYTES", 64)
+    assert proof == read_proof(LocalFolder(tmp_path / "out"), "00000.safety.parquet") is not None
 
 
 def test_a_guard_that_loses_a_verdict_or_invents_one_writes_nothing(tmp_path: Path) -> None:

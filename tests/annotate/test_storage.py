@@ -6,7 +6,9 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
+import obstore
 import pytest
+from obstore.exceptions import NotSupportedError
 from obstore.store import MemoryStore
 
 from eyeward.annotate.local_folder import LocalFolder
@@ -33,6 +35,19 @@ def test_what_is_written_is_read_whole_or_from_its_end(storage: Storage) -> None
     storage.delete("a/b")
     storage.delete("a/b")
     assert storage.read("a/b") is None
+
+
+def test_a_store_that_gives_no_ends_is_asked_for_the_size_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    store = ObjectFolder(MemoryStore(), "memory://run")
+    store.put("a", b"0123456789")
+
+    def refused(*arguments: object, **options: object) -> None:
+        raise NotSupportedError("no suffix ranges")
+
+    monkeypatch.setattr(obstore, "get", refused)
+    assert store.read("a", 3) == b"789"
+    assert store.read("a", 99) == b"0123456789"
+    assert store.read("b", 3) is None
 
 
 def test_a_file_is_made_once_however_many_try(storage: Storage) -> None:
