@@ -14,6 +14,7 @@ from eyeward.annotate.claims import Claims, Owner
 from eyeward.annotate.on_processes import annotate_on_processes
 from eyeward.annotate.progress import Rows
 from eyeward.annotate.sources import open_source
+from eyeward.annotate.storage import storage_at
 from eyeward.annotate.tasks import Task
 from eyeward.annotate.worker import Died, Failed, Job, News, Worker
 from eyeward.engine.protocol import Prompt, RawAnswer
@@ -81,7 +82,7 @@ def stillborn() -> Guard:
     os._exit(3)
 
 
-def job(source: Path, out: Path, load: Callable[[], Guard] = bright) -> Job:
+def job(source: Path, out: Path | str, load: Callable[[], Guard] = bright) -> Job:
     """Ask under two policies."""
     return Job(load, replace(open_source(source), shards=()), out, (DEFAULT, EXEMPT), lease=60.0)
 
@@ -162,9 +163,10 @@ class PlayedCrew:
         return replace(ready, owner=_far(ready.owner))
 
     def _die(self, task: Task) -> News:
-        claim = Claims(self.job.out, self.job.lease).take(task.shard.name)
+        storage = storage_at(self.job.out)
+        claim = Claims(storage, self.job.lease).take(task.shard.name)
         assert claim is not None, "the claim of the one before was not freed"
-        claim._file.write_text(_far(claim.owner).model_dump_json())
+        storage.put(claim._file(claim._last), _far(claim.owner).model_dump_json().encode())
         return Died("killed by SIGKILL.")
 
 

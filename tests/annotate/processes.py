@@ -31,7 +31,7 @@ class Work:
     """What a process does, and where it ends."""
 
     source: Path
-    out: Path
+    out: Path | str
     signal: int = signal.SIGKILL
     at: Step | None = None
     """The step at which it sends the signal to itself."""
@@ -44,10 +44,13 @@ class Work:
     lease: float = 60.0
     rank: int = 0
     world_size: int = 1
+    environment: tuple[tuple[str, str], ...] = ()
+    """What is set there."""
 
 
 def do(work: Work) -> None:
     """Annotate under two policies."""
+    os.environ.update(work.environment)
     if work.largest_file is not None:
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (work.largest_file, work.largest_file))

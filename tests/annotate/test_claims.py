@@ -1,4 +1,4 @@
-"""One process works at a shard, and what the dead have claimed is free."""
+"""One process works at a shard, and what the dead have claimed is free, in folders as in object stores."""
 
 from __future__ import annotations
 
@@ -8,19 +8,39 @@ import time
 from pathlib import Path
 
 import pytest
+from obstore.store import MemoryStore
 
 from eyeward.annotate import claims as module
 from eyeward.annotate.claims import Claims, Owner
+from eyeward.annotate.local_folder import LocalFolder
+from eyeward.annotate.object_store import ObjectFolder
+from eyeward.annotate.storage import MOMENTARY, Storage
 
 
-def age(claims: Claims, seconds: float) -> None:
-    (file,) = claims.folder.glob("*.claim")
-    then = time.time() - seconds
-    os.utime(file, (then, then))
+@pytest.fixture(params=["folder", "store"])
+def storage(request: pytest.FixtureRequest, tmp_path: Path) -> Storage:
+    if request.param == "folder":
+        return LocalFolder(tmp_path)
+    return ObjectFolder(MemoryStore(), "memory://run")
 
 
-def test_a_claim_is_there_once_until_it_is_given_back(tmp_path: Path) -> None:
-    mine, yours = Claims(tmp_path), Claims(tmp_path)
+def files(storage: Storage) -> list[str]:
+    return sorted(entry.name.removeprefix(f"{MOMENTARY}/") for entry in storage.entries(MOMENTARY))
+
+
+def pass_time(storage: Storage, seconds: float, patch: pytest.MonkeyPatch) -> None:
+    """Move the clock of a storage on."""
+    now = storage.now
+    patch.setattr(storage, "now", lambda: now() + seconds)
+
+
+def put(storage: Storage, shard: str, owner: Owner) -> None:
+    """Write a claim as another process does."""
+    storage.put(f"{MOMENTARY}/{module._file_name(shard)}.000001.claim", owner.model_dump_json().encode())
+
+
+def test_a_claim_is_there_once_until_it_is_given_back(storage: Storage) -> None:
+    mine, yours = Claims(storage), Claims(storage)
     claim = mine.take("a/00001")
     assert claim is not None
     with claim:
@@ -28,43 +48,50 @@ def test_a_claim_is_there_once_until_it_is_given_back(tmp_path: Path) -> None:
         other = yours.take("a_00001")
         assert other is not None
         with other:
-            assert len(list(mine.folder.iterdir())) == 2
+            assert len(files(storage)) == 2
     again = yours.take("a/00001")
     assert again is not None
     with again:
         assert again.before is None
-    assert list(mine.folder.iterdir()) == []
+    assert files(storage) == []
 
 
-def test_an_expired_claim_is_taken_over_and_the_old_owner_leaves_it_alone(tmp_path: Path) -> None:
-    claims = Claims(tmp_path, lease=100)
+def test_an_expired_claim_is_taken_over_and_the_old_owner_leaves_it_alone(
+    storage: Storage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    claims = Claims(storage, lease=100)
     old = claims.take("a")
     assert old is not None
     with old:
-        age(claims, 90)
+        pass_time(storage, 90, monkeypatch)
         assert claims.take("a") is None
-        age(claims, 110)
+        pass_time(storage, 20, monkeypatch)
         new = claims.take("a")
         assert new is not None
         assert new.before == old.owner
+        assert not old._make_next(), "it learns that it was too late"
+        monkeypatch.undo()
         new.__enter__()
     assert claims.take("a") is None
     new.__exit__(None, None, None)
+    assert files(storage) == []
     assert claims.take("a") is not None
 
 
-def test_a_claim_is_kept_alive_while_its_owner_lives(tmp_path: Path) -> None:
-    claims = Claims(tmp_path, lease=1.6)
+def test_a_claim_is_kept_alive_while_its_owner_lives(storage: Storage) -> None:
+    claims = Claims(storage, lease=1.6)
     claim = claims.take("a")
     assert claim is not None
     with claim:
         for _ in range(8):
             time.sleep(0.25)
             assert claims.take("a") is None
+        assert 1 < len(files(storage)) <= module._KEPT + 1, "old numbers are taken away, and not the last ones"
+    assert files(storage) == []
 
 
-def test_the_claim_of_a_process_that_is_dead_is_free_at_once(tmp_path: Path) -> None:
-    claims = Claims(tmp_path)
+def test_the_claim_of_a_process_that_is_dead_is_free_at_once(storage: Storage) -> None:
+    claims = Claims(storage)
     process = os.posix_spawn("/bin/sleep", ["sleep", "60"], os.environ)
     dead = Owner(token="t", host=module._host(), process=process, started=module._started(process))
     assert not dead.is_dead
@@ -75,11 +102,13 @@ def test_the_claim_of_a_process_that_is_dead_is_free_at_once(tmp_path: Path) -> 
     assert dead.is_dead, "a zombie is dead"
     os.waitpid(process, 0)
     assert dead.is_dead
-    file = claims.folder / f"{module._file_name('a')}.claim"
-    file.write_text(dead.model_dump_json())
+    put(storage, "a", dead)
     claim = claims.take("a")
     assert claim is not None
     assert claim.before == dead
+    with claim:
+        assert len(files(storage)) == 2
+    assert files(storage) == []
 
 
 def test_a_number_that_is_used_again_is_another_process_and_another_machine_is_never_known_to_be_dead() -> None:
@@ -89,16 +118,13 @@ def test_a_number_that_is_used_again_is_another_process_and_another_machine_is_n
     assert not me.model_copy(update={"started": "1", "host": "elsewhere"}).is_dead
 
 
-def test_the_claims_of_a_process_are_freed_by_who_knows_that_it_is_dead(tmp_path: Path) -> None:
-    claims = Claims(tmp_path)
+def test_the_claims_of_a_process_are_freed_by_who_knows_that_it_is_dead(storage: Storage) -> None:
+    claims = Claims(storage)
     dead = Owner.myself().model_copy(update={"host": "far away"})
-    for shard, owner in (
-        ("a", dead),
-        ("b", dead.model_copy(update={"token": "of another claim"})),
-        ("c", dead.model_copy(update={"process": 1})),
-        ("d", dead.model_copy(update={"started": "earlier"})),
-    ):
-        (claims.folder / f"{module._file_name(shard)}.claim").write_text(owner.model_dump_json())
+    put(storage, "a", dead)
+    put(storage, "b", dead.model_copy(update={"token": "of another claim"}))
+    put(storage, "c", dead.model_copy(update={"process": 1}))
+    put(storage, "d", dead.model_copy(update={"started": "earlier"}))
     mine = claims.take("e")
     assert mine is not None
     assert claims.take("a") is None
@@ -107,31 +133,58 @@ def test_the_claims_of_a_process_are_freed_by_who_knows_that_it_is_dead(tmp_path
     assert taken == ["a", "b"]
 
 
-def test_a_claim_that_changes_hands_in_the_midst_is_not_stolen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    claims = Claims(tmp_path, lease=100)
-    old = claims.take("a")
-    assert old is not None
-    age(claims, 110)
-    looked: list[Path] = []
-    is_over = Claims._is_over
+def test_claims_of_the_dead_at_finished_shards_are_forgotten_and_no_others(storage: Storage) -> None:
+    claims = Claims(storage)
+    dead = Owner.myself().model_copy(update={"started": "earlier"})
+    for shard in "ab":
+        put(storage, shard, dead)
+    mine = claims.take("c")
+    assert mine is not None
+    claims.forget(["a", "c"])
+    assert len(files(storage)) == 2
+    assert claims.take("c") is None
 
-    def slow(self: Claims, file: Path, gone: Owner | None = None) -> bool:
-        found = is_over(self, file, gone)
-        looked.append(file)
-        if len(looked) == 1:  # another process takes it over between the look and the renaming
-            file.unlink()
-            assert Claims(tmp_path, lease=100).take("a") is not None
+
+def test_a_claim_that_changes_hands_in_the_midst_is_not_stolen(
+    storage: Storage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    claims = Claims(storage, lease=100)
+    put(storage, "a", Owner.myself().model_copy(update={"started": "earlier"}))
+    is_over = Claims._is_over
+    quicker: list[module.Claim | None] = []
+
+    def slow(self: Claims, held: list[module._Number], owner: Owner | None) -> bool:
+        found = is_over(self, held, owner)
+        if not quicker:  # another process takes it over between the look and the making
+            quicker.append(None)
+            quicker.append(Claims(storage, lease=100).take("a"))
         return found
 
     monkeypatch.setattr(Claims, "_is_over", slow)
     assert claims.take("a") is None
-    assert len(list(claims.folder.glob("*.claim"))) == 1
+    assert quicker[1] is not None
+    assert claims.take("a") is None
 
 
-def test_what_killed_processes_left_is_swept_away(tmp_path: Path) -> None:
-    claims = Claims(tmp_path, lease=10)
-    for name, seconds in ((".a.draft", 20), (".b.time", 20), (".c.over", 5), ("d.claim", 20)):
-        (claims.folder / name).write_text("")
-        os.utime(claims.folder / name, (time.time() - seconds, time.time() - seconds))
-    Claims(tmp_path, lease=10)
-    assert sorted(file.name for file in claims.folder.iterdir()) == [".c.over", "d.claim"]
+def test_what_killed_processes_left_is_swept_away(storage: Storage, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in (".a.draft", ".b.time", "d.000001.claim"):
+        storage.put(f"{MOMENTARY}/{name}", b"")
+    Claims(storage, lease=10)
+    assert files(storage) == [".a.draft", ".b.time", "d.000001.claim"]
+    pass_time(storage, 20, monkeypatch)
+    Claims(storage, lease=10)
+    assert files(storage) == ["d.000001.claim"]
+
+
+def test_an_interrupt_while_a_claim_is_made_leaves_none(storage: Storage, monkeypatch: pytest.MonkeyPatch) -> None:
+    claims = Claims(storage)
+    create = storage.create
+
+    def interrupted(name: str, data: bytes, lasting: bool = True) -> bool:
+        create(name, data, lasting)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(storage, "create", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        claims.take("a")
+    assert files(storage) == []

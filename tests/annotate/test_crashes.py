@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from eyeward.annotate.local_folder import LocalFolder
 from eyeward.annotate.run import annotate
 from eyeward.annotate.shard_file import Step, read_proof
 from tests.annotate.processes import NO_SPACE, Work, run, start
@@ -42,7 +43,7 @@ def uninterrupted(source: Path, tmp_path_factory: pytest.TempPathFactory) -> dic
 
 def whole(out: Path) -> int:
     """Count the finished shards; what is there must be whole."""
-    proofs = [read_proof(file) for file in out.glob("*.safety.parquet")]
+    proofs = [read_proof(LocalFolder(out), file.name) for file in out.glob("*.safety.parquet")]
     assert None not in proofs
     return len(proofs)
 

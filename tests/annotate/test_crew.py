@@ -11,6 +11,7 @@ import pytest
 
 from eyeward.annotate.claims import Claims
 from eyeward.annotate.crew import annotate_together
+from eyeward.annotate.local_folder import LocalFolder
 from eyeward.annotate.progress import Progress
 from eyeward.annotate.run import annotate
 from eyeward.annotate.sources import open_source
@@ -140,7 +141,7 @@ def test_shards_that_another_run_has_claimed_are_waited_for(source: Path, out: P
     crew = PlayedCrew(asked)
     with ExitStack() as held:
         out.mkdir()
-        claim = Claims(out, 4.0).take("00002")
+        claim = Claims(LocalFolder(out), 4.0).take("00002")
         assert claim is not None
         held.enter_context(claim)
 

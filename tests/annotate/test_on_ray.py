@@ -195,7 +195,7 @@ def test_an_actor_says_how_far_it_is_while_it_works(tmp_path: Path, monkeypatch:
     actor = RayWorker(asked, True, 1)
     while not isinstance(ready := actor.news(0.1), Ready):
         assert ready == Part()
-    actor.ask(tasks_of(open_source(long).shards, asked.out, None)[0], False)
+    actor.ask(tasks_of(open_source(long).shards, None)[0], False)
     heard = []
     while not isinstance(news := actor.news(0.1), Settled):
         assert isinstance(news, Part)

@@ -10,8 +10,9 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from eyeward.annotate import record
+from eyeward.annotate import record, shard_file
 from eyeward.annotate.claims import Claims
+from eyeward.annotate.local_folder import LocalFolder
 from eyeward.annotate.progress import Progress
 from eyeward.annotate.run import annotate
 from eyeward.annotate.shard_file import read_proof
@@ -278,7 +279,7 @@ def test_what_another_process_has_just_tried_again_is_not_tried_once_more(tmp_pa
     tar(source / "b.tar", [("b.png", png(2)), ("c.png", png(2))])
     of = guard(failing_at(2, ErrorType.deadline))
     annotate(source, tmp_path / "out", of)
-    other = Claims(tmp_path / "out").take("a")
+    other = Claims(LocalFolder(tmp_path / "out")).take("a")
     assert other is not None
     with ExitStack() as held:
         held.enter_context(other)
@@ -392,11 +393,18 @@ def test_loose_files_are_cut_into_shards(tmp_path: Path) -> None:
 def test_the_footer_proves_what_was_answered(tmp_path: Path) -> None:
     source = troubled(tmp_path / "in", 4)
     annotate(source, tmp_path / "out", guard(), (DEFAULT, EXEMPT))
-    proof = read_proof(tmp_path / "out" / "00002.safety.parquet")
+    proof = read_proof(LocalFolder(tmp_path / "out"), "00002.safety.parquet")
     assert proof is not None
     assert proof.fingerprint == record.read_run(tmp_path / "out").fingerprint
     assert proof.input == open_source(source).shards[2].identity()
     assert (proof.counts.images, proof.counts.rows, proof.counts.repeated_keys) == (14, 28, 2)
+
+
+def test_a_proof_is_read_however_long_the_footer_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    annotate(troubled(tmp_path / "in", 1), tmp_path / "out", guard())
+    proof = read_proof(LocalFolder(tmp_path / "out"), "00000.safety.parquet")
+    monkeypatch.setattr(shard_file, "_FOOTER_BYTES", 64)
+    assert proof == read_proof(LocalFolder(tmp_path / "out"), "00000.safety.parquet") is not None
 
 
 def test_a_guard_that_loses_a_verdict_or_invents_one_writes_nothing(tmp_path: Path) -> None:
@@ -470,14 +478,3 @@ def test_shards_that_cannot_be_read_now_are_named_and_the_others_done(tmp_path: 
     assert annotate(opened, tmp_path / "out", guard()).unread == {}
     annotate(opened, tmp_path / "whole", guard())
     assert written(tmp_path / "out") == written(tmp_path / "whole")
-
-
-@pytest.mark.parametrize("out", ["s3://bucket/run", Path("gs://bucket/run"), "memory://run"])
-def test_results_are_not_written_into_a_folder_that_is_called_like_an_address(
-    out: str | Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    source = tar(tmp_path / "in" / "a.tar", [("a.png", png(1))])
-    with pytest.raises(UsageError, match="are written to a folder, not to"):
-        annotate(source, out, guard())
-    assert [path.name for path in tmp_path.iterdir()] == ["in"]

@@ -39,7 +39,7 @@ def test_it_begins_the_run_and_says_which_it_is(tmp_path: Path) -> None:
 def test_shards_and_answers_can_be_sent(tmp_path: Path) -> None:
     source = troubled(tmp_path / "in", 1)
     asked, task = pickle.loads(
-        pickle.dumps((job(source, tmp_path / "run"), tasks_of(open_source(source).shards, tmp_path / "run", None)[0]))
+        pickle.dumps((job(source, tmp_path / "run"), tasks_of(open_source(source).shards, None)[0]))
     )
     worker = Worker(asked, nothing, True)
     settled = pickle.loads(pickle.dumps(worker.do(task, False)))
@@ -77,7 +77,7 @@ def test_what_nobody_expects_comes_with_its_place() -> None:
 def test_an_engine_that_answers_nothing_is_a_failure_and_no_row(tmp_path: Path) -> None:
     source = tar(tmp_path / "a.tar", [("a.png", png(1))])
     worker = Worker(job(source, tmp_path / "run", silent), nothing, True)
-    failed = worker.do(tasks_of(open_source(source).shards, tmp_path / "run", None)[0], False)
+    failed = worker.do(tasks_of(open_source(source).shards, None)[0], False)
     assert isinstance(failed, Failed)
     assert "is not available" in str(failed.problem)
     assert list((tmp_path / "run").glob("*.parquet")) == []
@@ -90,7 +90,7 @@ def test_lists_of_known_images_and_the_cache_are_opened_where_it_works(tmp_path:
         job(source, tmp_path / "run"), known_hashes=(tmp_path / "list",), cache=tmp_path / "cache", phash=True
     )
     worker = Worker(asked, nothing, True)
-    worker.do(tasks_of(open_source(source).shards, tmp_path / "run", None)[0], False)
+    worker.do(tasks_of(open_source(source).shards, None)[0], False)
     worker.close()
     record = read_run(tmp_path / "run")
     assert record.known_hashes is not None

@@ -29,6 +29,7 @@ from eyeward.errors import DataError
 from eyeward.guard import Guard
 from tests.annotate.crews import load_bright
 from tests.annotate.films import film
+from tests.annotate.s3 import OUT, serving
 from tests.annotate.world import left_behind, png, rows, tar, troubled, written
 from tests.evaluate.worlds import guard
 from tests.fakes import by_brightness
@@ -67,6 +68,19 @@ def test_shards_are_answered_and_the_end_is_said(tmp_path: Path) -> None:
     assert all(row["rationale"] == "Because." for row in found if row["rating"])
     again = run(source, "--out", tmp_path / "out", "--policy", "default", "--policy", "children", "--explain", "all")
     assert "4 shards done (4 were done before)" in again.stderr
+
+
+def test_a_run_in_an_object_store_is_written_and_gone_on_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = troubled(tmp_path / "in", 2)
+    with serving() as s3:
+        for name, value in s3.environment.items():
+            monkeypatch.setenv(name, value)
+        assert run(source, "--out", OUT).exit_code == 0
+        assert run(source, "--out", tmp_path / "out").exit_code == 0
+        assert s3.written == written(tmp_path / "out")
+        assert "2 shards done (2 were done before)" in run(source, "--out", OUT).stderr
+        refused = run(source, "--out", "s3://elsewhere/run")
+    assert (refused.exit_code, refused.stderr.count("s3://elsewhere/run")) == (4, 1)
 
 
 def test_parts_and_samples(tmp_path: Path) -> None:

@@ -1,8 +1,10 @@
 """Claims: which process works at which shard. They save work; nothing that is right depends on them.
 
-A claim is a file that only one process can make. Its owner touches it while it is alive; one that nobody has touched
-for the length of a lease, or whose owner is known to be dead, may be taken over. Should two work at one shard after
-all, both write the same bytes and the last rename stands.
+A claim is a row of numbered files, each of which only one process can make: the last one says who has the shard. Its
+owner makes the next one now and then, while it is alive. Where nobody has for the length of a lease, or the owner is
+known to be dead, another process makes the next one, and has the shard. Whoever finds a number taken has been too late.
+No file is changed or renamed, so an object store will do, and nobody's clock is asked but that of the storage. Should
+two work at one shard after all, both write the same bytes.
 """
 
 from __future__ import annotations
@@ -13,21 +15,23 @@ import re
 import secrets
 import socket
 import threading
+from collections import defaultdict
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import NamedTuple, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from eyeward.annotate.atomic import DRAFT_SUFFIX, create
+from eyeward.annotate.storage import MOMENTARY, Storage
 from eyeward.errors import UsageError
 
-FOLDER = ".claims"
 LEASE_SECONDS = 300.0
-"""Age at which a claim has expired: longer than any pause of a network file system."""
-_CLAIM_SUFFIX, _PROBE_SUFFIX, _ASIDE_SUFFIX = ".claim", ".time", ".over"
+"""Age at which a claim has expired: longer than any pause of a network file system, or of a store."""
+_SUFFIX = ".claim"
+_KEPT = 3
+"""Numbers of a claim that stay: who sees a folder as it was a moment ago finds the next one taken."""
 
 
 class Owner(BaseModel):
@@ -71,103 +75,97 @@ class Owner(BaseModel):
         )
 
 
-class Claims:
-    """The claims in the folder of a run, and what this process puts there."""
+class _Number(NamedTuple):
+    """One file of a claim."""
 
-    def __init__(self, folder: Path, lease: float = LEASE_SECONDS) -> None:
-        """Take the folder of the run; make the folder of the claims.
+    number: int
+    name: str
+    modified: float
+
+
+class Claims:
+    """The claims at the shards of a run, and what this process puts there."""
+
+    def __init__(self, storage: Storage, lease: float = LEASE_SECONDS) -> None:
+        """Take where the run lies, and take away what processes left there that were killed in the midst of claiming.
 
         Raises:
             UsageError: for a lease that is over at once.
         """
         if not lease > 0:
             raise UsageError(f"A lease lasts longer than {lease:g} seconds.")
-        self.folder = folder / FOLDER
-        self.folder.mkdir(parents=True, exist_ok=True)
         self.lease = lease
-        self._sweep()
+        self._storage = storage
+        now = storage.now()
+        for entry in storage.entries(MOMENTARY):
+            if not entry.name.endswith(_SUFFIX) and now - entry.modified > lease:
+                storage.delete(entry.name)
 
     def take(self, shard: str) -> Claim | None:
         """Claim a shard, or return None while somebody else has it."""
-        file = self.folder / f"{_file_name(shard)}{_CLAIM_SUFFIX}"
-        owner = Owner.myself()
-        if create(file, owner.model_dump_json(), lasting=False):
-            return Claim(file, owner, self.lease / 4)
-        over, before = self._clear(file)
-        if over and create(file, owner.model_dump_json(), lasting=False):
-            return Claim(file, owner, self.lease / 4, before)
-        return None
+        name = _file_name(shard)
+        held = self._held().get(name, [])
+        before = _owner(self._storage, held[-1].name) if held else None
+        if held and not self._is_over(held, before):
+            return None
+        claim = Claim(self._storage, name, held[-1].number + 1 if held else 1, self.lease / 4, before)
+        return claim if claim.is_made else None
 
     def forget(self, shards: Iterable[str]) -> None:
         """Take away the claims of the dead at shards that need no work any more."""
-        names = {f"{_file_name(shard)}{_CLAIM_SUFFIX}" for shard in shards}
-        for file in list(self.folder.iterdir()):
-            if file.name in names:
-                self._clear(file)
+        names = {_file_name(shard) for shard in shards}
+        for name, held in self._held().items():
+            if name in names and self._is_over(held, _owner(self._storage, held[-1].name)):
+                self._take_away(held)
 
     def end(self, gone: Owner) -> None:
         """Take away the claims of a process that is known to be no more, such as one on another machine."""
-        for file in list(self.folder.glob(f"*{_CLAIM_SUFFIX}")):
-            self._clear(file, gone)
+        for held in self._held().values():
+            owner = _owner(self._storage, held[-1].name)
+            if owner is not None and owner.is_process_of(gone):
+                self._take_away(held)
 
-    def _clear(self, file: Path, gone: Owner | None = None) -> tuple[bool, Owner | None]:
-        """Take a claim away if it is over, and return whose it was; of several processes one succeeds."""
-        if not self._is_over(file, gone):
-            return False, None
-        aside = self.folder / f".{secrets.token_hex(8)}{_ASIDE_SUFFIX}"
-        try:
-            file.rename(aside)
-        except FileNotFoundError:
-            return True, None
-        over, before = self._is_over(aside, gone), _owner(aside)
-        if not over:  # somebody was quicker, and this is the new claim: it goes back
-            with suppress(OSError):
-                os.link(aside, file)
-        aside.unlink(missing_ok=True)
-        return over, before
+    def _held(self) -> dict[str, list[_Number]]:
+        """Return the claims that there are, each by its numbers."""
+        found: dict[str, list[_Number]] = defaultdict(list)
+        for entry in self._storage.entries(MOMENTARY):
+            named = re.fullmatch(rf"{re.escape(MOMENTARY)}/(.+)\.(\d+){re.escape(_SUFFIX)}", entry.name)
+            if named is not None:
+                found[named[1]].append(_Number(int(named[2]), entry.name, entry.modified))
+        return {name: sorted(numbers) for name, numbers in found.items()}
 
-    def _is_over(self, file: Path, gone: Owner | None = None) -> bool:
-        owner = _owner(file)
-        if owner is not None and (owner.is_dead or owner.is_process_of(gone)):
+    def _is_over(self, held: list[_Number], owner: Owner | None) -> bool:
+        if owner is not None and owner.is_dead:
             return True
-        try:
-            return self._now() - file.stat().st_mtime > self.lease
-        except FileNotFoundError:
-            return True
+        return self._storage.now() - held[-1].modified > self.lease
 
-    def _now(self) -> float:
-        """Return the time as the file system of the claims has it; clocks of machines differ."""
-        probe = self.folder / f".{secrets.token_hex(8)}{_PROBE_SUFFIX}"
-        try:
-            probe.touch()
-            return probe.stat().st_mtime
-        finally:
-            probe.unlink(missing_ok=True)
-
-    def _sweep(self) -> None:
-        """Take away what processes left here that were killed in the midst of it."""
-        now = self._now()
-        for file in self.folder.iterdir():
-            if file.suffix in (DRAFT_SUFFIX, _PROBE_SUFFIX, _ASIDE_SUFFIX):
-                with suppress(FileNotFoundError):
-                    if now - file.stat().st_mtime > self.lease:
-                        file.unlink()
+    def _take_away(self, held: list[_Number]) -> None:
+        for number in held:  # the last one last: without it the others would look forsaken
+            self._storage.delete(number.name)
 
 
 class Claim:
     """A claim of this process, kept alive by a thread while it is entered."""
 
-    def __init__(self, file: Path, owner: Owner, every: float, before: Owner | None = None) -> None:
-        """Take the file, which is there; `before` had it and is no more."""
-        self.owner = owner
+    def __init__(self, storage: Storage, name: str, number: int, every: float, before: Owner | None = None) -> None:
+        """Try to make the next number; `before` had the shard and is no more."""
+        self.owner = Owner.myself()
         self.before = before
-        self._file = file
+        self._storage = storage
+        self._name = name
+        self._last = number - 1
         self._every = every
         self._over = threading.Event()
-        self._thread = threading.Thread(target=self._touch, daemon=True, name="eyeward-claim")
+        self._thread = threading.Thread(target=self._renew, daemon=True, name="eyeward-claim")
+        try:
+            self.is_made = self._make_next()
+        except KeyboardInterrupt:  # it may have been made
+            self._last += 1
+            self._take_away()
+            raise
 
     def __enter__(self) -> Self:
-        """Begin to touch it."""
+        """Begin to keep it alive."""
         self._thread.start()
         return self
 
@@ -177,14 +175,32 @@ class Claim:
         """Give it back, unless another process has taken it over."""
         self._over.set()
         self._thread.join()
-        if _owner(self._file) == self.owner:
-            self._file.unlink(missing_ok=True)
+        self._take_away()
 
-    def _touch(self) -> None:
+    def _take_away(self) -> None:
+        with suppress(OSError):  # else it expires
+            for number in range(max(1, self._last - _KEPT - 1), self._last):
+                self._storage.delete(self._file(number))
+            if _owner(self._storage, self._file(self._last)) == self.owner:
+                self._storage.delete(self._file(self._last))
+
+    def _renew(self) -> None:
         while not self._over.wait(self._every):
             with suppress(OSError):
-                if _owner(self._file) == self.owner:
-                    os.utime(self._file)
+                if not self._make_next():  # it was silent for too long, and another process has made it
+                    return
+
+    def _make_next(self) -> bool:
+        """Make the next number, which of several processes one does; return whether it was this one."""
+        made = self._storage.create(self._file(self._last + 1), self.owner.model_dump_json().encode(), lasting=False)
+        if made:
+            self._last += 1
+            if self._last > _KEPT:
+                self._storage.delete(self._file(self._last - _KEPT))
+        return made
+
+    def _file(self, number: int) -> str:
+        return f"{MOMENTARY}/{self._name}.{number:06}{_SUFFIX}"
 
 
 def worker_name() -> str:
@@ -192,10 +208,10 @@ def worker_name() -> str:
     return re.sub(r"[^A-Za-z0-9.-]+", "_", f"{socket.gethostname()}-{os.getpid()}")
 
 
-def _owner(file: Path) -> Owner | None:
+def _owner(storage: Storage, name: str) -> Owner | None:
     """Return whose claim it is; None where it is not there, or was just begun."""
     try:
-        return Owner.model_validate_json(file.read_bytes())
+        return Owner.model_validate_json(storage.read(name) or b"")
     except (OSError, ValidationError):
         return None
 

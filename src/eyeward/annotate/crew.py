@@ -17,9 +17,10 @@ from eyeward.annotate.arrow import arrow
 from eyeward.annotate.claims import Claims
 from eyeward.annotate.item import Shard
 from eyeward.annotate.progress import Part, Progress, Watch
-from eyeward.annotate.record import read_run
+from eyeward.annotate.record import RUN_FILE, read_run
 from eyeward.annotate.run import WAIT_SECONDS, check
-from eyeward.annotate.tasks import Task, is_done, refuse_strangers, sweep, tasks_of
+from eyeward.annotate.storage import Storage, storage_at
+from eyeward.annotate.tasks import Answered, Task, refuse_strangers, tasks_of
 from eyeward.annotate.worker import Died, Failed, Job, News, Ready, Settled
 from eyeward.errors import EyewardError, UsageError
 
@@ -75,9 +76,10 @@ def annotate_together(
     check(job.policies, job.sample, rank, world_size)
     if count < 1:
         raise UsageError(f"A run has at least one worker, not {count}.")
-    tasks = tasks_of(shards, job.out, job.sample)
-    refuse_strangers(job.out, tasks)
-    led = _Led(job, tasks[rank::world_size], crew, count, watch)
+    storage = storage_at(job.out)
+    tasks = tasks_of(shards, job.sample)
+    refuse_strangers(storage, tasks)
+    led = _Led(job, storage, tasks[rank::world_size], crew, count, watch)
     try:
         return led.work()
     finally:
@@ -87,8 +89,9 @@ def annotate_together(
 class _Led:
     """A run that is led from here."""
 
-    def __init__(self, job: Job, tasks: Sequence[Task], crew: Crew, count: int, watch: Watch) -> None:
+    def __init__(self, job: Job, storage: Storage, tasks: Sequence[Task], crew: Crew, count: int, watch: Watch) -> None:
         self._job = job
+        self._storage = storage
         self._tasks = tasks
         self._crew = crew
         self._count = count
@@ -104,7 +107,8 @@ class _Led:
         """What the living workers are at; None is nothing."""
         self._loading: set[str] = set()
         self._ready: dict[str, Ready] = {}
-        self._fingerprint: str | None = None
+        self._answered: Answered | None = None
+        """Once it is known what is asked."""
         self._others: set[str] = set()
         """Shards that others had claimed, by name."""
         self._deaths: Counter[str] = Counter()
@@ -114,10 +118,10 @@ class _Led:
         self._watch(self._total)
         self._hire()
         late = time.monotonic() + _SLOW_SECONDS
-        while self._fingerprint is None or self._is_left:
+        while self._answered is None or self._is_left:
             for name, news in self._crew.news(_LISTEN_SECONDS):
                 self._hear(name, news)
-            if self._fingerprint is None and time.monotonic() >= late:
+            if self._answered is None and time.monotonic() >= late:
                 late = math.inf
                 self._total.notes.append("No worker is ready yet: it still loads, or waits for a free machine.")
             self._look_again()
@@ -125,8 +129,8 @@ class _Led:
             self._hire()
             self._total.add_up(self._found.part(), self._parts)
             self._watch(self._total)
-        Claims(self._job.out, self._job.lease).forget(task.shard.name for task in self._tasks)
-        sweep(self._job.out, self._tasks)
+        Claims(self._storage, self._job.lease).forget(task.shard.name for task in self._tasks)
+        self._storage.sweep({task.file for task in self._tasks})
         return self._total
 
     @property
@@ -144,7 +148,7 @@ class _Led:
             self._at[name] = None
             self._parts[name] = Part()
             self._deaths.pop(_NO_SHARD, None)
-            if self._fingerprint is None:
+            if self._answered is None:
                 self._begin(news)
         elif isinstance(news, Settled):
             task, self._at[name] = self._at[name], None
@@ -159,20 +163,15 @@ class _Led:
 
     def _begin(self, first: Ready) -> None:
         """Find out what is left, now that it is known what is asked."""
-        if not self._job.out.is_dir() or read_run(self._job.out).fingerprint != first.fingerprint:
+        there = self._storage.read(RUN_FILE) is not None and read_run(self._storage).fingerprint == first.fingerprint
+        if not there:
             raise UsageError(
-                f"{self._job.out} is not the folder that {first.name} writes to; all machines must share it."
+                f"{self._storage} is not the folder that {first.name} writes to; all machines must share it."
             )
-        self._fingerprint = first.fingerprint
+        self._answered = Answered(self._storage, first.fingerprint, self._job.redo_changed)
         self._total.notes.extend(first.remarks)
         self._total.start()
-        self._waiting.extend(task for task in self._tasks if not self._is_done(task, self._job.retry_failed))
-
-    def _is_done(self, task: Task, retry_failed: bool) -> bool:
-        assert self._fingerprint is not None
-        return is_done(
-            task, self._fingerprint, self._found, retry_failed=retry_failed, redo_changed=self._job.redo_changed
-        )
+        self._waiting.extend(self._answered.left_of(self._tasks, self._found, self._job.retry_failed))
 
     def _mourn(self, name: str, news: Died) -> None:
         """Free what a worker held, and name it; unless too many die, another one will do its work."""
@@ -182,7 +181,7 @@ class _Led:
         who = name if known is None else f"{name} ({known.name})"
         if known is not None:
             self._parts[name] = self._parts[name].abandoned()
-            Claims(self._job.out, self._job.lease).end(known.owner)
+            Claims(self._storage, self._job.lease).end(known.owner)
         of_what = _NO_SHARD if task is None else task.shard.name
         self._deaths[of_what] += 1
         where = f"at shard {of_what!r}" if task is not None else "between shards" if known else "before it was ready"
@@ -197,7 +196,8 @@ class _Led:
         now = time.monotonic()
         due = [task for when, task in self._elsewhere if when <= now]
         self._elsewhere = [(when, task) for when, task in self._elsewhere if when > now]
-        self._waiting.extend(task for task in due if not self._is_done(task, False))
+        if self._answered is not None:
+            self._waiting.extend(self._answered.left_of(due, self._found))
 
     def _give_out(self) -> None:
         for name, under_way in self._at.items():
@@ -210,7 +210,7 @@ class _Led:
 
     def _hire(self) -> None:
         """Hire as many as there is work for: one to begin with, who tells what the run is."""
-        if self._fingerprint is None:
+        if self._answered is None:
             if not self._loading:
                 self._loading.add(self._crew.hire(is_first=True))
             return

@@ -21,6 +21,7 @@ from eyeward.annotate.item import Shard
 from eyeward.annotate.rows import schema
 from eyeward.annotate.sources import Kind
 from eyeward.annotate.sources.tar import TarShard, parts_of
+from eyeward.annotate.storage import is_address
 from eyeward.errors import MissingExtra, UsageError
 from eyeward.verdict import Rating, Status
 
@@ -81,6 +82,8 @@ def export(
         raise UsageError(f"The run did not ask about {', '.join(unknown)}; it asked about {', '.join(sorted(asked))}.")
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise UsageError(f"{out} is not empty; name a new folder.")
+    if is_address(out):
+        raise UsageError(f"{out} is no folder; export to one, then copy it.")
     videos = run.record.kind is Kind.video
     if videos and form is not Form.same:
         raise UsageError(f"Videos are not written as {form}; leave --format out.")

@@ -10,7 +10,9 @@ from typing import Self
 from eyeward.annotate.item import Shard
 from eyeward.annotate.record import RunRecord, read_run
 from eyeward.annotate.shard_file import read_proof
-from eyeward.annotate.sources import OUTPUT_SUFFIX, Source, open_source
+from eyeward.annotate.sources import Source, open_source
+from eyeward.annotate.storage import storage_at
+from eyeward.annotate.tasks import answer_to
 from eyeward.errors import UsageError
 
 
@@ -29,7 +31,8 @@ class Finished:
         Raises:
             UsageError: when there is no run, when it is not done, or when the dataset has changed since.
         """
-        record = read_run(folder)
+        storage = storage_at(folder)
+        record = read_run(storage)
         if record.sample is not None:
             raise UsageError(f"{folder} answers a sample only; judge the whole dataset into another folder.")
         opened = open_source(
@@ -40,7 +43,7 @@ class Finished:
             sampling=record.sampling,
         )
         for shard in opened.shards:
-            proof = read_proof(output_of(folder, shard))
+            proof = read_proof(storage, answer_to(shard))
             if proof is None or proof.fingerprint != record.fingerprint:
                 raise UsageError(f"The shard {shard.name!r} is not answered in {folder}; finish the run first.")
             if proof.input != shard.identity():
@@ -49,9 +52,4 @@ class Finished:
 
     def shards(self) -> Iterator[tuple[Shard, Path]]:
         """Yield the shards with their answers."""
-        return ((shard, output_of(self.folder, shard)) for shard in self.source.shards)
-
-
-def output_of(folder: Path, shard: Shard) -> Path:
-    """Return where a shard is answered."""
-    return folder / f"{shard.name}{OUTPUT_SUFFIX}"
+        return ((shard, self.folder / answer_to(shard)) for shard in self.source.shards)

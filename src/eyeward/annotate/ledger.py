@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
-from pathlib import Path
 
 from eyeward.annotate.shard_file import Counts
+from eyeward.annotate.storage import Storage
 
 FOLDER = "ledger"
 
@@ -14,14 +14,13 @@ FOLDER = "ledger"
 class Ledger:
     """A file that this process alone appends to."""
 
-    def __init__(self, folder: Path, worker: str) -> None:
-        """Take the folder of the run and the name of the process."""
-        self.file = folder / FOLDER / f"{worker}.jsonl"
+    def __init__(self, storage: Storage, worker: str) -> None:
+        """Take where the run lies and the name of the process."""
+        self._storage = storage
         self._worker = worker
 
     def write(self, shard: str, counts: Counts, seconds: float) -> None:
         """Append a line."""
-        self.file.parent.mkdir(exist_ok=True)
         line = {
             "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
             "worker": self._worker,
@@ -29,5 +28,4 @@ class Ledger:
             "seconds": round(seconds, 3),
             **counts.model_dump(),
         }
-        with self.file.open("a", encoding="utf-8") as output:
-            output.write(json.dumps(line) + "\n")
+        self._storage.append(f"{FOLDER}/{self._worker}.jsonl", json.dumps(line) + "\n")

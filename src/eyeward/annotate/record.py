@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -13,11 +12,11 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 import eyeward
-from eyeward.annotate.atomic import create
 from eyeward.annotate.explain import Explain
 from eyeward.annotate.item import as_text
-from eyeward.annotate.sources import Kind, Source
+from eyeward.annotate.sources import OUTPUT_SUFFIX, Kind, Source
 from eyeward.annotate.sources.video import Sampling
+from eyeward.annotate.storage import Storage, storage_at
 from eyeward.engine.rating import RatingRule
 from eyeward.errors import PolicyError, UsageError, described
 from eyeward.guard import Guard
@@ -30,7 +29,6 @@ ANSWER_VERSION = 1
 _FREE = ("eyeward", "source", "fingerprint")
 """Keys that may differ between two starts of one run."""
 _MOST_SHOWN = 4
-_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
 
 
 class GuardRecord(BaseModel):
@@ -130,37 +128,39 @@ class RunRecord(BaseModel):
         asked["prompts"] = asked["prompts"][policy.hash]
         return fingerprint([self.answer_version, asked, policy.ref.model_dump(mode="json")])
 
-    def keep(self, folder: Path) -> None:
+    def keep(self, storage: Storage) -> None:
         """Write it where there is none; where there is one, go on with that run.
 
         Raises:
-            UsageError: when the folder holds another run, or something else.
+            UsageError: when there is another run, or something else.
         """
-        if _ADDRESS.match(str(folder)):  # of which a path makes a folder called `s3:`
-            raise UsageError(f"Results are written to a folder, not to {str(folder)!r}; write to one, then copy it.")
-        if not (folder / RUN_FILE).is_file():
-            if folder.is_file() or any(folder.rglob("*.safety.parquet")):
-                raise UsageError(f"{folder} is no folder of a run, or its {RUN_FILE} is lost; name a new folder.")
-            folder.mkdir(parents=True, exist_ok=True)
-            create(folder / RUN_FILE, self.model_dump_json(indent=2) + "\n")
-        different = list(_differences(_compared(read_run(folder)), _compared(self)))
+        if storage.read(RUN_FILE) is None:
+            if next(storage.names(OUTPUT_SUFFIX), None) is not None:
+                raise UsageError(f"{storage} is no folder of a run, or its {RUN_FILE} is lost; name a new folder.")
+            storage.create(RUN_FILE, f"{self.model_dump_json(indent=2)}\n".encode())
+        different = list(_differences(_compared(read_run(storage)), _compared(self)))
         if different:
             more = f", and {len(different) - _MOST_SHOWN} more" if len(different) > _MOST_SHOWN else ""
             shown = "; ".join(different[:_MOST_SHOWN])
-            raise UsageError(f"{folder} holds another run: {shown}{more}. Name a new folder, or ask the same again.")
+            raise UsageError(f"{storage} holds another run: {shown}{more}. Name a new folder, or ask the same again.")
 
 
-def read_run(folder: Path) -> RunRecord:
+def read_run(place: str | Path | Storage) -> RunRecord:
     """Read the record of a run.
 
     Raises:
         UsageError: when there is none, or none that makes sense.
     """
-    file = folder / RUN_FILE
+    storage = storage_at(place)
+    file = f"{storage}/{RUN_FILE}"
     try:
-        return RunRecord.model_validate_json(file.read_bytes())
+        text = storage.read(RUN_FILE)
     except OSError as problem:
-        raise UsageError(f"{folder} holds no run: {file} cannot be read; {problem.strerror}.") from problem
+        raise UsageError(f"{storage} holds no run: {file} cannot be read; {problem.strerror}.") from problem
+    if text is None:
+        raise UsageError(f"{storage} holds no run: there is no {RUN_FILE}.")
+    try:
+        return RunRecord.model_validate_json(text)
     except PolicyError as problem:
         raise UsageError(f"{file} holds a policy that makes no sense: {problem}") from problem
     except ValidationError as problem:

@@ -1,7 +1,7 @@
 """A run: every image of a dataset answered exactly once under every policy, whatever happens in between.
 
-The shard is the unit. It is judged, written under a temporary name, made to last, and renamed; its footer proves what
-it answers. Whoever comes next, after a crash or beside this process, looks at the proofs and does what is missing.
+The shard is the unit. It is judged, written where nobody looks, made to last, and given its name; its footer proves
+what it answers. Whoever comes next, after a crash or beside this process, looks at the proofs and does what is missing.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ from eyeward.annotate.progress import ERROR, Progress, Watch
 from eyeward.annotate.record import RunRecord
 from eyeward.annotate.shard_file import Overtaken, Proof, Reached, ShardFile, Step
 from eyeward.annotate.sources import Source, open_source
-from eyeward.annotate.tasks import Task, is_done, refuse_strangers, sweep, tasks_of, temporary
+from eyeward.annotate.storage import Storage, storage_at
+from eyeward.annotate.tasks import Answered, Task, refuse_strangers, tasks_of
 from eyeward.annotate.videos import Viewing
 from eyeward.errors import DataError, ErrorType, EyewardError, UsageError
 from eyeward.guard import Guard
@@ -42,7 +43,7 @@ WAIT_SECONDS = 1.0
 
 def annotate(
     source: Source | str | Path | Sequence[str],
-    out: str | Path,
+    out: str | Path | Storage,
     guard: Guard,
     policies: Sequence[Policy | str] = ("default",),
     *,
@@ -62,16 +63,17 @@ def annotate(
 ) -> Progress:
     """Judge a dataset and write a Parquet file for each of its shards; go on with a run that was stopped.
 
-    Several processes may work at one `out`: they claim shards, for the length of a `lease` in seconds, or share them by
-    `rank` and `world_size`. `sample` draws so many images, spread over all shards. With `retry_failed` shards are
-    judged again that hold failures which may have passed, such as a server that was down; with `redo_changed` those
-    whose input has changed. Images in `known` are Unsafe before they are judged, and `report` is told of them. `cache`
-    holds verdicts of other runs. `watch` is told after every row, `reached` at every step of a shard.
+    `out` is a folder, or an address in an object store (`s3://bucket/run`). Several processes may work at one: they
+    claim shards, for the length of a `lease` in seconds, or share them by `rank` and `world_size`. `sample` draws so
+    many images, spread over all shards. With `retry_failed` shards are judged again that hold failures which may have
+    passed, such as a server that was down; with `redo_changed` those whose input has changed. Images in `known` are
+    Unsafe before they are judged, and `report` is told of them. `cache` holds verdicts of other runs. `watch` is told
+    after every row, `reached` at every step of a shard.
 
     Returns what there is in the end; `unread` names the shards that could not be read, all others are done.
 
     Raises:
-        UsageError: when the folder holds another run, or an argument makes no sense.
+        UsageError: when there is another run, or an argument makes no sense.
         PolicyError: when a policy cannot be read or cannot be asked of the guard.
         EyewardError: when the guard answers nothing at all; shards that are finished stay.
         OSError: when the output cannot be written; shards that are finished stay.
@@ -81,10 +83,10 @@ def annotate(
     check(chosen, sample, rank, world_size)
     opened = source if isinstance(source, Source) else open_source(source, limits=guard.limits)
     explained = explain if isinstance(explain, Explain) else Explain.parse(explain)
-    folder = Path(out)
+    storage = storage_at(out)
     run = Run.prepared(
         opened,
-        folder,
+        storage,
         guard,
         chosen,
         explained,
@@ -98,14 +100,14 @@ def annotate(
         watch=watch,
         reached=reached,
     )
-    tasks = tasks_of(opened.shards, folder, sample)
-    refuse_strangers(folder, tasks)
-    return run.work(tasks[rank::world_size], Claims(folder, lease))
+    tasks = tasks_of(opened.shards, sample)
+    refuse_strangers(storage, tasks)
+    return run.work(tasks[rank::world_size], Claims(storage, lease))
 
 
 @dataclass
 class Run:
-    """A run in its folder, with the guard that judges what is missing."""
+    """A run where it lies, with the guard that judges what is missing."""
 
     guard: Guard
     judge: Judge
@@ -116,15 +118,15 @@ class Run:
     ledger: Ledger
     watch: Watch
     reached: Reached
-    folder: Path
-    redo_changed: bool
+    storage: Storage
+    answered: Answered
     retry_failed: bool
 
     @classmethod
     def prepared(
         cls,
         source: Source,
-        folder: Path,
+        storage: Storage,
         guard: Guard,
         policies: Sequence[Policy],
         explain: Explain,
@@ -139,10 +141,10 @@ class Run:
         watch: Watch = lambda progress: None,
         reached: Reached = lambda step, shard: None,
     ) -> Self:
-        """Go on with the run in a folder, or begin one; of the source the shards do not count.
+        """Go on with the run that lies there, or begin one; of the source the shards do not count.
 
         Raises:
-            UsageError: when the folder holds another run, or an argument does not go with videos.
+            UsageError: when there is another run, or an argument does not go with videos.
             PolicyError: when a policy cannot be asked of the guard.
         """
         videos = source.sampling is not None
@@ -150,7 +152,7 @@ class Run:
             raise UsageError("Videos have no perceptual hash and are kept in no cache; leave --phash and --cache out.")
         digest = None if known is None else known.digest
         record = RunRecord.of(source, guard, policies, explain, sample, phash, digest)
-        record.keep(folder)
+        record.keep(storage)
         judge: Judge = guard
         if cache is not None:
             decides = {policy.hash: record.decides(policy) for policy in policies}
@@ -159,13 +161,14 @@ class Run:
             judge = Viewing(judge, source.sampling, guard.limits)
         if known is not None:
             judge = Screening(judge, known, guard.limits, report, videos=videos)
-        ledger = Ledger(folder, worker_name())
-        return cls(guard, judge, policies, explain, record, ledger, watch, reached, folder, redo_changed, retry_failed)
+        ledger = Ledger(storage, worker_name())
+        answered = Answered(storage, record.fingerprint, redo_changed)
+        return cls(guard, judge, policies, explain, record, ledger, watch, reached, storage, answered, retry_failed)
 
     def work(self, tasks: Sequence[Task], claims: Claims) -> Progress:
         """Do all tasks that nobody else does, and wait for those that others do."""
         progress = Progress(len(tasks))
-        waiting = [task for task in tasks if not self._is_done(task, progress)]
+        waiting = self.answered.left_of(tasks, progress, self.retry_failed)
         self.watch(progress)
         while waiting:
             left = []
@@ -174,11 +177,11 @@ class Run:
                     left.append(task)
             if len(left) == len(waiting):
                 time.sleep(min(WAIT_SECONDS, claims.lease / 4))
-                left = [task for task in left if not self._is_done(task, progress)]
+                left = self.answered.left_of(left, progress, self.retry_failed)
             waiting = left
             self.retry_failed = False  # once is enough: what fails again stays failed
         claims.forget(task.shard.name for task in tasks)
-        sweep(self.folder, tasks)
+        self.storage.sweep({task.file for task in tasks})
         return progress
 
     def do(self, task: Task, claims: Claims, progress: Progress) -> bool:
@@ -188,8 +191,8 @@ class Run:
             return False
         with claim:
             if claim.before is not None:
-                temporary(task.file, claim.before.token).unlink(missing_ok=True)
-            if self._is_done(task, progress):
+                self.storage.draft(task.file, claim.before.token).discard()
+            if self.answered.is_done(task, progress, self.retry_failed):
                 return True
             progress.begin(task.shard.name)
             try:
@@ -207,15 +210,6 @@ class Run:
             self.watch(progress)
             return True
 
-    def _is_done(self, task: Task, progress: Progress) -> bool:
-        return is_done(
-            task,
-            self.record.fingerprint,
-            progress,
-            retry_failed=self.retry_failed,
-            redo_changed=self.redo_changed,
-        )
-
     def _write(self, task: Task, claim: Claim, progress: Progress) -> None:
         began = time.monotonic()
         shard = task.shard
@@ -224,8 +218,7 @@ class Run:
             looks = stack.enter_context(Looks(self.guard.limits)) if self.record.phash else None
             file = stack.enter_context(
                 ShardFile(
-                    task.file,
-                    temporary(task.file, claim.owner.token),
+                    self.storage.draft(task.file, claim.owner.token),
                     shard.name,
                     self.reached,
                     videos=self.record.sampling is not None,

@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from enum import StrEnum
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from eyeward.annotate.arrow import arrow, parquet
-from eyeward.annotate.atomic import make_names_last
 from eyeward.annotate.item import Item
 from eyeward.annotate.rows import Row, row_of, schema, table_of
+from eyeward.annotate.storage import Draft, Storage
 from eyeward.errors import EyewardError, UsageError
 from eyeward.verdict import Verdict
 
 FOOTER_KEY = b"eyeward"
 ROWS_AT_ONCE = 4096
 """Rows of a row group; so many lie in memory."""
+_FOOTER_BYTES = 1 << 16
+"""Of the end of a file: most footers are shorter."""
+_MAGIC = b"PAR1"
 
 
 class Step(StrEnum):
@@ -73,16 +74,21 @@ class Proof(BaseModel):
     counts: Counts
 
 
-def read_proof(file: Path) -> Proof | None:
+def read_proof(storage: Storage, name: str) -> Proof | None:
     """Return the proof of a finished file; None where there is no file.
 
     Raises:
         UsageError: when there is one that is none of ours, or no whole one.
     """
-    try:
-        footer = parquet().read_metadata(file)
-    except FileNotFoundError:
+    file = f"{storage}/{name}"
+    end = storage.read(name, _FOOTER_BYTES)
+    if end is None:
         return None
+    size = int.from_bytes(end[-8:-4], "little") + 8
+    if size > len(end) == _FOOTER_BYTES and end.endswith(_MAGIC):
+        end = storage.read(name, size) or b""
+    try:
+        footer = parquet().read_metadata(arrow().BufferReader(end))
     except (OSError, arrow().lib.ArrowException) as problem:
         raise UsageError(
             f"{file} is no whole Parquet file: {problem}. Take it away, or name a new folder."
@@ -99,10 +105,9 @@ def read_proof(file: Path) -> Proof | None:
 class ShardFile:
     """A file on its way: under a temporary name until `finish`, gone when it is left before."""
 
-    def __init__(self, file: Path, temporary: Path, shard: str, reached: Reached, videos: bool = False) -> None:
-        """Say where it is to be, and where it is meanwhile; both in one folder. Of `videos` there is more to tell."""
-        self._file = file
-        self._temporary = temporary
+    def __init__(self, draft: Draft, shard: str, reached: Reached, videos: bool = False) -> None:
+        """Take the draft that it is to be. Of `videos` there is more to tell."""
+        self._draft = draft
         self._shard = shard
         self._reached = reached
         self._videos = videos
@@ -118,8 +123,7 @@ class ShardFile:
     def __enter__(self) -> Self:
         """Open it."""
         self._reached(Step.before_write, self._shard)
-        self._file.parent.mkdir(parents=True, exist_ok=True)
-        self._sink = _Sink(self._temporary)
+        self._sink = _Sink(self._draft)
         self._writer: Any = parquet().ParquetWriter(self._sink, self._schema, compression="zstd")
         return self
 
@@ -131,8 +135,7 @@ class ShardFile:
             self._sink.give_up()
             self._writer.close()
         self._sink.close()
-        with suppress(FileNotFoundError):
-            self._temporary.unlink()
+        self._draft.discard()
 
     def add(self, item: Item, verdict: Verdict, phash: int | None = None) -> None:
         """Add a row; all rows of an image one after the other."""
@@ -165,14 +168,9 @@ class ShardFile:
         self._writer.close()
         self._sink.make_last()
         self._reached(Step.temporary_written, self._shard)
-        try:
-            self._temporary.replace(self._file)
-        except FileNotFoundError as problem:
-            raise Overtaken(
-                f"Another process has taken {self._shard} over; this one was silent for too long."
-            ) from problem
+        if not self._draft.publish():
+            raise Overtaken(f"Another process has taken {self._shard} over; this one was silent for too long.")
         self._reached(Step.renamed, self._shard)
-        make_names_last(self._file.parent)
 
     def _flush(self) -> None:
         if self._rows:
@@ -186,8 +184,9 @@ class ShardFile:
 class _Sink:
     """Where Parquet goes. After a failure it takes everything and keeps nothing, so that the writer can be closed."""
 
-    def __init__(self, file: Path) -> None:
-        self._output = file.open("xb")
+    def __init__(self, draft: Draft) -> None:
+        self._draft = draft
+        self._output = draft.open()
         self._given_up = False
         self._failure: OSError | None = None
         self.closed = False
@@ -216,8 +215,7 @@ class _Sink:
     def make_last(self) -> None:
         """Make sure that it is on the disk."""
         self.check()
-        self._output.flush()
-        os.fsync(self._output.fileno())
+        self._draft.make_last()
 
     def give_up(self) -> None:
         """Write no more."""

@@ -19,6 +19,7 @@ from eyeward.annotate.progress import Part, Progress
 from eyeward.annotate.record import RUN_FILE
 from eyeward.annotate.run import Run
 from eyeward.annotate.sources import Source
+from eyeward.annotate.storage import storage_at
 from eyeward.annotate.tasks import Task
 from eyeward.errors import EyewardError, UsageError
 from eyeward.guard import Guard
@@ -40,7 +41,8 @@ class Job:
     by its name."""
     source: Source
     """Its shards may be left out."""
-    out: Path
+    out: str | Path
+    """A folder that all workers share, or an address in an object store."""
     policies: tuple[Policy, ...]
     explain: Explain = _NEVER
     sample: int | None = None
@@ -116,13 +118,14 @@ class Worker:
 
         Raises:
             EyewardError: as `annotate` does.
-            OSError: when the folder of the run cannot be written.
+            OSError: when the place of the run cannot be written.
         """
         if job.start_folder is not None:
             _go_to(job.start_folder)
-        if not is_first and not (job.out / RUN_FILE).is_file():
+        storage = storage_at(job.out)
+        if not is_first and storage.read(RUN_FILE) is None:
             raise UsageError(
-                f"{job.out} on {socket.gethostname()} is not the folder of the run; all machines must share it."
+                f"{storage} on {socket.gethostname()} is not the folder of the run; all machines must share it."
             )
         with ExitStack() as stack:
             self._guard = job.guard()
@@ -133,7 +136,7 @@ class Worker:
             self._due = 0.0
             self._run = Run.prepared(
                 job.source,
-                job.out,
+                storage,
                 self._guard,
                 job.policies,
                 job.explain,
@@ -144,7 +147,7 @@ class Worker:
                 redo_changed=job.redo_changed,
                 watch=self._watch,
             )
-            self._claims = Claims(job.out, job.lease)
+            self._claims = Claims(storage, job.lease)
             self._open = stack.pop_all()
 
     def introduction(self) -> Ready:

@@ -39,7 +39,9 @@ def annotate(
             "'s3://bucket/*.parquet', hf://datasets/OWNER/NAME.",
         ),
     ],
-    out: Annotated[Path, typer.Option(help="Folder of the run; one that was stopped goes on.")],
+    out: Annotated[
+        str, typer.Option(metavar="DIR|s3://…", help="Where the run lies or is to lie; one that was stopped goes on.")
+    ],
     model: Annotated[
         str | None,
         typer.Option(help="A guard, as for `eyeward assess`. Default: mini, or what the server of --engine serves."),
@@ -155,7 +157,7 @@ def annotate(
     fetcher = Fetcher(FetchRules(hosts=frozenset(fetch_host))) if fetch_host else None
     sampling = None if frames is None and every is None else Sampling(frames, every)
     opened = open_source(source, kind, images_per_shard, image_column, fetcher=fetcher, sampling=sampling)
-    names = [*source, *map(str, [out, *(known_hashes or []), *([cache] if cache else [])])]
+    names = [*source, out, *map(str, [*(known_hashes or []), *([cache] if cache else [])])]
     if model is not None and Path(model).is_dir():
         names.append(model)
     job = Job(

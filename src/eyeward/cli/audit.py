@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from eyeward.cli.run_folder import folder_of
 from eyeward.cli.screen import Screen, counted, one_line, visible
 
 _COUNT = "count"
@@ -31,9 +32,11 @@ app = typer.Typer(
 )
 
 Run = Annotated[
-    Path,
+    str,
     typer.Argument(
-        metavar="DIR", show_default=False, help="Folder of `eyeward annotate`; a name like a command: ./sample."
+        metavar="DIR",
+        show_default=False,
+        help="Folder or s3://… of `eyeward annotate`; a name like a command: ./sample.",
     ),
 ]
 
@@ -47,13 +50,13 @@ def audit() -> None:
 def count(
     run: Run,
     out: Annotated[
-        Path | None, typer.Option(help="Folder for audit.json and report.html; default: that of the run.")
+        str | None, typer.Option(help="Folder for audit.json and report.html; default: that of the run.")
     ] = None,
     labels: Annotated[
         list[Path] | None,
         typer.Option(help="A CSV of `eyeward audit sample`, filled in; may be given again for another policy."),
     ] = None,
-    against: Annotated[Path | None, typer.Option(metavar="DIR", help="Compare with another run.")] = None,
+    against: Annotated[str | None, typer.Option(metavar="DIR", help="Compare with another run.")] = None,
     against_policy: Annotated[
         str | None, typer.Option(metavar="NAME", help="Compare with another policy of this run.")
     ] = None,
@@ -78,23 +81,25 @@ def count(
     from eyeward.annotate.audit.examples import examples as shown
     from eyeward.annotate.audit.page import FILE_NAME as PAGE
     from eyeward.annotate.audit.page import audit_page
+    from eyeward.annotate.storage import storage_at
 
     screen = Screen()
+    folder = folder_of(run, screen)
+    other = None if against is None else folder_of(against, screen)
     with screen.bar("Counting"):
         found = audited(
-            run,
+            folder,
             labels=labels or (),
-            against=against,
+            against=other,
             against_policy=against_policy,
             policy=policy,
             class_column=class_column,
             source=source,
         )
-        pictures = shown(run, examples, source) if examples else None
-    folder = out or run
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / FILE_NAME).write_text(found.model_dump_json(indent=2) + "\n", encoding="utf-8")
-    (folder / PAGE).write_text(audit_page(found, pictures), encoding="utf-8")
+        pictures = shown(folder, examples, source) if examples else None
+    written = storage_at(out or run)
+    written.put(FILE_NAME, f"{found.model_dump_json(indent=2)}\n".encode())
+    written.put(PAGE, audit_page(found, pictures).encode())
     for corrected in found.corrected:
         for refused in corrected.refused[:_MOST_REFUSED]:
             screen.say(f"Line {refused.line} is left out: {one_line(refused.reason)}")
@@ -107,7 +112,7 @@ def count(
             f"{counted(corrected.labelled, 'label')}; the raw count claims {claim.share:.2%}."
         )
     screen.say(
-        f"{counted(found.images, 'image')} under {len(found.policies)} policies; written to {visible(str(folder))}: "
+        f"{counted(found.images, 'image')} under {len(found.policies)} policies; written to {visible(str(written))}: "
         f"{FILE_NAME}, {PAGE}."
     )
 
@@ -130,8 +135,9 @@ def sample(
     from eyeward.annotate.audit.sample import beside, draw_sample, write_sample
 
     screen = Screen()
+    folder = folder_of(run, screen)
     with screen.bar("Drawing"):
-        drawn, images, record = draw_sample(run, labels, policy, seed)
+        drawn, images, record = draw_sample(folder, labels, policy, seed)
         write_sample(out, drawn, images, record)
     screen.say(
         f"{counted(drawn.labels, 'image')} for labels under {visible(drawn.policy)}, from {len(drawn.strata)} strata; "

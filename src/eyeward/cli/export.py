@@ -8,12 +8,14 @@ from typing import Annotated
 import typer
 
 from eyeward.annotate.exporting import Form
+from eyeward.cli.run_folder import folder_of
 from eyeward.cli.screen import Screen, counted, visible
 
 
 def export(
     run: Annotated[
-        Path, typer.Argument(metavar="DIR", show_default=False, help="Folder of a finished `eyeward annotate`.")
+        str,
+        typer.Argument(metavar="DIR", show_default=False, help="Folder or s3://… of a finished `eyeward annotate`."),
     ],
     out: Annotated[Path, typer.Option(help="An empty or new folder.")],
     keep_review: Annotated[bool, typer.Option("--keep-review", help="Keep what is for Review, too.")] = False,
@@ -51,8 +53,9 @@ def export(
     from eyeward.annotate.finished import Finished
 
     screen = Screen()
+    folder = folder_of(run, screen)
     with screen.bar("Looking at the run"):
-        opened = Finished.open(run, source)
+        opened = Finished.open(folder, source)
     with screen.bar("Exporting", len(opened.source.shards)) as advance:
         found = write(
             opened,
@@ -71,5 +74,5 @@ def export(
         f"written to {visible(str(out))}."
     )
     if form is Form.datasets and not lists_only:
-        folder = visible(str(out / FOLDER))
-        screen.say(f"`eyeward data push {folder} OWNER/NAME` shows what would leave, and what is against it.")
+        written = visible(str(out / FOLDER))
+        screen.say(f"`eyeward data push {written} OWNER/NAME` shows what would leave, and what is against it.")

@@ -8,13 +8,13 @@ import sys
 from collections.abc import Sequence
 from enum import StrEnum
 from itertools import islice
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.table import Column, Table
 from rich.text import Text
 
+from eyeward.cli.run_folder import folder_of
 from eyeward.cli.screen import Screen, printable_json, visible
 
 _MOST_IN_TABLE = 200
@@ -30,7 +30,9 @@ class Format(StrEnum):
 
 
 def query(
-    run: Annotated[Path, typer.Argument(metavar="DIR", show_default=False, help="Folder of `eyeward annotate`.")],
+    run: Annotated[
+        str, typer.Argument(metavar="DIR", show_default=False, help="Folder or s3://… of `eyeward annotate`.")
+    ],
     sql: Annotated[
         str,
         typer.Argument(
@@ -51,8 +53,9 @@ def query(
     from eyeward.annotate.query import answer
 
     screen = Screen()
+    folder = folder_of(run, screen)
     with screen.bar("Asking"):
-        found = answer(run, sql, source)
+        found = answer(folder, sql, source)
     if format is Format.table:
         _table(screen, found.columns, list(islice(found.rows, _MOST_IN_TABLE + 1)))
         return

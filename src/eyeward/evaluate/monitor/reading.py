@@ -9,6 +9,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from eyeward.annotate.arrow import parquet
+from eyeward.annotate.local_folder import LocalFolder
 from eyeward.annotate.record import RUN_FILE
 from eyeward.annotate.record import read_run as read_annotation
 from eyeward.annotate.shard_file import read_proof
@@ -116,14 +117,15 @@ def _of_annotation(folder: Path, policy: str | None, labels: Mapping[str, Rating
     record = read_annotation(folder)
     asked = _chosen(folder, record.policies, policy)
     counting = Counting(folder.name, asked.hash, record.guard.model, canaries)
-    files = [file for file in sorted(folder.rglob(f"*{OUTPUT_SUFFIX}")) if not file.name.startswith(".")]
-    if not files:
+    answers = LocalFolder(folder)
+    names = sorted(answers.names(OUTPUT_SUFFIX))
+    if not names:
         raise UsageError(f"No shard is finished in {folder}; there is nothing to watch yet.")
-    for file in files:
-        proof = read_proof(file)
+    for name in names:
+        proof = read_proof(answers, name)
         if proof is None or proof.fingerprint != record.fingerprint:
-            raise UsageError(f"{file} is not of the run in {folder}; take it away.")
-        for batch in parquet().ParquetFile(file).iter_batches(_ROWS_AT_ONCE, columns=_COLUMNS):
+            raise UsageError(f"{answers}/{name} is not of the run in {folder}; take it away.")
+        for batch in parquet().ParquetFile(folder / name).iter_batches(_ROWS_AT_ONCE, columns=_COLUMNS):
             for row in batch.to_pylist():
                 if row["policy_hash"] == asked.hash:
                     digest = row["sha256"]
