@@ -44,13 +44,9 @@ def answers(count: int, kept: Path) -> Counter[tuple[str, int]]:
     found_there: list[Any] = list(schema.get_all_operations())
     operations = [result.ok() for result in found_there]
     drawn = [each for each in operations if each.method.upper() != "GET" or "{" in each.path]
-    quiet = settings(
-        max_examples=-(-count // (2 * len(drawn))),
-        deadline=None,
-        database=None,
-        derandomize=True,
-        suppress_health_check=list(HealthCheck),
-    )
+    # those without a body first: some cannot be missed, and the others take over what was meant for them
+    drawn.sort(key=lambda operation: operation.method.upper() != "GET")
+    pairs = [(operation, mode) for operation in drawn for mode in schemathesis.GenerationMode]
 
     def ask(case: Any) -> None:
         response = case.call_and_validate(base_url=LOCAL, checks=CHECKS)
@@ -62,10 +58,16 @@ def answers(count: int, kept: Path) -> Counter[tuple[str, int]]:
         for operation in operations:
             if operation not in drawn:
                 ask(operation.Case())
-                continue
-            for mode in schemathesis.GenerationMode:
-                with suppress(Unsatisfiable):  # nothing misses a schema that everything fits
-                    quiet(given(case=operation.as_strategy(generation_mode=mode))(ask))()
+        for place, (operation, mode) in enumerate(pairs):
+            share = settings(
+                max_examples=max(1, -(-(count - found.total()) // (len(pairs) - place))),
+                deadline=None,
+                database=None,
+                derandomize=True,
+                suppress_health_check=list(HealthCheck),
+            )
+            with suppress(Unsatisfiable):
+                share(given(case=operation.as_strategy(generation_mode=mode))(ask))()
     finally:
         shutdown_lifespans()
     return found
