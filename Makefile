@@ -12,7 +12,7 @@ PY := $(VENV)/bin/python
 
 # make_preparation_golden is not here: it wants another pair of torch and torchvision, see its docstring. Nor is
 # vllm_agreement: it wants an environment with vLLM.
-BENCHMARKS := reserved_intersection mini_speed verdict_speed tile_caps int8_weights mini_answers mini_scope mini_bars remote_misbehaving annotate_overhead audit_statistics annotate_scale serve_load hostile_uploads monitor_simulation suites
+BENCHMARKS := reserved_intersection mini_speed verdict_speed tile_caps int8_weights mini_answers mini_scope mini_bars remote_misbehaving annotate_overhead audit_statistics annotate_scale serve_load schema_cases hostile_uploads monitor_simulation suites gradient_defence
 
 .PHONY: demo test test-vllm test-clients check bench experiments experiments-short
 .DELETE_ON_ERROR:

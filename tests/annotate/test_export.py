@@ -157,3 +157,12 @@ def test_a_sample_is_not_exported(tmp_path: Path) -> None:
     annotate(troubled(tmp_path / "in", 2), tmp_path / "run", guard(), sample=3)
     with pytest.raises(UsageError, match="answers a sample only"):
         Finished.open(tmp_path / "run")
+
+
+def test_numbers_about_images_go_along(tmp_path: Path) -> None:
+    annotate(
+        tar(tmp_path / "a.tar", [("a.png", png(3)), ("b.png", png(250))]), tmp_path / "run", guard(), statistics=True
+    )
+    export(Finished.open(tmp_path / "run"), tmp_path / "out")
+    (kept,) = pq.read_table(tmp_path / "out" / "kept.parquet").to_pylist()
+    assert kept["image_brightness"] == pytest.approx(3 / 255, abs=1e-3)

@@ -22,6 +22,7 @@ from eyeward.errors import ErrorType, EyewardError, UsageError
 from eyeward.guard import Guard, Request
 from eyeward.images import decode, perceptual_hash
 from eyeward.images.decode import DecodedImage
+from eyeward.images.statistics import statistics_of
 from eyeward.verdict import Failure, Verdict
 from tests.annotate.world import DEFAULT, EXEMPT, SHARD_IMAGES, left_behind, pictures, png, rows, tar, troubled, written
 from tests.evaluate.worlds import asked, guard
@@ -373,6 +374,24 @@ def test_perceptual_hashes_are_those_of_the_images(tmp_path: Path) -> None:
     assert isinstance(decoded, DecodedImage)
     expected = perceptual_hash(decoded.frames[0].pixels)
     assert [row["phash"] for row in rows(tmp_path / "out")] == [expected] * 4 + [None] * 2
+
+
+def test_numbers_about_images_are_columns_where_they_are_wanted(tmp_path: Path) -> None:
+    folder = pictures(tmp_path / "in", [3, 200])
+    (folder / "odd" / "broken.png").write_bytes(b"")
+    annotate(folder, tmp_path / "out", guard(), (DEFAULT, EXEMPT), statistics=True)
+    found = rows(tmp_path / "out")
+    decoded = decode(png(3))
+    assert isinstance(decoded, DecodedImage)
+    numbers = statistics_of(decoded.frames[0].pixels).values()
+    assert {f"image_{name}": value for name, value in numbers.items()}.items() <= found[0].items()
+    assert [row["phash"] for row in found] == [None] * 6
+    assert sorted(row["image_brightness"] is None for row in found) == [False] * 4 + [True] * 2
+    again = guard()
+    annotate(folder, tmp_path / "out", again, (DEFAULT, EXEMPT), statistics=True)
+    assert asked(again) == 0
+    with pytest.raises(UsageError, match="statistics is false and was true"):
+        annotate(folder, tmp_path / "out", guard(), (DEFAULT, EXEMPT))
 
 
 def test_loose_files_are_cut_into_shards(tmp_path: Path) -> None:

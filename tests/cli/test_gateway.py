@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from starlette.applications import Starlette
 from typer.testing import CliRunner, Result
 
-import eyeward
-from eyeward.annotate.judging import Judge
 from eyeward.cli import gateway as command
 from eyeward.cli.main import app
 from eyeward.moderate.gateway import app as gateway_module
+from eyeward.moderate.gateway import panel as panel_module
+from eyeward.moderate.gateway.panel import Panel
 from eyeward.moderate.gateway.settings import Answer, GatewaySettings, Partials
 from eyeward.policy import Policy
+from eyeward.serve.canary import KnownAnswer
 from tests.annotate.world import png
 from tests.evaluate.worlds import guard
 from tests.moderate.gateway.servers import ImageServer, ask, images, served
@@ -38,7 +40,7 @@ def serves(monkeypatch: pytest.MonkeyPatch) -> list[tuple[GatewaySettings, str, 
         made.append(settings)
         return Starlette()
 
-    monkeypatch.setattr(eyeward, "load_guard", lambda name, **options: guard())
+    monkeypatch.setattr(panel_module, "load_panel", lambda *asked: (Panel.of(guard()), ()))
     monkeypatch.setattr(gateway_module, "gateway_app", gateway_app)
     monkeypatch.setattr(command, "_serve", lambda app, host, port: served.append((made[-1], host, port)))
     return served
@@ -94,18 +96,22 @@ def test_what_cannot_be_meant_is_refused(
 def test_images_on_a_list_never_leave(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     picture = png(10)
     (tmp_path / "list").write_text(hashlib.sha256(picture).hexdigest())
-    judges: list[Judge] = []
+    panels: list[Panel] = []
 
-    def gateway_app(settings: GatewaySettings, judge: Judge, policy: Policy) -> Starlette:
-        judges.append(judge)
+    def gateway_app(settings: GatewaySettings, panel: Panel, policy: Policy) -> Starlette:
+        panels.append(panel)
         return Starlette()
 
-    monkeypatch.setattr(eyeward, "load_guard", lambda name, **options: guard())
+    probe = KnownAnswer("probe.png", png(20), Policy.load("default"))
+    loaded = SimpleNamespace(guard=guard(), close=lambda: None)
+    monkeypatch.setattr(panel_module, "load_subject", lambda name, device: loaded)
+    monkeypatch.setattr(panel_module, "settle", lambda subject, how: None)
+    monkeypatch.setattr(panel_module, "known_answers", lambda subject, guard: (probe,))
     monkeypatch.setattr(gateway_module, "gateway_app", gateway_app)
     monkeypatch.setattr(command, "_serve", lambda app, host, port: None)
     assert run(*UPSTREAM, "--known-hashes", str(tmp_path / "list")).exit_code == 0
     with ImageServer(images(picture)) as server:
         monkeypatch.undo()
-        with served(server.address, judges[0], on_unsafe="report") as gateway:
+        with served(server.address, panels[0], on_unsafe="report") as gateway:
             (entry,) = ask(gateway).json()["data"]
     assert (entry["placeholder"], entry["eyeward"]["notes"]) == (True, ["hash_match"])

@@ -93,3 +93,28 @@ def test_a_row_that_contradicts_itself_is_refused(tmp_path: Path) -> None:
     parquet.write_table(broken, tmp_path / "outcomes.parquet")
     with pytest.raises(UsageError, match="holds a row that makes no sense"):
         read_outcomes(tmp_path / "outcomes.parquet")
+
+
+def test_a_file_of_before_whose_probabilities_are_a_map_is_still_read(tmp_path: Path) -> None:
+    sure = OUTCOMES[0].verdict.model_copy(update={"category_probabilities": {"O6": 0.75, "O4": 0.25}})
+    kept = [OUTCOMES[0].model_copy(update={"verdict": sure}), *OUTCOMES[1:]]
+    write_outcomes(tmp_path / "outcomes.parquet", kept)
+    table = parquet.read_table(tmp_path / "outcomes.parquet")
+    place = table.schema.get_field_index("category_probabilities")
+    maps = [[(each["category"], each["probability"]) for each in row] for row in table[place].to_pylist()]
+    before = table.set_column(place, "category_probabilities", pa.array(maps, pa.map_(pa.string(), pa.float64())))
+    parquet.write_table(before, tmp_path / "outcomes.parquet")
+    assert pa.types.is_map(parquet.read_schema(tmp_path / "outcomes.parquet").field(place).type)
+    assert read_outcomes(tmp_path / "outcomes.parquet") == kept
+
+
+def test_datasets_reads_what_is_written(tmp_path: Path) -> None:
+    datasets = pytest.importorskip("datasets", reason="datasets is not installed here")
+    sure = OUTCOMES[0].verdict.model_copy(update={"category_probabilities": {"O6": 0.75, "O4": 0.25}})
+    write_outcomes(tmp_path / "outcomes.parquet", [OUTCOMES[0].model_copy(update={"verdict": sure}), *OUTCOMES[1:]])
+    read = datasets.Dataset.from_parquet(str(tmp_path / "outcomes.parquet"), cache_dir=str(tmp_path / "cache"))
+    assert list(read["rating"]) == ["Unsafe", "Safe", "Review", None, None]
+    assert read[0]["category_probabilities"] == [
+        {"category": "O6", "probability": 0.75},
+        {"category": "O4", "probability": 0.25},
+    ]

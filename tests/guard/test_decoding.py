@@ -27,6 +27,13 @@ def png_of(number: int) -> bytes:
     return buffer.getvalue()
 
 
+def noisy_png() -> bytes:
+    """Return one that takes more than a thousand bytes."""
+    buffer = io.BytesIO()
+    Image.fromarray(np.random.default_rng(1).integers(0, 256, (30, 30, 3), dtype=np.uint8)).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
 def ahead(items: Iterator[int] | range, count: int = 4, pixels: int = 10**6) -> DecodedAhead[int]:
     return DecodedAhead(items, picture, Limits(), count, pixels)
 
@@ -109,4 +116,42 @@ def test_pixels_that_are_shared_count_once() -> None:
     encoded = [png_of(number) for number in range(10)]
     ahead_of = DecodedAhead(range(40), lambda item: encoded[item // 4], Limits(), 6, 150)
     assert [item for item, _ in ahead_of] == list(range(40))
+    assert ahead_of._held == 0
+
+
+def test_few_bytes_are_decoded_when_they_are_wanted_by_who_wants_them_and_many_beside(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    small, large = png_of(3), noisy_png()
+    threads: list[tuple[int, bool]] = []
+    wanted = 0
+
+    def watched(source: ImageSource, limits: Limits) -> DecodedImage | Failure:
+        assert isinstance(source, bytes)
+        here = threading.current_thread() is threading.main_thread()
+        threads.append((len(source), here))
+        if here:
+            assert wanted == len(found), "nothing that is decoded here waits"
+        return decode(source, limits)
+
+    monkeypatch.setattr(decoding, "decode", watched)
+    found: list[int] = []
+    sources = [small, large, png_of(5), large, png_of(6)]
+    for item, image in DecodedAhead(range(5), lambda item: sources[item], Limits(), 4, 10**6, at_once=500):
+        assert isinstance(image, DecodedImage)
+        found.append(item)
+        wanted += 1
+    assert found == list(range(5))
+    assert sorted(here for size, here in threads if size <= 500) == [True] * 3
+    assert sorted(here for size, here in threads if size > 500) == [False] * 2
+    assert [thread.name for thread in threading.enumerate() if thread.name.startswith("eyeward-decode")] == []
+
+
+def test_few_bytes_in_a_row_share_one_decoding_and_hold_up_nobody() -> None:
+    small, large = png_of(3), noisy_png()
+    sources = [large, small, small, large, small]
+    ahead_of = DecodedAhead(range(5), lambda item: sources[item], Limits(), 4, 1, at_once=500)
+    images = [image for _, image in ahead_of]
+    assert images[1] is images[2]
+    assert images[1] is not images[4]
     assert ahead_of._held == 0

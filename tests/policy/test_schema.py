@@ -147,3 +147,13 @@ def test_an_edit_drops_the_verbatim_prompt() -> None:
 
 def test_a_verdict_can_name_the_policy(default: Policy) -> None:
     assert default.ref.model_dump() == {"name": "default", "version": 1, "hash": default.hash}
+
+
+def test_a_hash_that_was_asked_for_before_is_there_at_once(default: Policy, monkeypatch: pytest.MonkeyPatch) -> None:
+    known = default.hash
+
+    def read(category: Category) -> int:
+        raise AssertionError("all rules are read again")
+
+    monkeypatch.setattr(Category, "__hash__", read)
+    assert default.hash == known

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 import logging
@@ -13,7 +14,9 @@ from urllib.parse import urlsplit
 import pytest
 
 from eyeward.serve import logs
+from eyeward.serve.app import make_app
 from eyeward.serve.keys import Keys
+from eyeward.serve.refusals import QueueFull
 from eyeward.serve.settings import ServeSettings
 from tests.serve.listening import listening
 from tests.serve.world import BRIGHT, DARK, assess, coded, patiently, png, service, serving
@@ -106,6 +109,28 @@ def test_bodies_that_are_too_large_together_are_refused_and_given_back() -> None
         assert assess(client, DARK).status_code == 200
         assert gate._held == 0
         assert gate.under_way == 0
+
+
+@pytest.mark.parametrize("path", ["/v1/assess", "/v1/moderations"])
+def test_when_there_is_no_room_nothing_of_a_body_is_read(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    of = service()
+
+    def full(*arguments: object) -> None:
+        raise QueueFull(3.0)
+
+    monkeypatch.setattr(of.queue, "check", full)
+    sent: list[Any] = []
+
+    async def receive() -> Any:
+        raise AssertionError("the body is read")
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    scope = {"type": "http", "method": "POST", "path": path, "headers": [(b"host", b"localhost")]}
+    asyncio.run(make_app(of)(scope, receive, send))
+    assert sent[0]["status"] == 429
+    assert (b"retry-after", b"3") in sent[0]["headers"]
 
 
 def test_more_requests_than_are_taken_in_are_refused() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import json
 import os
@@ -15,7 +16,7 @@ import httpx2
 import pytest
 
 from eyeward.errors import UsageError
-from eyeward.serve.run import ServeOptions, is_loopback
+from eyeward.serve.run import SWITCH_SECONDS, ServeOptions, answer_quickly, is_loopback, server_of
 from tests.serve.test_keys import entry, write
 from tests.serve.world import patiently, png
 
@@ -33,6 +34,26 @@ def test_others_are_served_with_keys_only(host: str) -> None:
     with pytest.raises(UsageError, match="Give --keys"):
         ServeOptions(host=host).check()
     ServeOptions(host=host, keys=Path("keys.yaml")).check()
+
+
+def test_threads_that_judge_do_not_keep_the_one_that_answers_waiting() -> None:
+    before = sys.getswitchinterval()
+    try:
+        answer_quickly()
+        assert sys.getswitchinterval() == pytest.approx(SWITCH_SECONDS)
+        assert gc.get_freeze_count() > 0
+    finally:
+        sys.setswitchinterval(before)
+        gc.unfreeze()
+
+
+def test_stopping_waits_for_as_long_as_a_request_may_take() -> None:
+    async def app(scope: object, receive: object, send: object) -> None:
+        raise AssertionError("nobody asks")
+
+    config = server_of(app, deadline=29.5).config
+    assert config.timeout_graceful_shutdown == 31
+    assert (config.access_log, config.server_header, config.proxy_headers) == (False, False, False)
 
 
 def test_mini_is_served_by_the_command_judges_reads_changed_keys_and_stops_when_told(tmp_path: Path) -> None:

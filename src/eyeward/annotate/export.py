@@ -89,7 +89,7 @@ def export(
         raise UsageError(f"Videos are not written as {form}; leave --format out.")
     if licence is not None and form is not Form.datasets:
         raise UsageError(f"A licence is stated in the form {Form.datasets} only; leave --licence out.")
-    columns = schema(videos)
+    columns = schema(videos, run.record.statistics)
     holds = None if where is None else _Condition(where, columns)
     out.mkdir(parents=True, exist_ok=True)
     removed_columns = columns.append(arrow().field("reason", arrow().string()))

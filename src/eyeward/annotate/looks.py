@@ -1,25 +1,40 @@
-"""Perceptual hashes of images, made beside the guard."""
+"""How images look, as numbers, made beside the guard: perceptual hashes, and what `eyeward monitor` compares."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
 from eyeward.annotate.item import Item
 from eyeward.images import Limits, decode, perceptual_hash
+from eyeward.images.statistics import Statistics, statistics_of
 from eyeward.verdict import Failure
 
 
-class Looks:
-    """Hashes of the items that pass through, each asked for once; they cost a decoding of their own."""
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How one image looks; what was not asked for, and of what is no image, is None."""
 
-    def __init__(self, limits: Limits) -> None:
-        """Decode within these limits."""
+    phash: int | None = None
+    statistics: Statistics | None = None
+
+
+NO_LOOK = Look()
+
+
+class Looks:
+    """Looks of the items that pass through, each asked for once; they cost a decoding of their own."""
+
+    def __init__(self, limits: Limits, phash: bool, statistics: bool) -> None:
+        """Decode within these limits, for one of both or both."""
         self._limits = limits
-        self._pool = ThreadPoolExecutor(1, thread_name_prefix="eyeward-phash")
-        self._hashes: dict[int, Future[int | None]] = {}
+        self._phash = phash
+        self._statistics = statistics
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="eyeward-looks")
+        self._looks: dict[int, Future[Look]] = {}
 
     def __enter__(self) -> Self:
         """Be there."""
@@ -32,19 +47,23 @@ class Looks:
         self._pool.shutdown(cancel_futures=True)
 
     def passing(self, items: Iterable[Item]) -> Iterator[Item]:
-        """Yield the items, and begin to hash each."""
+        """Yield the items, and begin to look at each."""
         for item in items:
-            self._hashes[item.index] = self._pool.submit(self._hash, item)
+            self._looks[item.index] = self._pool.submit(self._look, item)
             yield item
 
-    def of(self, item: Item) -> int | None:
-        """Return the hash of the first frame, the same however often it is asked for in a row; None for no image."""
-        for passed in [index for index in self._hashes if index < item.index]:
-            del self._hashes[passed]
-        return self._hashes[item.index].result()
+    def of(self, item: Item) -> Look:
+        """Return the look of the first frame, the same however often it is asked for in a row."""
+        for passed in [index for index in self._looks if index < item.index]:
+            del self._looks[passed]
+        return self._looks[item.index].result()
 
-    def _hash(self, item: Item) -> int | None:
-        if isinstance(item.image, Failure):
-            return None
-        decoded = decode(item.image, self._limits)
-        return None if isinstance(decoded, Failure) else perceptual_hash(decoded.frames[0].pixels)
+    def _look(self, item: Item) -> Look:
+        decoded = item.image if isinstance(item.image, Failure) else decode(item.image, self._limits)
+        if isinstance(decoded, Failure):
+            return NO_LOOK
+        picture = decoded.frames[0].pixels
+        return Look(
+            phash=perceptual_hash(picture) if self._phash else None,
+            statistics=statistics_of(picture) if self._statistics else None,
+        )

@@ -151,7 +151,7 @@ def _own_columns_of_table(shard: TableShard) -> tuple[pa.Table, int]:
 
 
 def _free(name: str) -> str:
-    return f"source_{name}" if name in schema().names else name
+    return f"source_{name}" if name in schema(statistics=True).names else name
 
 
 def _column(values: list[object]) -> Any:

@@ -67,6 +67,8 @@ class RunRecord(BaseModel):
     sample: int | None
     explain: str
     phash: bool
+    statistics: bool = False
+    """Whether rows hold numbers about each image."""
     known_hashes: str | None
     """Digest of the lists."""
     guard: GuardRecord
@@ -82,6 +84,7 @@ class RunRecord(BaseModel):
         sample: int | None = None,
         phash: bool = False,
         known_hashes: str | None = None,
+        statistics: bool = False,
     ) -> RunRecord:
         """Describe a run.
 
@@ -117,6 +120,7 @@ class RunRecord(BaseModel):
             sample=sample,
             explain=str(explain),
             phash=phash,
+            statistics=statistics,
             known_hashes=known_hashes,
             guard=asked,
             policies=tuple(policies),

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from eyeward import verdict_columns
 from eyeward.annotate.arrow import arrow
 from eyeward.annotate.item import Item
+from eyeward.annotate.looks import NO_LOOK, Look
 from eyeward.annotate.videos import VideoVerdict
+from eyeward.images.statistics import RANGES, Statistics
 from eyeward.verdict import Verdict
 
 if TYPE_CHECKING:
@@ -15,87 +18,41 @@ if TYPE_CHECKING:
 
 Row = tuple[Any, ...]
 """Values in the order of the columns."""
+STATISTICS = {name: f"image_{name}" for name in RANGES}
+"""Columns of the numbers about an image, by their names."""
 
 
-def schema(videos: bool = False) -> pa.Schema:
-    """Return the columns: place, the keys of the verdict, flattened, and of videos what was said of which frame."""
+def schema(videos: bool = False, statistics: bool = False) -> pa.Schema:
+    """Return the columns: place, the keys of the verdict, flattened, and of videos what was said of which frame.
+
+    With `statistics` they end with numbers about the image.
+    """
     pa = arrow()
-    text, number, real = pa.string(), pa.int64(), pa.float64()
-    columns = {
-        "key": text,
-        "shard": text,
-        "index": number,
-        "phash": pa.uint64(),
-        "image": text,
-        "sha256": text,
-        "status": text,
-        "rating": text,
-        "category": text,
-        "rationale": text,
-        "p_unsafe": real,
-        "p_unsafe_raw": real,
-        "uncertainty": real,
-        "category_probabilities": pa.list_(
-            pa.struct([("category", text), ("probability", real)])
-        ),  # no map: `datasets` has none
-        "threshold": real,
-        "review_reason": text,
-        "review_band": pa.list_(real),
-        "review_scope_distance": real,
-        "frames_judged": number,
-        "notes": pa.list_(text),
-        "policy_name": text,
-        "policy_version": number,
-        "policy_hash": text,
-        "prompt_hash": text,
-        "model_name": text,
-        "model_revision": text,
-        "model_engine": text,
-        "error_type": text,
-        "error_message": text,
-    }
+    text, real = pa.string(), pa.float64()
+    columns = {"key": text, "shard": text, "index": pa.int64(), "phash": pa.uint64()} | verdict_columns.columns(pa)
+    del columns["seconds"]
     if videos:
         columns["worst_frame_seconds"] = real
         columns["frames"] = pa.list_(pa.struct([("seconds", real), ("p_unsafe", real), ("rating", text)]))
+    if statistics:
+        columns |= dict.fromkeys(STATISTICS.values(), real)
     return pa.schema(list(columns.items()))
 
 
-def row_of(shard: str, item: Item, verdict: Verdict, phash: int | None = None, videos: bool = False) -> Row:
-    """Return a verdict as a row."""
-    review, error, policy, model = verdict.review, verdict.error, verdict.policy, verdict.model
-    rating = verdict.rating
-    row = (
-        item.key,
-        shard,
-        item.index,
-        phash,
-        item.key,
-        verdict.sha256,
-        verdict.status.value,
-        None if rating is None else rating.value,
-        verdict.category,
-        verdict.rationale,
-        verdict.p_unsafe,
-        verdict.p_unsafe_raw,
-        verdict.uncertainty,
-        [{"category": category, "probability": p} for category, p in verdict.category_probabilities.items()],
-        verdict.threshold,
-        None if review is None else review.reason.value,
-        None if review is None else review.band,
-        None if review is None else review.scope_distance,
-        verdict.frames_judged,
-        verdict.notes,
-        policy.name,
-        policy.version,
-        policy.hash,
-        verdict.prompt_hash,
-        model.name,
-        model.revision,
-        model.engine,
-        None if error is None else error.type.value,
-        None if error is None else error.message,
-    )
-    return (*row, *_shown(verdict)) if videos else row
+def row_of(
+    shard: str, item: Item, verdict: Verdict, look: Look = NO_LOOK, videos: bool = False, statistics: bool = False
+) -> Row:
+    """Return a verdict as a row; it is about the item, whatever it calls the image."""
+    values = verdict_columns.values_of(verdict) | {"image": item.key}
+    del values["seconds"]
+    row: Row = (item.key, shard, item.index, look.phash, *values.values())
+    if videos:
+        row += _shown(verdict)
+    return (*row, *_numbers(look.statistics)) if statistics else row
+
+
+def _numbers(statistics: Statistics | None) -> Row:
+    return (None,) * len(STATISTICS) if statistics is None else tuple(statistics.values().values())
 
 
 def _shown(verdict: Verdict) -> Row:

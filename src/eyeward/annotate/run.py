@@ -21,7 +21,7 @@ from eyeward.annotate.item import Item, Shard
 from eyeward.annotate.judging import Judge, drawn, judged
 from eyeward.annotate.known import Report, Screening
 from eyeward.annotate.ledger import Ledger
-from eyeward.annotate.looks import Looks
+from eyeward.annotate.looks import NO_LOOK, Looks
 from eyeward.annotate.progress import ERROR, Progress, Watch
 from eyeward.annotate.record import RunRecord
 from eyeward.annotate.shard_file import Overtaken, Proof, Reached, ShardFile, Step
@@ -50,6 +50,7 @@ def annotate(
     explain: Explain | str = "never",
     sample: int | None = None,
     phash: bool = False,
+    statistics: bool = False,
     known: KnownHashes | None = None,
     report: Report = lambda request, found: None,
     cache: VerdictCache | None = None,
@@ -65,10 +66,11 @@ def annotate(
 
     `out` is a folder, or an address in an object store (`s3://bucket/run`). Several processes may work at one: they
     claim shards, for the length of a `lease` in seconds, or share them by `rank` and `world_size`. `sample` draws so
-    many images, spread over all shards. With `retry_failed` shards are judged again that hold failures which may have
-    passed, such as a server that was down; with `redo_changed` those whose input has changed. Images in `known` are
-    Unsafe before they are judged, and `report` is told of them. `cache` holds verdicts of other runs. `watch` is told
-    after every row, `reached` at every step of a shard.
+    many images, spread over all shards. `phash` and `statistics` fill columns about how images look. With
+    `retry_failed` shards are judged again that hold failures which may have passed, such as a server that was down;
+    with `redo_changed` those whose input has changed. Images in `known` are Unsafe before they are judged, and `report`
+    is told of them. `cache` holds verdicts of other runs. `watch` is told after every row, `reached` at every step of a
+    shard.
 
     Returns what there is in the end; `unread` names the shards that could not be read, all others are done.
 
@@ -92,6 +94,7 @@ def annotate(
         explained,
         sample=sample,
         phash=phash,
+        statistics=statistics,
         known=known,
         report=report,
         cache=cache,
@@ -133,6 +136,7 @@ class Run:
         *,
         sample: int | None = None,
         phash: bool = False,
+        statistics: bool = False,
         known: KnownHashes | None = None,
         report: Report = lambda request, found: None,
         cache: VerdictCache | None = None,
@@ -148,10 +152,13 @@ class Run:
             PolicyError: when a policy cannot be asked of the guard.
         """
         videos = source.sampling is not None
-        if videos and (phash or cache is not None):
-            raise UsageError("Videos have no perceptual hash and are kept in no cache; leave --phash and --cache out.")
+        if videos and (phash or statistics or cache is not None):
+            raise UsageError(
+                "Videos have no perceptual hash and no statistics, and are kept in no cache; leave --phash, "
+                "--statistics and --cache out."
+            )
         digest = None if known is None else known.digest
-        record = RunRecord.of(source, guard, policies, explain, sample, phash, digest)
+        record = RunRecord.of(source, guard, policies, explain, sample, phash, digest, statistics)
         record.keep(storage)
         judge: Judge = guard
         if cache is not None:
@@ -215,20 +222,25 @@ class Run:
         shard = task.shard
         identity = shard.identity()
         with ExitStack() as stack:
-            looks = stack.enter_context(Looks(self.guard.limits)) if self.record.phash else None
+            looks = None
+            if self.record.phash or self.record.statistics:
+                looks = stack.enter_context(
+                    Looks(self.guard.limits, phash=self.record.phash, statistics=self.record.statistics)
+                )
             file = stack.enter_context(
                 ShardFile(
                     self.storage.draft(task.file, claim.owner.token),
                     shard.name,
                     self.reached,
                     videos=self.record.sampling is not None,
+                    statistics=self.record.statistics,
                 )
             )
             last: Item | None = None
             silent = 0
             found = judged(self.judge, self._items(task, looks), self.policies, self.explain)
             for item, verdict in stack.enter_context(closing(found)):
-                file.add(item, verdict, None if looks is None else looks.of(item))
+                file.add(item, verdict, NO_LOOK if looks is None else looks.of(item))
                 progress.add(verdict, item is not last)
                 last = item
                 self.watch(progress)

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from eyeward.annotate.arrow import arrow, parquet
 from eyeward.annotate.item import Item
+from eyeward.annotate.looks import NO_LOOK, Look
 from eyeward.annotate.rows import Row, row_of, schema, table_of
 from eyeward.annotate.storage import Draft, Storage
 from eyeward.errors import EyewardError, UsageError
@@ -105,13 +106,19 @@ def read_proof(storage: Storage, name: str) -> Proof | None:
 class ShardFile:
     """A file on its way: under a temporary name until `finish`, gone when it is left before."""
 
-    def __init__(self, draft: Draft, shard: str, reached: Reached, videos: bool = False) -> None:
-        """Take the draft that it is to be. Of `videos` there is more to tell."""
+    def __init__(
+        self, draft: Draft, shard: str, reached: Reached, videos: bool = False, statistics: bool = False
+    ) -> None:
+        """Take the draft that it is to be.
+
+        Of `videos` there is more to tell; `statistics` are columns with numbers about each image.
+        """
         self._draft = draft
         self._shard = shard
         self._reached = reached
         self._videos = videos
-        self._schema = schema(videos)
+        self._statistics = statistics
+        self._schema = schema(videos, statistics)
         self._rows: list[Row] = []
         self._counted = 0
         self._images = 0
@@ -137,7 +144,7 @@ class ShardFile:
         self._sink.close()
         self._draft.discard()
 
-    def add(self, item: Item, verdict: Verdict, phash: int | None = None) -> None:
+    def add(self, item: Item, verdict: Verdict, look: Look = NO_LOOK) -> None:
         """Add a row; all rows of an image one after the other."""
         if item.index != self._last:
             self._last = item.index
@@ -146,7 +153,7 @@ class ShardFile:
         self._ratings["error" if verdict.rating is None else verdict.rating.value] += 1
         if verdict.error is not None:
             self._errors[verdict.error.type.value] += 1
-        self._rows.append(row_of(self._shard, item, verdict, phash, self._videos))
+        self._rows.append(row_of(self._shard, item, verdict, look, self._videos, self._statistics))
         if len(self._rows) >= ROWS_AT_ONCE:
             self._flush()
 

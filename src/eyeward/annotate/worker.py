@@ -47,6 +47,7 @@ class Job:
     explain: Explain = _NEVER
     sample: int | None = None
     phash: bool = False
+    statistics: bool = False
     known_hashes: tuple[Path, ...] = ()
     cache: Path | None = None
     retry_failed: bool = False
@@ -142,6 +143,7 @@ class Worker:
                 job.explain,
                 sample=job.sample,
                 phash=job.phash,
+                statistics=job.statistics,
                 known=known,
                 cache=cache,
                 redo_changed=job.redo_changed,

@@ -103,6 +103,14 @@ def annotate(
     phash: Annotated[
         bool, typer.Option("--phash", help="Fill the column of perceptual hashes; costs a decoding.")
     ] = False,
+    statistics: Annotated[
+        bool,
+        typer.Option(
+            "--statistics",
+            help="Add columns with brightness, contrast, colour, detail, shape and size of each image, which `eyeward "
+            "monitor` compares; costs a decoding.",
+        ),
+    ] = False,
     known_hashes: Annotated[
         list[Path] | None,
         typer.Option(
@@ -168,6 +176,7 @@ def annotate(
         explain=explained,
         sample=sample,
         phash=phash,
+        statistics=statistics,
         known_hashes=tuple(known_hashes or ()),
         cache=cache,
         retry_failed=retry_failed,
@@ -207,6 +216,7 @@ def annotate(
                     explain=explained,
                     sample=sample,
                     phash=phash,
+                    statistics=statistics,
                     known=known,
                     cache=None if cache is None else stack.enter_context(VerdictCache(cache)),
                     rank=rank,

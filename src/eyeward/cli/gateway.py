@@ -81,10 +81,10 @@ def gateway(
 
     An image that could not be judged does not leave. Exit code 2 for wrong usage.
     """
-    import eyeward
-    from eyeward.annotate.known import Screening
+    from eyeward.images import Limits
     from eyeward.images.known import KnownHashes
     from eyeward.moderate.gateway.app import gateway_app
+    from eyeward.moderate.gateway.panel import load_panel
 
     settings = GatewaySettings(
         upstream=upstream,
@@ -98,17 +98,15 @@ def gateway(
         deadline=_seconds(deadline),
     )
     check_exposure(host, settings)
-    settings.fetcher("", eyeward.Limits())  # hosts that are none are refused now, not at the first image
+    settings.fetcher("", Limits())  # hosts that are none are refused now, not at the first image
     known = KnownHashes.read(known_hashes) if known_hashes else None
     chosen = chosen_policy(policy, non_violating, sensitive, only)
     screen = Screen()
     with screen.bar(f"Loading {one_line(model)}"):
-        guard = eyeward.load_guard(model, device=device)
-    missed = guard.coverage(chosen).not_covered
+        panel, missed = load_panel(model, chosen, device, known, _report)
     if missed:
         screen.say(f"The guard cannot judge {', '.join(missed)} of this policy: what would be Safe is Review.")
-    judge = guard if known is None else Screening(guard, known, guard.limits, _report)
-    app = gateway_app(settings, judge, chosen)
+    app = gateway_app(settings, panel, chosen)
     screen.say(visible(f"Before {settings.upstream}: http://{host}:{port}/v1 (policy {chosen.name}, {model})."))
     _serve(app, host, port)
 
@@ -133,10 +131,13 @@ def _seconds(deadline: float) -> float:
 def _serve(app: Starlette, host: str, port: int) -> None:
     try:
         import uvicorn
+
+        from eyeward.serve.run import answer_quickly
     except ModuleNotFoundError as missing:
         raise MissingExtra("serve", "The gateway") from missing
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     logging.getLogger("httpx2").setLevel(logging.WARNING)
+    answer_quickly()
     uvicorn.run(app, host=host, port=port, log_level="warning", ws="none", timeout_graceful_shutdown=30)
 
 

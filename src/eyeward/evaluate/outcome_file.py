@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
+from eyeward import verdict_columns
 from eyeward.errors import MissingExtra, UsageError, described
 from eyeward.evaluate.outcome import Outcome, Question
-from eyeward.verdict import Verdict
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -26,9 +26,9 @@ def schema() -> pa.Schema:
     `image` and `policy_hash` belong to both. Right answers begin with `truth_`; `changes` is JSON.
     """
     pa = arrow()
-    text, number, real = pa.string(), pa.int64(), pa.float64()
-    columns = {
-        "question": number,
+    text = pa.string()
+    question = {
+        "question": pa.int64(),
         "guard": text,
         "image": text,
         "group": text,
@@ -39,32 +39,8 @@ def schema() -> pa.Schema:
         "severity": text,
         "unchanged_rating": text,
         "outcome": text,
-        "sha256": text,
-        "status": text,
-        "rating": text,
-        "category": text,
-        "rationale": text,
-        "p_unsafe": real,
-        "p_unsafe_raw": real,
-        "uncertainty": real,
-        "category_probabilities": pa.map_(text, real),
-        "threshold": real,
-        "review_reason": text,
-        "review_band": pa.list_(real),
-        "review_scope_distance": real,
-        "frames_judged": number,
-        "notes": pa.list_(text),
-        "policy_name": text,
-        "policy_version": number,
-        "prompt_hash": text,
-        "model_name": text,
-        "model_revision": text,
-        "model_engine": text,
-        "seconds": real,
-        "error_type": text,
-        "error_message": text,
     }
-    return pa.schema(list(columns.items()))
+    return pa.schema(list((question | verdict_columns.columns(pa)).items()))
 
 
 def write_outcomes(file: Path, outcomes: Sequence[Outcome]) -> None:
@@ -120,10 +96,8 @@ def _parquet() -> Any:
 
 
 def _row(outcome: Outcome) -> dict[str, Any]:
-    question, verdict = outcome.question, outcome.verdict
-    said = verdict.model_dump(mode="json", exclude={"image", "review", "policy", "model", "error"})
-    review, error = verdict.review, verdict.error
-    return said | {
+    question = outcome.question
+    return verdict_columns.values_of(outcome.verdict) | {
         "question": question.number,
         "guard": outcome.guard,
         "image": question.image,
@@ -135,17 +109,6 @@ def _row(outcome: Outcome) -> dict[str, Any]:
         "severity": question.severity,
         "unchanged_rating": None if question.unchanged_rating is None else question.unchanged_rating.value,
         "outcome": outcome.kind.value,
-        "category_probabilities": list(verdict.category_probabilities.items()),
-        "review_reason": None if review is None else review.reason.value,
-        "review_band": None if review is None or review.band is None else list(review.band),
-        "review_scope_distance": None if review is None else review.scope_distance,
-        "policy_name": verdict.policy.name,
-        "policy_version": verdict.policy.version,
-        "model_name": verdict.model.name,
-        "model_revision": verdict.model.revision,
-        "model_engine": verdict.model.engine,
-        "error_type": None if error is None else error.type.value,
-        "error_message": None if error is None else error.message,
     }
 
 
@@ -161,27 +124,4 @@ def _outcome(row: dict[str, Any]) -> Outcome:
         severity=row["severity"],
         unchanged_rating=row["unchanged_rating"],
     )
-    flat = (
-        "sha256",
-        "status",
-        "rating",
-        "category",
-        "rationale",
-        "p_unsafe",
-        "p_unsafe_raw",
-        "uncertainty",
-        "threshold",
-    )
-    review = {
-        "reason": row["review_reason"],
-        "band": row["review_band"],
-        "scope_distance": row["review_scope_distance"],
-    }
-    said = {key: row[key] for key in (*flat, "frames_judged", "prompt_hash", "seconds", "notes", "image")} | {
-        "category_probabilities": dict(row["category_probabilities"]),
-        "review": None if row["review_reason"] is None else review,
-        "policy": {"name": row["policy_name"], "version": row["policy_version"], "hash": row["policy_hash"]},
-        "model": {"name": row["model_name"], "revision": row["model_revision"], "engine": row["model_engine"]},
-        "error": None if row["error_type"] is None else {"type": row["error_type"], "message": row["error_message"]},
-    }
-    return Outcome(question=question, guard=row["guard"], verdict=Verdict.model_validate(said))
+    return Outcome(question=question, guard=row["guard"], verdict=verdict_columns.verdict_of(row))

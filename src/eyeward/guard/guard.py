@@ -87,6 +87,9 @@ class Guard:
     """False for a base model, which has seen no verdict: its ratings are guesses."""
     rule_at_hand: RatingRule | None = None
     """For a service that decides by itself: what a threshold or a band of the user's own starts from."""
+    decoded_at_once: int = 0
+    """Bytes of an image up to which who asks decodes it, and no thread beside the engine: for callers with threads of
+    their own."""
     _questions: Recent[str, Question] = field(default_factory=lambda: Recent(64), init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -191,7 +194,9 @@ class Guard:
     def _opened(self, requests: Iterable[Request]) -> Iterator[_Opened]:
         """Decode the next batch while the engine judges one."""
         count = self.engine.capabilities.prompts_at_once
-        ahead = DecodedAhead(requests, lambda request: request.image, self.limits, count, BATCH_PIXELS)
+        ahead = DecodedAhead(
+            requests, lambda request: request.image, self.limits, count, BATCH_PIXELS, self.decoded_at_once
+        )
         for request, image in ahead:
             try:
                 question = self._question(request.policy)

@@ -180,7 +180,7 @@ class Policy(_Record):
         `name` and `version` do not count, nor does the file, its comments or the order of its keys: two policies that
         say the same have the same hash. Wording, the order of rules and of categories count.
         """
-        return _hash(self.categories, self.verbatim)
+        return _hash_of(_Content(self.categories, self.verbatim))
 
     @property
     def ref(self) -> PolicyRef:
@@ -293,7 +293,33 @@ class Policy(_Record):
         return type(self)(name=self.name, version=self.version, categories=tuple(categories))
 
 
-@lru_cache(maxsize=1024)  # not a cached property, which `model_copy` would carry over into a changed policy
+class _Content:
+    """What a policy says, the same only if it is the very same objects: comparing all rules takes longer than asking.
+
+    They never change. A cached property of the policy would be carried over by `model_copy` into a changed one.
+    """
+
+    __slots__ = ("categories", "verbatim")
+
+    def __init__(self, categories: tuple[Category, ...], verbatim: str | None) -> None:
+        self.categories = categories
+        self.verbatim = verbatim
+
+    def __hash__(self) -> int:
+        return hash((id(self.categories), id(self.verbatim)))
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, _Content):
+            return NotImplemented
+        return self.categories is other.categories and self.verbatim is other.verbatim
+
+
+@lru_cache(maxsize=1024)
+def _hash_of(content: _Content) -> str:
+    return _hash(content.categories, content.verbatim)
+
+
+@lru_cache(maxsize=1024)
 def _hash(categories: tuple[Category, ...], verbatim: str | None) -> str:
     content = {"categories": [category.model_dump(mode="json") for category in categories], "verbatim": verbatim}
     canonical = json.dumps(content, ensure_ascii=True, sort_keys=True, separators=(",", ":"))

@@ -23,7 +23,8 @@ from eyeward.serve.refusals import BadRequest, NotThere, Refused
 from eyeward.serve.routes.assess import PATH as ASSESS
 from eyeward.serve.routes.assess import admit_assess, assess_routes
 from eyeward.serve.routes.guardrail import guardrail_routes
-from eyeward.serve.routes.moderations import moderation_routes
+from eyeward.serve.routes.moderations import PATH as MODERATIONS
+from eyeward.serve.routes.moderations import admit_moderations, moderation_routes
 from eyeward.serve.routes.policies import policy_routes
 from eyeward.serve.routes.state import state_routes
 from eyeward.serve.schema import BODIES, ErrorAnswer
@@ -74,7 +75,10 @@ def make_app(service: Service) -> Gate:
         service.settings,
         service.metrics,
         local_only=not service.keys.wanted,
-        admit={ASSESS: lambda request: admit_assess(service, request)},
+        admit={
+            ASSESS: lambda request: admit_assess(service, request),
+            MODERATIONS: lambda request: admit_moderations(service, request),
+        },
     )
     service.metrics.watch(
         depth=lambda: service.queue.depth,

@@ -170,8 +170,11 @@ class JudgingQueue:
         self._changed = threading.Condition()
         self._waiting: dict[Ticket, None] = {}
         self._depth = 0
+        self._earliest = math.inf
+        """No deadline of those that wait is before this."""
         self._problem: str | None = "The engine was not tried yet."
         self._next_check = math.inf
+        self._tried = False
         self._pace = {True: 0.0, False: 0.0}
         """Seconds from one batch to the next, with rationales and without."""
         self._stopping = False
@@ -199,6 +202,11 @@ class JudgingQueue:
         """Begin to judge, with the probe first."""
         for thread in self._threads:
             thread.start()
+
+    def wait_for_probe(self, seconds: float) -> None:
+        """Wait until the engine was tried for the first time, but no longer than so."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._tried, seconds)
 
     def stop(self) -> None:
         """Take nothing in any more, judge what was taken in, and end; what takes too long is refused."""
@@ -236,6 +244,7 @@ class JudgingQueue:
             self._check_room(len(requests), deadline, ticket.explain)
             self._waiting[ticket] = None
             self._depth += len(requests)
+            self._earliest = min(self._earliest, deadline)
             self._changed.notify()
         ticket.future.add_done_callback(lambda _: self._forget(ticket))
         return ticket
@@ -269,9 +278,12 @@ class JudgingQueue:
 
     def _drop_dead(self) -> None:
         now = time.monotonic()
+        if now < self._earliest:
+            return
         for ticket in [ticket for ticket in self._waiting if now >= ticket.deadline]:
             ticket.refuse(DeadlinePassed())
             self._forget(ticket)
+        self._earliest = min((ticket.deadline for ticket in self._waiting), default=math.inf)
 
     def _run(self, worker: _Worker) -> None:
         try:
@@ -367,6 +379,7 @@ class JudgingQueue:
         limits = self.limits
         with self._changed:
             self._problem = problem
+            self._tried = True
             self._next_check = time.monotonic() + (limits.retry_seconds if problem else limits.probe_seconds)
             self._changed.notify_all()
         if problem is not None:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import gc
 import ipaddress
 import logging
 import math
 import signal
 import socket
+import sys
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import FrameType
 from typing import Literal
 
 import uvicorn
+from starlette.types import ASGIApp
 
 from eyeward.engine.remote.address import is_address
 from eyeward.errors import UsageError
@@ -32,6 +35,9 @@ from eyeward.serve.texts import TextModerator
 KEEP_ALIVE_SECONDS = 30
 REMOTE_ATTEMPTS = 2
 REMOTE_CONNECT_SECONDS = 3.0
+SWITCH_SECONDS = 0.0005
+"""How long a thread that judges keeps the interpreter from the one that answers. The event loop asks for it after each
+read and write; at Python's own 5 ms, a few hundred callers a second wait for each other."""
 
 
 @dataclass(frozen=True)
@@ -191,8 +197,19 @@ def serve(options: ServeOptions) -> None:
     model = service.guard.model
     place = opened.getsockname()
     log("starting", model=model.name, revision=model.revision, engine=model.engine, host=place[0], port=place[1])
+    server = server_of(make_app(service), options.settings.deadline)
+    logging.captureWarnings(True)  # what Pillow says of a strange file is no line of this log
+    logging.getLogger("py.warnings").setLevel(logging.ERROR)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _nothing)  # the server hands a signal on once it has stopped; that is no failure
+    answer_quickly()
+    server.run([opened])
+
+
+def server_of(app: ASGIApp, deadline: float) -> uvicorn.Server:
+    """Return what listens; stopping, it waits for as long as a request may take."""
     config = uvicorn.Config(
-        make_app(service),
+        app,
         log_config=None,
         access_log=False,
         lifespan="on",
@@ -200,13 +217,16 @@ def serve(options: ServeOptions) -> None:
         server_header=False,
         proxy_headers=False,
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
-        timeout_graceful_shutdown=math.ceil(options.settings.deadline + 1),
+        timeout_graceful_shutdown=math.ceil(deadline + 1),
     )
-    logging.captureWarnings(True)  # what Pillow says of a strange file is no line of this log
-    logging.getLogger("py.warnings").setLevel(logging.ERROR)
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, _nothing)  # the server hands a signal on once it has stopped; that is no failure
-    uvicorn.Server(config).run([opened])
+    return uvicorn.Server(config)
+
+
+def answer_quickly() -> None:
+    """Have this process answer quickly though it judges in other threads; to be called when all is loaded."""
+    sys.setswitchinterval(SWITCH_SECONDS)
+    gc.collect()
+    gc.freeze()  # what is loaded stays; to look through it again and again would stop all threads each time
 
 
 def _loaded(options: ServeOptions, files: Files) -> Service:

@@ -18,6 +18,7 @@ from eyeward.images.known import KnownHashes, verdict_of_known
 from eyeward.policy import Policy
 from eyeward.serve.canary import Canary, KnownAnswer
 from eyeward.serve.keys import Keys, Principal
+from eyeward.serve.landing import Landing, end
 from eyeward.serve.logs import log
 from eyeward.serve.metrics import Metrics
 from eyeward.serve.policies import PolicyBook, read_policy
@@ -42,6 +43,8 @@ Gone = Callable[[], Awaitable[None]]
 Result = TypeVar("Result")
 LARGE = 256 << 10
 """Bytes from which work on them is done in a thread, so that others need not wait for it."""
+SMALL = 16 << 10
+"""Bytes of an image up to which the thread that has it judged decodes it as well."""
 
 
 async def beside(size: int, work: Callable[[], Result]) -> Result:
@@ -78,7 +81,7 @@ class Service:
         """Put the parts together; `answers` are what the engine is probed with."""
         self.settings = settings or ServeSettings()
         self._engine = TakingTurns(guard.engine)
-        self.guard = replace(guard, limits=self.settings.image, engine=self._engine)
+        self.guard = replace(guard, limits=self.settings.image, engine=self._engine, decoded_at_once=SMALL)
         self.keys = keys or Keys(None)
         self.book = book or PolicyBook()
         self.metrics = Metrics()
@@ -90,6 +93,7 @@ class Service:
         self._asking = threading.Lock()
         self._covered: Recent[str, Coverage] = Recent(256)
         self._told: str | None = "nothing yet"
+        self._landing: Landing | None = None
         self.canary = Canary(replace(guard, engine=self._engine), answers)
         judges = [replace(self.guard) for _ in range(self.settings.readers)]
         self.queue = JudgingQueue(judges, self._probe, self.settings.queue, self.metrics.batch)
@@ -201,7 +205,9 @@ class Service:
 
     async def _contents(self, asked: Asked) -> list[tuple[Upload, bytes | Failure]]:
         """Return the bytes of each image, fetched where an address was sent."""
-        return [(upload, data) for upload, data in await asyncio.gather(*(map(self._content, asked.images)))]
+        if all(upload.url is None for upload in asked.images):
+            return [(upload, upload.data or b"") for upload in asked.images]
+        return await asyncio.gather(*map(self._content, asked.images))
 
     async def _content(self, upload: Upload) -> tuple[Upload, bytes | Failure]:
         if upload.url is None:
@@ -230,20 +236,28 @@ class Service:
         ticket = self.queue.submit(requests, deadline)
         if ticket.future.done():
             return ticket.future.result()
-        answer = asyncio.wrap_future(ticket.future)
+        landing = self._landing_here()
+        waiter: asyncio.Future[None] = landing.loop.create_future()
+        ticket.future.add_done_callback(lambda _: landing.wake(waiter))
         watch = asyncio.ensure_future(gone())
+        watch.add_done_callback(lambda _: end(waiter))
+        late = landing.loop.call_later(max(0.0, deadline - time.monotonic()), end, waiter)
         try:
-            await asyncio.wait(
-                (answer, watch), timeout=max(0.0, deadline - time.monotonic()), return_when=asyncio.FIRST_COMPLETED
-            )
-            if answer.done():
-                return answer.result()
-            if watch.done():
-                raise Disconnected
-            raise DeadlinePassed
+            await waiter
+            if ticket.future.done():
+                return ticket.future.result()
+            raise Disconnected if watch.done() else DeadlinePassed
         finally:
-            answer.cancel()
+            ticket.future.cancel()
             watch.cancel()
+            late.cancel()
+
+    def _landing_here(self) -> Landing:
+        """Return where outcomes land for this event loop."""
+        loop = asyncio.get_running_loop()
+        if self._landing is None or self._landing.loop is not loop:
+            self._landing = Landing(loop)
+        return self._landing
 
     def _probe(self) -> str | None:
         """Try the engine, and say in the log when it changes its mind."""

@@ -11,6 +11,7 @@ from eyeward.errors import DataError, UsageError
 from eyeward.evaluate.monitor.reading import hashes_in, labelled_by_hash, read_windows, sha256_of
 from eyeward.evaluate.questions import read_questions
 from eyeward.evaluate.run import Run
+from eyeward.images.statistics import RANGES
 from eyeward.policy import Policy
 from eyeward.verdict import Rating
 from tests.evaluate.monitor.streams import window
@@ -100,3 +101,13 @@ def test_what_is_no_window_is_refused_with_what_would_be_one(tmp_path: Path) -> 
         sha256_of(tmp_path / "none")
     (tmp_path / "x.png").write_bytes(b"abc")
     assert hashes_in(tmp_path) == {"ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"}
+
+
+def test_numbers_about_images_come_from_runs_that_kept_them(tmp_path: Path) -> None:
+    folder = small(tmp_path / "d")
+    annotate([str(folder)], tmp_path / "with", guard(), [POLICY], statistics=True)
+    annotate([str(folder)], tmp_path / "without", guard(), [POLICY])
+    (found,) = read_windows(tmp_path / "with")
+    assert found.statistics.keys() == RANGES.keys()
+    assert all(sum(counts) == found.images for counts in found.statistics.values())
+    assert read_windows(tmp_path / "without")[0].statistics == {}

@@ -10,8 +10,9 @@ import pytest
 from eyeward.errors import UsageError
 from eyeward.evaluate.monitor.page import monitor_page
 from eyeward.evaluate.monitor.watching import Kind, Settings, Watch, watch
+from eyeward.evaluate.monitor.window import Counting, Window
 from eyeward.verdict import ModelRef
-from tests.evaluate.monitor.streams import MODEL, SHARES, drawn, window
+from tests.evaluate.monitor.streams import MODEL, POLICY, SHARES, drawn, window
 
 WEEKS = 26
 
@@ -116,3 +117,40 @@ def test_what_was_found_survives_being_written(tmp_path: Path) -> None:
     file.write_text(found.model_dump_json())
     assert Watch.model_validate_json(file.read_text()) == found
     assert found.reference.model == MODEL
+
+
+def lit(name: str, random: np.random.Generator, brightness: float, images: int = 1000) -> Window:
+    """Draw a window whose images are so bright in the mean, and about which nothing else changes."""
+    counting = Counting(name, POLICY, MODEL)
+    for level in random.normal(brightness, 0.15, images):
+        numbers = {"brightness": float(level), "detail": float(random.exponential(0.02))}
+        counting.add("Safe", "NA: None applying", 0.01, statistics=numbers)
+    return counting.finish()
+
+
+def test_other_images_are_an_alarm_though_no_rating_changes() -> None:
+    random = np.random.default_rng(1)
+    weeks = [lit(f"week {week + 1}", random, 0.5 if week < 4 else 0.6) for week in range(8)]
+    found = watch([lit("before", random, 0.5, images=8000)], weeks)
+    assert [(alarm.window, alarm.kind, alarm.what) for alarm in found.alarms] == [
+        (f"week {week}", Kind.images, "brightness") for week in (5, 6, 7, 8)
+    ]
+    assert found.alarms[0].sentence.startswith("The brightness of the images differs from the reference: largest gap")
+    assert "images brightness" in monitor_page(found)
+
+
+def test_images_of_the_same_kind_are_no_alarm() -> None:
+    alarmed = 0
+    for seed in range(40):
+        random = np.random.default_rng(seed)
+        weeks = [lit(f"week {week + 1}", random, 0.5, images=200) for week in range(5)]
+        found = watch([lit("before", random, 0.5, images=1000)], weeks, Settings(horizon=5, false_alarms=0.2))
+        alarmed += bool(found.alarms)
+    assert alarmed <= 8  # 4 are allowed on average for tests on counts; 8 is beyond the 97 % point of that
+
+
+def test_a_window_without_numbers_about_images_says_so() -> None:
+    random = np.random.default_rng(1)
+    found = watch([lit("before", random, 0.5)], [window("later", {"NA": 1000})])
+    assert found.watched[0].notices == ("Of its images brightness, detail was not kept, and is not compared.",)
+    assert not [test for test in found.watched[0].tests if test.kind is Kind.images]

@@ -8,7 +8,16 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from eyeward.errors import UsageError
-from eyeward.evaluate.monitor.window import BINS, Counting, Label, Window, pooled, score_bin
+from eyeward.evaluate.monitor.window import (
+    BINS,
+    STATISTIC_BINS,
+    Counting,
+    Label,
+    Window,
+    pooled,
+    score_bin,
+    statistic_bin,
+)
 from eyeward.verdict import Rating
 from tests.evaluate.monitor.streams import MODEL, POLICY, window
 
@@ -66,3 +75,31 @@ def test_windows_are_pooled_under_one_policy_only() -> None:
         pooled([window("a", {"NA": 3}), window("b", {"NA": 3}, policy="cd" * 32)])
     with pytest.raises(UsageError, match="no window to compare with"):
         pooled([])
+
+
+def test_numbers_about_images_are_counted_in_bins_and_added_up_over_windows() -> None:
+    counting = Counting("w", POLICY, MODEL, canaries={"c"})
+    counting.add("Safe", "NA: x", 0.1, "1", statistics={"brightness": 0.0, "size": 99.0})
+    counting.add("Safe", "NA: x", 0.1, "2", statistics={"brightness": 1.0})
+    counting.add(None, None, None, "3")
+    counting.add("Safe", "NA: x", 0.1, "c", statistics={"brightness": 0.5})
+    found = counting.finish()
+    assert {name: sum(counts) for name, counts in found.statistics.items()} == {"brightness": 2, "size": 1}
+    assert (found.statistics["brightness"][0], found.statistics["brightness"][-1]) == (1, 1)
+    assert found.statistics["size"][-1] == 1
+    whole = pooled([found, window("without", {"NA": 3}), found])
+    assert {name: sum(counts) for name, counts in whole.statistics.items()} == {"brightness": 4, "size": 2}
+    assert Window.model_validate_json(found.model_dump_json()) == found
+
+
+@given(st.floats(-5, 5), st.floats(-5, 5))
+def test_a_higher_number_is_in_no_lower_bin(one: float, two: float) -> None:
+    low, high = sorted((one, two))
+    assert 0 <= statistic_bin("shape", low) <= statistic_bin("shape", high) < STATISTIC_BINS
+
+
+def test_counts_of_numbers_that_make_no_sense_are_refused() -> None:
+    good = window("w", {"NA": 3}).model_dump()
+    for broken in ({"unknown": (0,) * STATISTIC_BINS}, {"size": (1, 2)}, {"size": (1,) * STATISTIC_BINS}):
+        with pytest.raises(ValidationError, match=r"window 'w'"):
+            Window.model_validate({**good, "statistics": broken})

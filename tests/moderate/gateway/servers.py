@@ -17,6 +17,7 @@ import uvicorn
 
 from eyeward.annotate.judging import Judge
 from eyeward.moderate.gateway.app import gateway_app
+from eyeward.moderate.gateway.panel import Panel
 from eyeward.moderate.gateway.settings import GatewaySettings
 from eyeward.policy import Policy
 from tests.evaluate.worlds import guard
@@ -127,7 +128,9 @@ class ImageServer:
 
 
 @contextmanager
-def served(upstream: str, judge: Judge | None = None, policy: str = "default", **settings: Any) -> Iterator[str]:
+def served(
+    upstream: str, judge: Judge | Panel | None = None, policy: str = "default", **settings: Any
+) -> Iterator[str]:
     """Serve a gateway and give the root of its routes; its guard calls bright pictures unsafe."""
     made = GatewaySettings(upstream=upstream, **settings)
     app = gateway_app(made, judge or guard(), Policy.load(policy))

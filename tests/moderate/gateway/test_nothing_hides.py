@@ -14,6 +14,7 @@ from PIL import Image
 
 from eyeward.moderate.gateway.answer import items_of, known_fields
 from eyeward.moderate.gateway.desk import Desk
+from eyeward.moderate.gateway.panel import Panel
 from eyeward.moderate.gateway.refusal import Json, Refusal
 from eyeward.moderate.gateway.settings import GatewaySettings
 from eyeward.moderate.gateway.sse import ServerEvent
@@ -78,7 +79,9 @@ choices = st.builds(
 
 
 def desk_of(chosen: dict[str, str]) -> Desk:
-    return Desk(guard(), Policy.load("default"), GatewaySettings.model_validate(chosen))
+    desk = Desk(Panel.of(guard()), Policy.load("default"), GatewaySettings.model_validate(chosen))
+    desk.start()
+    return desk
 
 
 def clean(found: object) -> bool:

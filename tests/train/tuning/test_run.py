@@ -116,11 +116,22 @@ class _StopsAt(TrainerCallback):
         control.should_training_stop = state.global_step >= self._step
 
 
-@pytest.mark.parametrize("method", ["full", "lora"])
+@pytest.mark.parametrize(("method", "attacked"), [("full", None), ("lora", None), ("full", {"share": 1.0})])
 def test_a_run_that_was_stopped_goes_on_to_the_same_losses(
-    method: str, bases: dict[str, Path], folder: SampleFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    method: str,
+    attacked: dict[str, float] | None,
+    bases: dict[str, Path],
+    folder: SampleFolder,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    settings = {"steps": 6, "save_every": 2, "method": method, "lora": {"rank": 4, "alpha": 8}}
+    settings = {
+        "steps": 6,
+        "save_every": 2,
+        "method": method,
+        "lora": {"rank": 4, "alpha": 8},
+        "attacked": attacked,
+    }
     whole = tuning(bases["llava_onevision"], folder, tmp_path / "whole", **settings)
     whole.train()
     stopped = tuning(bases["llava_onevision"], folder, tmp_path / "stopped", **settings)

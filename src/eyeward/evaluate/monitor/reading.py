@@ -12,6 +12,7 @@ from eyeward.annotate.arrow import parquet
 from eyeward.annotate.local_folder import LocalFolder
 from eyeward.annotate.record import RUN_FILE
 from eyeward.annotate.record import read_run as read_annotation
+from eyeward.annotate.rows import STATISTICS
 from eyeward.annotate.shard_file import read_proof
 from eyeward.annotate.sources import OUTPUT_SUFFIX
 from eyeward.data.folder import SampleFolder
@@ -117,6 +118,7 @@ def _of_annotation(folder: Path, policy: str | None, labels: Mapping[str, Rating
     record = read_annotation(folder)
     asked = _chosen(folder, record.policies, policy)
     counting = Counting(folder.name, asked.hash, record.guard.model, canaries)
+    kept = STATISTICS if record.statistics else {}
     answers = LocalFolder(folder)
     names = sorted(answers.names(OUTPUT_SUFFIX))
     if not names:
@@ -125,12 +127,14 @@ def _of_annotation(folder: Path, policy: str | None, labels: Mapping[str, Rating
         proof = read_proof(answers, name)
         if proof is None or proof.fingerprint != record.fingerprint:
             raise UsageError(f"{answers}/{name} is not of the run in {folder}; take it away.")
-        for batch in parquet().ParquetFile(folder / name).iter_batches(_ROWS_AT_ONCE, columns=_COLUMNS):
+        columns = [*_COLUMNS, *kept.values()]
+        for batch in parquet().ParquetFile(folder / name).iter_batches(_ROWS_AT_ONCE, columns=columns):
             for row in batch.to_pylist():
                 if row["policy_hash"] == asked.hash:
                     digest = row["sha256"]
                     truth = None if digest is None else labels.get(digest)
-                    counting.add(row["rating"], row["category"], row["p_unsafe"], digest, truth)
+                    numbers = {name: row[column] for name, column in kept.items() if row[column] is not None}
+                    counting.add(row["rating"], row["category"], row["p_unsafe"], digest, truth, numbers)
     return counting.finish()
 
 

@@ -24,6 +24,8 @@ class Kind(StrEnum):
     categories = "categories"
     category = "category"
     scores = "scores"
+    images = "images"
+    """A number about images, such as their brightness: others come in."""
     recall = "recall"
     specificity = "specificity"
     canary = "canary"
@@ -54,7 +56,7 @@ class Alarm(_Record):
     window: str
     kind: Kind
     what: str
-    """The category, the SHA-256 of the canary; empty where the kind says all."""
+    """The category, the number about images, the SHA-256 of the canary; empty where the kind says all."""
     sentence: str
 
 
@@ -64,7 +66,7 @@ class Compared(_Record):
     kind: Kind
     what: str = ""
     stability: float
-    """Population stability index; for scores the largest gap of the distributions."""
+    """Population stability index; for scores and numbers about images the largest gap of the distributions."""
     chance: float
     """Of a difference like this in windows that are like the reference, adjusted for all tests of the window."""
 
@@ -125,10 +127,13 @@ def watch(reference: Sequence[Window], windows: Sequence[Window], settings: Sett
             if bet.refutes(left):
                 alarms.append(Alarm(window=window.name, kind=kind, what="", sentence=_disagrees(kind, bet)))
         alarms += _canaries(base, window)
-        notices: tuple[str, ...] = ()
+        notices = []
         if window.model != model:
-            notices = (f"The model is {_named(window)} from here on.",)
+            notices.append(f"The model is {_named(window)} from here on.")
             model = window.model
+        uncounted = sorted(base.statistics.keys() - window.statistics.keys())
+        if uncounted and window.images:
+            notices.append(f"Of its images {', '.join(uncounted)} was not kept, and is not compared.")
         watched.append(
             Watched(
                 window=window,
@@ -136,7 +141,7 @@ def watch(reference: Sequence[Window], windows: Sequence[Window], settings: Sett
                 recall_evidence=recall.highest,
                 specificity_evidence=specificity.highest,
                 labels=recall.labels + specificity.labels,
-                notices=notices,
+                notices=tuple(notices),
             )
         )
     return Watch(settings=chosen, reference=base, watched=tuple(watched), alarms=tuple(alarms))
@@ -169,6 +174,9 @@ def _tests(base: Window, window: Window) -> tuple[Compared, ...]:
         )
         chance = one_against_others(base.categories, window.categories, name)
         found[f"category {name}"] = (Kind.category, name, population_stability(old, new), chance)
+    for name in sorted(base.statistics.keys() & window.statistics.keys()):
+        gap, chance = largest_gap(base.statistics[name], window.statistics[name])
+        found[f"images {name}"] = (Kind.images, name, gap, chance)
     adjusted = holm({key: chance for key, (_, _, _, chance) in found.items()})
     return tuple(
         Compared(kind=kind, what=what, stability=stability, chance=adjusted[key])
@@ -192,7 +200,9 @@ def _canaries(base: Window, window: Window) -> list[Alarm]:
 
 def _differs(test: Compared) -> str:
     what = f"Category {test.what} differs" if test.what else f"The {test.kind} differ"
-    size = "largest gap" if test.kind is Kind.scores else "stability index"
+    if test.kind is Kind.images:
+        what = f"The {test.what} of the images differs"
+    size = "largest gap" if test.kind in (Kind.scores, Kind.images) else "stability index"
     return f"{what} from the reference: {size} {test.stability:.3f}, adjusted chance {test.chance:.1e}."
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Self
 
@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from eyeward.engine.rating import log_odds
 from eyeward.errors import UsageError
 from eyeward.evaluate.outcome import category_id
+from eyeward.images.statistics import RANGES
 from eyeward.verdict import ModelRef, Rating
 
 ERROR = "error"
@@ -25,6 +26,8 @@ NONE = "none"
 BINS = 50
 """Scores are counted by their log-odds: a bin each half, from -12 to 12, and one at each end."""
 LOWEST, WIDTH = -12.0, 0.5
+STATISTIC_BINS = 40
+"""Numbers about images are counted in so many bins of equal width over their range; what is beyond goes to the ends."""
 
 
 class Label(BaseModel):
@@ -59,6 +62,8 @@ class Window(BaseModel):
     """By id of the category that was named, whatever the rating; `none` where none was."""
     scores: tuple[int, ...] = (0,) * BINS
     """Images by the log-odds of `p_unsafe`; images without one are in no bin."""
+    statistics: dict[str, tuple[int, ...]] = {}
+    """By name of a number about images (`eyeward.images.statistics`): images in each bin. Empty where none was kept."""
     labels: tuple[Label, ...] = ()
     """In the order in which they were made."""
     canaries: dict[str, str] = {}
@@ -71,6 +76,11 @@ class Window(BaseModel):
                 raise ValueError(f"the {what} of window {self.name!r} do not add up to its {self.images} images")
         if len(self.scores) != BINS or min(self.scores) < 0 or sum(self.scores) > self.images:
             raise ValueError(f"the scores of window {self.name!r} are not {BINS} counts of its images")
+        for name, bins in self.statistics.items():
+            if name not in RANGES or len(bins) != STATISTIC_BINS:
+                raise ValueError(f"window {self.name!r} counts {name!r}, which is unknown, or in other bins")
+            if min(bins) < 0 or sum(bins) > self.images:
+                raise ValueError(f"the counts of {name} in window {self.name!r} are no counts of its images")
         return self
 
 
@@ -86,6 +96,7 @@ class Counting:
     _ratings: Counter[str] = field(default_factory=Counter)
     _categories: Counter[str] = field(default_factory=Counter)
     _scores: list[int] = field(default_factory=lambda: [0] * BINS)
+    _statistics: dict[str, list[int]] = field(default_factory=dict)
     _labels: list[Label] = field(default_factory=list)
     _canaries: dict[str, str] = field(default_factory=dict)
 
@@ -96,8 +107,9 @@ class Counting:
         p_unsafe: float | None,
         sha256: str | None = None,
         truth: Rating | None = None,
+        statistics: Mapping[str, float] | None = None,
     ) -> None:
-        """Count one image; `rating` is None where it could not be judged."""
+        """Count one image; `rating` is None where it could not be judged. `statistics` are numbers about it by name."""
         said = ERROR if rating is None else rating
         if sha256 is not None and sha256 in self.canaries:
             before = self._canaries.setdefault(sha256, said)
@@ -107,6 +119,8 @@ class Counting:
         self._categories[category_id(category) or NONE] += 1
         if p_unsafe is not None:
             self._scores[score_bin(p_unsafe)] += 1
+        for name, value in (statistics or {}).items():
+            self._statistics.setdefault(name, [0] * STATISTIC_BINS)[statistic_bin(name, value)] += 1
         if truth is not None:
             self._labels.append(Label(truth=truth, said=said))
 
@@ -120,6 +134,7 @@ class Counting:
             ratings=dict(sorted(self._ratings.items())),
             categories=dict(sorted(self._categories.items())),
             scores=tuple(self._scores),
+            statistics={name: tuple(counts) for name, counts in sorted(self._statistics.items())},
             labels=tuple(self._labels),
             canaries=dict(sorted(self._canaries.items())),
         )
@@ -128,6 +143,12 @@ class Counting:
 def score_bin(p_unsafe: float) -> int:
     """Return the bin of a probability; the higher, the higher."""
     return min(BINS - 1, max(0, math.floor((log_odds(p_unsafe) - LOWEST) / WIDTH) + 1))
+
+
+def statistic_bin(name: str, value: float) -> int:
+    """Return the bin of a number about an image."""
+    low, high = RANGES[name]
+    return min(STATISTIC_BINS - 1, max(0, math.floor((value - low) / (high - low) * STATISTIC_BINS)))
 
 
 def pooled(windows: Sequence[Window], name: str = "reference") -> Window:
@@ -159,6 +180,15 @@ def pooled(windows: Sequence[Window], name: str = "reference") -> Window:
         ratings=dict(ratings),
         categories=dict(categories),
         scores=tuple(sum(counts) for counts in zip(*(window.scores for window in windows), strict=True)),
+        statistics=_summed([window.statistics for window in windows]),
         labels=tuple(label for window in windows for label in window.labels),
         canaries=canaries,
     )
+
+
+def _summed(statistics: Sequence[Mapping[str, Sequence[int]]]) -> dict[str, tuple[int, ...]]:
+    """Add counts up by name; windows that did not count a number add nothing to it."""
+    names = sorted({name for each in statistics for name in each})
+    return {
+        name: tuple(map(sum, zip(*(each[name] for each in statistics if name in each), strict=True))) for name in names
+    }

@@ -7,6 +7,7 @@ import hashlib
 import hmac
 import json
 import logging
+import math
 import time
 import uuid
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
@@ -17,6 +18,7 @@ from eyeward.annotate.judging import Judge
 from eyeward.errors import MissingExtra
 from eyeward.moderate.gateway.answer import items_of, known_fields
 from eyeward.moderate.gateway.desk import Desk
+from eyeward.moderate.gateway.panel import Panel
 from eyeward.moderate.gateway.refusal import Json, Refusal
 from eyeward.moderate.gateway.settings import GatewaySettings
 from eyeward.moderate.gateway.sse import read_events, written, written_refusal
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
     from starlette.responses import Response
     from starlette.types import Receive, Scope, Send
 
+    from eyeward.serve.metrics import Metrics
+
     Sent: TypeAlias = "Response | _ClosedAfter"
 
 ROUTES = ("/images/generations", "/images/edits")
@@ -39,8 +43,8 @@ log = logging.getLogger("eyeward.gateway")
 """One line of JSON a request, without a word or a pixel of its content."""
 
 
-def gateway_app(settings: GatewaySettings, guard: Judge, policy: Policy) -> Starlette:
-    """Return the gateway as an ASGI application.
+def gateway_app(settings: GatewaySettings, judge: Judge | Panel, policy: Policy) -> Starlette:
+    """Return the gateway as an ASGI application; a guard by itself is asked by one thread, and never probed.
 
     Raises:
         MissingExtra: when Starlette is not installed.
@@ -49,17 +53,23 @@ def gateway_app(settings: GatewaySettings, guard: Judge, policy: Policy) -> Star
         from starlette.applications import Starlette
         from starlette.responses import JSONResponse
         from starlette.routing import Route
+
+        from eyeward.moderate.gateway.state import state_routes
+        from eyeward.serve.metrics import Metrics
     except ModuleNotFoundError as missing:
         raise MissingExtra("serve", "The gateway") from missing
-    gateway = Gateway(settings, guard, policy)
+    panel = judge if isinstance(judge, Panel) else Panel.of(judge)
+    gateway = Gateway(settings, panel, policy, Metrics())
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        await asyncio.to_thread(gateway.desk.start)
         yield
         await gateway.close()
 
-    async def health(request: Request) -> Response:
-        return JSONResponse({"status": "ok"})
+    async def refused(request: Request, refusal: Exception) -> Response:
+        assert isinstance(refusal, Refusal)
+        return JSONResponse(refusal.body(), refusal.status, refusal.headers)
 
     async def unknown(request: Request, problem: Exception) -> Response:
         known = ", ".join(f"POST /v1{route}" for route in ROUTES)
@@ -68,26 +78,32 @@ def gateway_app(settings: GatewaySettings, guard: Judge, policy: Policy) -> Star
 
     routes = [Route(f"/v1{route}", gateway.endpoint(route), methods=["POST"]) for route in ROUTES]
     return Starlette(
-        routes=[*routes, Route("/health", health)],
+        routes=[*routes, *state_routes(gateway)],
         lifespan=lifespan,
-        exception_handlers={404: unknown, 405: unknown},
+        exception_handlers={404: unknown, 405: unknown, Refusal: refused},
     )
 
 
 class Gateway:
     """One image server, one guard, one policy."""
 
-    def __init__(self, settings: GatewaySettings, guard: Judge, policy: Policy) -> None:
+    def __init__(self, settings: GatewaySettings, panel: Panel, policy: Policy, metrics: Metrics) -> None:
         """Connect to nothing yet."""
         self.settings = settings
-        self._desk = Desk(guard, policy, settings)
+        self.metrics = metrics
+        self.desk = Desk(panel, policy, settings, metrics)
         self._upstream = Upstream(settings)
         self.under_way = 0
+        metrics.watch(
+            depth=lambda: self.desk.queue.depth,
+            ready=lambda: float(self.desk.queue.problem is None),
+            under_way=lambda: self.under_way,
+        )
 
     async def close(self) -> None:
         """Close connections; judge nothing any more."""
         await self._upstream.close()
-        self._desk.close()
+        await asyncio.to_thread(self.desk.close)
 
     def endpoint(self, route: str) -> Callable[[Request], Awaitable[Sent]]:
         """Return what answers requests to a route."""
@@ -113,10 +129,11 @@ class Gateway:
     async def _answered(self, request: Request, route: str, turn: _Turn) -> Sent:
         from starlette.responses import Response
 
-        self._check_key(request)
+        self.check_key(request)
         if self.under_way > self.settings.most_under_way:
             message = f"{self.settings.most_under_way} requests are under way; ask again later."
             raise Refusal(429, "too_many_requests", message, headers={"Retry-After": "1"})
+        self._check_guard()
         body = await self._body(request)
         work = asyncio.ensure_future(self._within_deadline(self._forward(request, route, body, turn), turn))
         gone = asyncio.ensure_future(_gone(request))
@@ -132,13 +149,26 @@ class Gateway:
                 with suppress(asyncio.CancelledError, Exception):
                     await task
 
-    def _check_key(self, request: Request) -> None:
+    def check_key(self, request: Request) -> None:
+        """Refuse who does not show the key, where there is one.
+
+        Raises:
+            Refusal: when that is so.
+        """
         if self.settings.key is None:
             return
         shown = request.headers.get("authorization", "").encode()
         wanted = f"Bearer {self.settings.key.get_secret_value()}".encode()
         if not hmac.compare_digest(hashlib.sha256(shown).digest(), hashlib.sha256(wanted).digest()):
             raise Refusal(401, "invalid_api_key", "Show the key of this gateway as a bearer token.")
+
+    def _check_guard(self) -> None:
+        """Have no image made that nobody could judge."""
+        problem = self.desk.queue.problem
+        if problem is not None:
+            message = f"No image is made while none can be judged. {problem}"
+            wait = math.ceil(self.desk.queue.limits.retry_seconds)
+            raise Refusal(503, "guard_unavailable", message, headers={"Retry-After": str(wait)})
 
     async def _body(self, request: Request) -> bytes:
         most = self.settings.most_request_bytes
@@ -193,7 +223,7 @@ class Gateway:
         return _ClosedAfter(streamed, close)
 
     async def _moderated(self, response: httpx2.Response) -> Json:
-        settings, desk = self.settings, self._desk
+        settings, desk = self.settings, self.desk
         content = parsed(await read(response, settings.most_answer_bytes))
         if "data" not in content and content.get("error"):
             raise its_error(content)
@@ -206,7 +236,7 @@ class Gateway:
         async with (
             aclosing(pieces(response, most)) as body,
             aclosing(read_events(body, most)) as incoming,
-            aclosing(moderated_events(incoming, self._desk, self.settings)) as events,
+            aclosing(moderated_events(incoming, self.desk, self.settings)) as events,
         ):
             async for event in events:
                 yield event
@@ -264,6 +294,7 @@ class _Turn:
         self._open = False
         self._gateway.under_way -= 1
         seconds = round(time.monotonic() - self._started, 4)
+        self._gateway.metrics.request(f"/v1{self._route}", status, seconds)
         line = {"id": self.headers["X-Request-Id"], "route": self._route, "status": status, "said": said}
         log.info(json.dumps({**line, "seconds": seconds}))
 

@@ -14,12 +14,14 @@ from eyeward.serve.bodies import read_record
 from eyeward.serve.keys import Principal, Role
 from eyeward.serve.moderation_scores import Scores, merged, scores_of
 from eyeward.serve.refusals import BadRequest, NotThere, Unjudgeable
+from eyeward.serve.routes.assess import admit_assess
 from eyeward.serve.schema import ImagePart, ModerationAnswer, ModerationBody, ModerationResult
 from eyeward.serve.service import Asked, Service, beside
 from eyeward.serve.settings import Text
 from eyeward.serve.uploads import Upload, from_address
 from eyeward.verdict import Verdict
 
+PATH = "/v1/moderations"
 THEIR_MODELS = frozenset(("omni-moderation-latest", "omni-moderation-2024-09-26"))
 """Names that clients send by default; what answers is always the guard that is served, and the answer says so."""
 
@@ -33,12 +35,22 @@ class _Input:
     apart: bool
 
 
+def admit_moderations(service: Service, request: Request) -> None:
+    """Refuse as `admit_assess` does, unless texts are looked at, which takes no room in the queue.
+
+    Raises:
+        Refused: when that is so.
+    """
+    if service.texts is None:
+        admit_assess(service, request)
+
+
 def moderation_routes(service: Service) -> APIRouter:
     """Make the route."""
     router = APIRouter(tags=["verdicts"])
 
     @router.post(
-        "/v1/moderations",
+        PATH,
         summary="Judge images, in OpenAI's words",
         response_model=None,
         responses={200: {"model": ModerationAnswer}},
@@ -93,7 +105,7 @@ async def _judged(
     Raises:
         Refused: when one of them cannot be.
     """
-    service.queue.check(1, service.deadline(None), False)
+    service.queue.check(1, service.deadline(None), False)  # nothing of the images is read in vain
     uploads = await _uploads(images)
     (policy,) = await service.policies(principal, () if policy_name is None else (policy_name,))
     note(request, images=len(uploads), policies=[policy.hash[:12]])

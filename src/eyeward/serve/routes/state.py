@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from eyeward.serve.answers import note, record_response
 from eyeward.serve.keys import Role
@@ -56,7 +56,13 @@ def state_routes(service: Service) -> APIRouter:
         probe = "known answers" if service.canary.knows_answers else "can be judged"
         return JSONResponse({"ready": sound, "probe": probe}, 200 if sound else 503)
 
-    @router.get("/metrics", summary="Metrics for Prometheus", tags=["state"], response_model=None)
+    @router.get(
+        "/metrics",
+        summary="Metrics for Prometheus",
+        tags=["state"],
+        response_model=None,
+        response_class=PlainTextResponse,
+    )
     async def metrics(request: Request) -> Response:
         """Give counts and times; takes the role admin."""
         principal = service.principal(request.headers)

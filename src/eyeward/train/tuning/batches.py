@@ -13,6 +13,7 @@ from torch.nn.utils.rnn import pad_sequence
 from eyeward.data.folder import SampleFolder
 from eyeward.data.sample import Sample
 from eyeward.engine.local.checkpoint import LoadedCheckpoint
+from eyeward.train.tuning.attacked import Change, Changing
 from eyeward.train.tuning.lessons import Distribution, Lesson, SoftTarget, Teaching
 from eyeward.train.tuning.teacher import QuestionKey, question_of
 
@@ -32,6 +33,7 @@ class Collator:
     checkpoint: LoadedCheckpoint
     teacher: Mapping[QuestionKey, Distribution]
     label_weight: float = 1.0
+    changing: Changing | None = None
 
     def __call__(self, rows: Sequence[Mapping[str, int]]) -> dict[str, Any]:
         """Return a batch.
@@ -39,7 +41,11 @@ class Collator:
         It holds `input_ids`, `attention_mask`, `labels` and `weights` [rows, tokens], what the family's vision tower
         takes, and `soft`, the teacher's targets of each row.
         """
-        lessons = [self.lesson(row[NUMBER]) for row in rows]
+        numbers = [row[NUMBER] for row in rows]
+        changes: list[Change | None] = [None] * len(rows)
+        if self.changing is not None:
+            changes = self.changing.drawn(numbers)
+        lessons = [self.lesson(number, change) for number, change in zip(numbers, changes, strict=True)]
         pad = self.checkpoint.tokenizer.pad_token_id
         ids = padded([lesson.tokens for lesson in lessons], self.checkpoint.eos_token_ids[0] if pad is None else pad)
         places = torch.arange(ids.shape[1])
@@ -56,11 +62,11 @@ class Collator:
             batch["mm_token_type_ids"] = (ids == self.checkpoint.image_token_id).long()
         return batch | self.checkpoint.family.inputs([lesson.image for lesson in lessons])
 
-    def lesson(self, number: int) -> Lesson:
-        """Make the lesson of a sample."""
+    def lesson(self, number: int, change: Change | None = None) -> Lesson:
+        """Make the lesson of a sample, its picture changed or as it is."""
         sample = self.samples[number]
         word = self.teacher.get(question_of(self.folder, sample)) if self.teacher else None
-        return self.teaching.lesson(self.folder, sample, word)
+        return self.teaching.lesson(self.folder, sample, word, change)
 
     def _weights(self, lesson: Lesson, width: int) -> Tensor:
         """Weigh the tokens of an answer; their mean is one, so that the size of the loss stays."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -138,8 +138,14 @@ class Teaching:
         text = sum(len(run) for run in runs if not isinstance(run, ImageSegment))
         return text + self._checkpoint.family.token_count(height, width) + len(written.answer)
 
-    def lesson(self, folder: SampleFolder, sample: Sample, teacher: Distribution | None = None) -> Lesson:
-        """Make a lesson.
+    def lesson(
+        self,
+        folder: SampleFolder,
+        sample: Sample,
+        teacher: Distribution | None = None,
+        change: Callable[[Image.Image], Image.Image] | None = None,
+    ) -> Lesson:
+        """Make a lesson; `change` is done to its picture, which then takes no more tokens than before.
 
         Raises:
             DataError: when the image cannot be read, or the policy does not have the sample's category.
@@ -147,7 +153,11 @@ class Teaching:
         """
         written = self.written(folder, sample)
         image = first_picture(folder, sample)
-        marks = (self._checkpoint.image_token_id,) * self._checkpoint.family.token_count(image.height, image.width)
+        marks = (self._checkpoint.image_token_id,) * self._tokens_of(image)
+        if change is not None:
+            changed = change(image)
+            image = changed if self._tokens_of(changed) <= len(marks) else changed.resize(image.size)
+            marks = marks[: self._tokens_of(image)]
         runs = (*written.layout.shared, *written.layout.own)
         asked = tuple(token for run in runs for token in (marks if isinstance(run, ImageSegment) else run))
         tree = self.tokens.layout(written.prompt).tree
@@ -160,6 +170,9 @@ class Teaching:
             image=self._checkpoint.family.prepare(image),
             soft=() if teacher is None else self._soft(leaf, tree, teacher, len(asked)),
         )
+
+    def _tokens_of(self, image: Image.Image) -> int:
+        return self._checkpoint.family.token_count(image.height, image.width)
 
     def _labels(self, form: AnswerForm, policy: Policy, sample: Sample, folder: SampleFolder) -> dict[str, str]:
         """Return what the slots of the right answer hold."""

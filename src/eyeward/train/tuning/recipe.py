@@ -69,6 +69,18 @@ class Teacher(_Settings):
     """Share of what ratings and categories cost: with 0 labels alone count there, with 1 the teacher alone."""
 
 
+class Attacked(_Settings):
+    """Pictures are changed before they are learnt, as the attack suite changes them: unsafe and safe ones alike."""
+
+    share: float = Field(default=0.5, ge=0.0, le=1.0)
+    """Share of the pictures that are changed, by another change each time that they are shown."""
+    attacks: tuple[str, ...] = ()
+    """By the names of the suite; empty: all that leave one picture. Those left out can tell whether more was learnt
+    than these."""
+    strongest: int = Field(default=4, ge=1, le=5)
+    """The highest level of a change; a picture at the fifth may show nothing any more."""
+
+
 class Recipe(RecipeFile):
     """A checkpoint, data, and how long and how fast it learns."""
 
@@ -95,6 +107,7 @@ class Recipe(RecipeFile):
     """Larger images are shrunk to so many pixels, here and whenever the guard is asked; for Qwen2.5-VL alone."""
     lora: Lora = Lora()
     teacher: Teacher | None = None
+    attacked: Attacked | None = None
 
     epochs: PositiveFloat = 3.0
     steps: PositiveInt | None = None

@@ -23,6 +23,7 @@ from eyeward.guard.card import FILE_NAME as CARD_FILE
 from eyeward.guard.card import EyewardCard
 from eyeward.guard.loading import packaged_guards
 from eyeward.train.recipe_file import write_whole
+from eyeward.train.tuning.attacked import Changing
 from eyeward.train.tuning.batches import NUMBER, Collator
 from eyeward.train.tuning.curve import write_curve
 from eyeward.train.tuning.lessons import Distribution, Teaching
@@ -113,6 +114,7 @@ class Tuning:
         found = self.look(checkpoint, Split.TRAIN)
         devices = int(os.environ.get("WORLD_SIZE", "1"))
         plan = make_plan(self.recipe, checkpoint, found, self.numbers(found), devices)
+        self._changing(found)
         if self.recipe.teacher is not None:
             plan = replace(plan, taught=len(self._taught(found)))
         return plan, found, shown(self.teaching(checkpoint).lesson(self.data, found.samples[0]), checkpoint)
@@ -165,6 +167,11 @@ class Tuning:
         """Return what the teacher says to the samples; nothing without one."""
         teacher = self.recipe.teacher
         return {} if teacher is None else read_teacher(teacher, self.data, found.samples)
+
+    def _changing(self, found: Survey) -> Changing | None:
+        """Return what changes pictures, where the recipe wants it."""
+        settings = self.recipe.attacked
+        return None if settings is None else Changing.of(settings, self.data, found.samples, self.recipe.seed)
 
     def _steps(self, trainer: GuardTrainer) -> int:
         recipe = self.recipe
@@ -244,6 +251,7 @@ class Tuning:
             checkpoint,
             self._taught(found),
             recipe.label_weight,
+            self._changing(found),
         )
         with known_warnings():
             trainer = GuardTrainer(

@@ -1,0 +1,62 @@
+"""Measure the mean over views against gradients alone, on more pictures than the attack suite has time for.
+
+Usage: python -m benchmarks.gradient_defence [--pictures 60] [--model mini] [--out runs/gradient_defence]
+
+Half of the pictures are unsafe. Each is attacked along the gradient of the guard and along that of its mean over views
+(8 steps for each budget of 1, 2, 4, 8 and 16 levels of 255), and both are asked about all of them. Prints the tables of
+`eyeward evaluate --suite attacks`, the paired difference of robust recall last; a run that was stopped goes on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+
+import eyeward
+from eyeward.cli.evaluate_suites import print_attacks
+from eyeward.data.sample import Split
+from eyeward.evaluate.questions import read_questions
+from eyeward.evaluate.run import Run
+from eyeward.evaluate.suites.attacks import make_white_box, plan_attacks
+from eyeward.evaluate.suites.robustness import attack_report
+from eyeward.guard.averaging import averaged
+from eyeward.policy import Policy
+from eyeward.scenes.labels import write_scenes
+
+SEED = 77
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Draw scenes, follow gradients, ask, print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--pictures", type=int, default=60)
+    parser.add_argument("--model", default="mini")
+    parser.add_argument("--out", type=Path, default=Path("runs/gradient_defence"))
+    given = parser.parse_args(arguments)
+    scenes = given.out / "scenes"
+    if not (scenes / "labels.jsonl").is_file():
+        write_scenes(scenes, 3 * given.pictures, SEED, split=Split.TEST)
+    began = time.perf_counter()
+    alone, mean = given.model, f"{given.model}, mean of views"
+    asks = read_questions(scenes, (Policy.load("default"),), Split.TEST).asks
+    plan = plan_attacks(
+        asks, given.pictures, dict.fromkeys((alone, mean), given.pictures), given.out / "made", attacks=()
+    )
+    make_white_box(plan, dict.fromkeys((alone, mean), given.model), averaged=(mean,))
+    print(f"pictures made in {time.perf_counter() - began:.0f} s")
+    run = Run.open(given.out, str(scenes), plan.asks)
+    guard = eyeward.load_guard(given.model)
+    for name, asked in ((alone, guard), (mean, averaged(guard))):
+        run.ask(name, asked)
+    report = attack_report(run.finish(), plan.variants, str(scenes))
+    report.write(given.out)
+    print_attacks(Console(width=160), report)
+    print(f"{time.perf_counter() - began:.0f} s")
+
+
+if __name__ == "__main__":
+    main()
