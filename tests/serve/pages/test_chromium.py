@@ -20,8 +20,8 @@ from tests.serve.test_keys import entry, write
 from tests.serve.world import service
 
 pytestmark = NEEDED
-ENTER, SPACE, RIGHT, END = "\ue007", "\ue00d", "\ue014", "\ue010"
-CONTROL = "\ue009"
+ENTER, RIGHT = "\ue007", "\ue014"
+CONTROL, DELETE = "\ue009", "\ue017"
 
 
 @pytest.fixture(scope="module")
@@ -116,8 +116,10 @@ def test_rules_are_edited_and_an_error_of_the_policy_takes_the_verdict_away(wind
     window.one("#file").send_keys(str(written(window, "cake")))
     judged(window, "Safe")
     window.click("fieldset:nth-of-type(1) summary")
-    for area in window.all("fieldset:nth-of-type(1) textarea"):
-        area.clear()
+    for number in (1, 2):
+        window.click(f"fieldset:nth-of-type(1) textarea:nth-of-type({number})")
+        window.chord(CONTROL, "a")
+        window.press(DELETE)
     window.until_text("#policy-problem", "O1 has no rules")
     assert ratings(window) == []
     assert "Safe" not in window.text("#results") + window.text("#status")
@@ -222,7 +224,7 @@ def test_a_policy_is_written_tested_and_changed_by_mouse(window: Window, place: 
         window.one("#case-image").send_keys(str(written(window, scene)))
         window.choose("#case-rating", rating)
         window.click("#add-case button")
-        window.until(lambda scene=scene: f"{scene}.png" in window.text(), "the case")
+        window.until_text("main", f"{scene}.png")
     window.until_text("#tally", "2 of 2 as expected, by mini")
     window.click("a.main[href$='/edit']")
     fill(window, Policy.load("default").renamed("mine").non_violating("O5").to_yaml())

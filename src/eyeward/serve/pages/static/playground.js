@@ -86,6 +86,7 @@
     try {
       const policy = await send("/playground/policy", { policy: policyText() }, { signal: reading.signal });
       if (reading.signal.aborted) return false;
+      if (state.edited) policy.categories = state.policy.categories; // the fields of the page write into these
       state.policy = policy;
       showWhatIsKnown();
       return true;
