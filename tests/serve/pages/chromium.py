@@ -140,7 +140,7 @@ class Window:
         if not os.environ.get(WANTED):
             return
         with Image.open(io.BytesIO(self.driver.get_screenshot_as_png())) as seen:
-            small = seen.convert("RGB").quantize(96, dither=Image.Dither.NONE)
+            small = seen.convert("RGB").quantize(255, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
         file = PICTURES / f"{name}.png"
         small.save(file, optimize=True)
         assert file.stat().st_size < LARGEST_PICTURE
