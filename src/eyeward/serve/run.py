@@ -27,6 +27,7 @@ from eyeward.serve.app import make_app
 from eyeward.serve.canary import known_answers
 from eyeward.serve.keys import Keys
 from eyeward.serve.logs import log, write_to
+from eyeward.serve.pages.site import PageOptions
 from eyeward.serve.policies import PolicyBook
 from eyeward.serve.service import Service
 from eyeward.serve.settings import ServeSettings
@@ -69,18 +70,22 @@ class ServeOptions:
     settings: ServeSettings = field(default_factory=ServeSettings)
     together: int | None = None
     """Questions judged together; None: as many as the engine likes."""
+    pages: PageOptions | None = field(default_factory=PageOptions)
+    """None: no pages for a browser but that of the API."""
 
     def check(self) -> None:
         """Refuse what would be dangerous.
 
         Raises:
-            UsageError: when a service without keys would answer others than this machine.
+            UsageError: when a service without keys would answer others than this machine, or pages cannot be shown.
         """
         if self.keys is None and not is_loopback(self.host):
             raise UsageError(
                 f"Without keys a service answers on this machine only. Give --keys FILE to listen on {self.host}, or "
                 "--host 127.0.0.1; `eyeward keys new` makes a key."
             )
+        if self.pages is not None:
+            self.pages.check()
 
 
 def is_loopback(host: str) -> bool:
@@ -197,7 +202,7 @@ def serve(options: ServeOptions) -> None:
     model = service.guard.model
     place = opened.getsockname()
     log("starting", model=model.name, revision=model.revision, engine=model.engine, host=place[0], port=place[1])
-    server = server_of(make_app(service), options.settings.deadline)
+    server = server_of(make_app(service, options.pages), options.settings.deadline)
     logging.captureWarnings(True)  # what Pillow says of a strange file is no line of this log
     logging.getLogger("py.warnings").setLevel(logging.ERROR)
     for number in (signal.SIGINT, signal.SIGTERM):
