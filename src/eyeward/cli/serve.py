@@ -92,19 +92,27 @@ def serve(
         bool, typer.Option("--reuse-port", help="Share the port with further processes that are started so.")
     ] = False,
     retain: Annotated[Retain, typer.Option(help="What is kept of requests: nothing.")] = Retain.none,
+    runs: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="DIR", help="Show the reports of annotations and evaluations in this folder. May be given again."
+        ),
+    ] = None,
+    no_pages: Annotated[bool, typer.Option("--no-pages", help="Answer programs only; leave out the pages.")] = False,
 ) -> None:
     """Judge images over HTTP, until told to stop (Ctrl-C, SIGTERM).
 
-    Lines of JSON on standard error say what happens. /docs is the page of the API, /ready says whether the guard judges
-    right. Exit codes: 0 when it was told to stop, 2 for wrong usage.
+    The pages for a browser are at /, the page of the API is /docs. Lines of JSON on standard error say what happens; /ready
+    says whether the guard judges right. Exit codes: 0 when it was told to stop, 2 for wrong usage.
     """
     if not deadline > 0.0 or not min(body_mb, image_mb, image_megapixels) > 0.0:
         raise UsageError("The deadline and the limits of bodies and images are numbers above zero.")
+    service = _service()
     from eyeward.images import Limits
+    from eyeward.serve.pages.site import PageOptions
     from eyeward.serve.queue import QueueLimits
     from eyeward.serve.settings import ServeSettings, Text
 
-    service = _service()
     body = round(body_mb * MEGABYTE)
     plain = ServeSettings()
     settings = ServeSettings(
@@ -136,6 +144,7 @@ def serve(
             retain=retain.value,
             settings=settings,
             together=batch,
+            pages=None if no_pages else PageOptions(runs=tuple(runs or ())),
         )
     )
 

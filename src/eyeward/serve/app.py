@@ -19,6 +19,7 @@ from starlette.types import Scope
 from eyeward import __version__
 from eyeward.serve.answers import error_response, request_id
 from eyeward.serve.gate import Gate
+from eyeward.serve.pages.site import PageOptions, make_site
 from eyeward.serve.refusals import BadRequest, NotThere, Refused
 from eyeward.serve.routes.assess import PATH as ASSESS
 from eyeward.serve.routes.assess import admit_assess, assess_routes
@@ -36,8 +37,9 @@ _ERRORS: dict[int | str, dict[str, Any]] = {
 }
 
 
-def make_app(service: Service) -> Gate:
-    """Return the application; its lifespan starts and ends the service."""
+def make_app(service: Service, pages: PageOptions | None = None) -> Gate:
+    """Return the application; its lifespan starts and ends the service. Without options there are no pages."""
+    site = make_site(service, pages)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -46,6 +48,7 @@ def make_app(service: Service) -> Gate:
             yield
         finally:
             await asyncio.to_thread(service.close)
+            await asyncio.to_thread(site.close)
             if service.texts is not None:
                 await service.texts.close()
 
@@ -57,13 +60,14 @@ def make_app(service: Service) -> Gate:
         lifespan=lifespan,
         responses=_ERRORS,
         redirect_slashes=False,
-        docs_url="/docs",
+        docs_url=None,
         redoc_url=None,
     )
     for routes in (assess_routes, moderation_routes, guardrail_routes, policy_routes, state_routes):
         made = routes(service)
         app.router.routes.extend(_plain(made))
         app.include_router(made)
+    app.router.routes.extend(site.routes)
     app.add_exception_handler(Refused, _refused(service))
     app.add_exception_handler(HTTPException, _not_routed)
     app.add_exception_handler(Exception, _failed)
@@ -74,7 +78,7 @@ def make_app(service: Service) -> Gate:
         service.settings,
         service.metrics,
         local_only=not service.keys.wanted,
-        admit={ASSESS: lambda request: admit_assess(service, request)},
+        admit={ASSESS: lambda request: admit_assess(service, request), **site.admit},
     )
     service.metrics.watch(
         depth=lambda: service.queue.depth,

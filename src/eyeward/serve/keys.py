@@ -154,8 +154,18 @@ class Keys:
         """
         if self._file is None:
             return NOBODY
+        if not key:
+            raise NoKey
+        return self.holder(hash_of(key))
+
+    def holder(self, sha256: str) -> Principal:
+        """Return whose key has this hash, as the file says now.
+
+        Raises:
+            NoKey: when nobody has one.
+        """
         self._look_again()
-        found = None if not key else self._known.get(hash_of(key))
+        found = self._known.get(sha256)
         if found is None:
             raise NoKey
         return found

@@ -24,6 +24,7 @@ from eyeward.serve.app import make_app
 from eyeward.serve.canary import known_answers
 from eyeward.serve.keys import Keys
 from eyeward.serve.logs import log, write_to
+from eyeward.serve.pages.site import PageOptions
 from eyeward.serve.policies import PolicyBook
 from eyeward.serve.service import Service
 from eyeward.serve.settings import ServeSettings
@@ -63,6 +64,8 @@ class ServeOptions:
     settings: ServeSettings = field(default_factory=ServeSettings)
     together: int | None = None
     """Questions judged together; None: as many as the engine likes."""
+    pages: PageOptions | None = field(default_factory=PageOptions)
+    """None: no pages for a browser but that of the API."""
 
     def check(self) -> None:
         """Refuse what would be dangerous.
@@ -192,7 +195,7 @@ def serve(options: ServeOptions) -> None:
     place = opened.getsockname()
     log("starting", model=model.name, revision=model.revision, engine=model.engine, host=place[0], port=place[1])
     config = uvicorn.Config(
-        make_app(service),
+        make_app(service, options.pages),
         log_config=None,
         access_log=False,
         lifespan="on",

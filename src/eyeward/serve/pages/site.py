@@ -1,0 +1,53 @@
+"""Which pages there are, and in which order they stand in the bar on top."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from starlette.routing import Route
+
+from eyeward.serve.pages.frame import Admit, Frame, Part, Tab
+from eyeward.serve.service import Service
+
+
+@dataclass(frozen=True)
+class PageOptions:
+    """What the pages are started with."""
+
+    runs: tuple[Path, ...] = ()
+    """Folders in which runs with reports are looked for."""
+
+
+@dataclass(frozen=True)
+class Site:
+    """All parts, put together."""
+
+    frame: Frame
+    parts: tuple[Part, ...]
+
+    @property
+    def routes(self) -> tuple[Route, ...]:
+        """The routes of all parts."""
+        return tuple(route for part in self.parts for route in part.routes)
+
+    @property
+    def admit(self) -> dict[str, Admit]:
+        """What refuses a POST early, by path."""
+        return {path: admit for part in self.parts for path, admit in part.admit.items()}
+
+    def close(self) -> None:
+        """End what the parts hold open."""
+        for part in self.parts:
+            part.close()
+
+
+def make_site(service: Service, options: PageOptions | None) -> Site:
+    """Put the pages together; without options there is the page of the API alone."""
+    tabs: list[Tab] = []
+    frame = Frame(service, tabs)
+    parts: list[Part] = []
+    if options is not None:
+        parts += [Part(tuple(frame.routes()))]
+    tabs += [part.tab for part in parts if part.tab is not None]
+    return Site(frame, tuple(parts))
