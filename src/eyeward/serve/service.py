@@ -9,9 +9,11 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
+from eyeward.engine.protocol import TextSegment
 from eyeward.engine.recent import Recent
 from eyeward.errors import ErrorType, PolicyError
 from eyeward.guard import Coverage, Guard, Request, Scored
+from eyeward.guard.profile import Question
 from eyeward.images.fetch import Fetched, Fetcher, FetchRules
 from eyeward.images.hashes import sha256_of_bytes
 from eyeward.images.known import KnownHashes, verdict_of_known
@@ -130,6 +132,21 @@ class Service:
             found.append(policy)
         return tuple(found)
 
+    async def prompt(self, policy: Policy) -> tuple[str, ...]:
+        """Return the exact text that asks the guard about a policy, cut where the image stands.
+
+        Raises:
+            Unjudgeable: when it cannot be asked at all.
+        """
+        question = await asyncio.to_thread(self._question, policy)
+        texts = [""]
+        for segment in question.segments:
+            if isinstance(segment, TextSegment):
+                texts[-1] += segment.text
+            else:
+                texts.append("")
+        return tuple(texts)
+
     def deadline(self, seconds: float | None) -> float:
         """Return when a request that begins now has to be answered; it may ask for less time than others get."""
         return time.monotonic() + min(self.settings.deadline, seconds or self.settings.deadline)
@@ -165,6 +182,13 @@ class Service:
         with self._asking:
             try:
                 return self._asker.coverage(policy)
+            except PolicyError as problem:
+                raise Unjudgeable(str(problem)) from None
+
+    def _question(self, policy: Policy) -> Question:
+        with self._asking:
+            try:
+                return self._asker.profile.question(policy)
             except PolicyError as problem:
                 raise Unjudgeable(str(problem)) from None
 

@@ -73,7 +73,7 @@ class Part:
     tab: Tab | None = None
     admit: Mapping[str, Admit] = field(default_factory=dict)
     """By path of a POST: what refuses it before anything of its body is read."""
-    close: Callable[[], None] = lambda: None
+    close: Callable[[], None] | None = None
     """Called once nothing is answered any more."""
 
 

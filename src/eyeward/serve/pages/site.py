@@ -39,7 +39,8 @@ class Site:
     def close(self) -> None:
         """End what the parts hold open."""
         for part in self.parts:
-            part.close()
+            if part.close is not None:
+                part.close()
 
 
 def make_site(service: Service, options: PageOptions | None) -> Site:
