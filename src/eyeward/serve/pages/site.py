@@ -8,6 +8,7 @@ from pathlib import Path
 from starlette.routing import Route
 
 from eyeward.serve.pages.frame import Admit, Frame, Part, Tab
+from eyeward.serve.pages.review.options import ReviewOptions
 from eyeward.serve.service import Service
 
 
@@ -17,6 +18,8 @@ class PageOptions:
 
     runs: tuple[Path, ...] = ()
     """Folders in which runs with reports are looked for."""
+    review: ReviewOptions | None = None
+    """None: there is no review page."""
 
 
 @dataclass(frozen=True)
@@ -50,5 +53,9 @@ def make_site(service: Service, options: PageOptions | None) -> Site:
     parts: list[Part] = []
     if options is not None:
         parts += [Part(tuple(frame.routes()))]
+        if options.review is not None:
+            from eyeward.serve.pages.review.part import review_part
+
+            parts.append(review_part(frame, options.review))
     tabs += [part.tab for part in parts if part.tab is not None]
     return Site(frame, tuple(parts))
