@@ -16,7 +16,7 @@ from eyeward.serve.logs import log
 from eyeward.serve.pages.frame import form
 from eyeward.serve.pages.review.forms import Draft, Unfinished
 from eyeward.serve.pages.review.refused import ReviewRefused
-from eyeward.serve.pages.review.room import IMAGE, QUEUE, Room
+from eyeward.serve.pages.review.room import IMAGE, QUEUE, Room, is_sha256
 
 RATERS = (Role.reviewer,)
 
@@ -43,7 +43,8 @@ class _Rating:
         room, user = self._room, self._room.user(request)
         queue = await room.queue(request)
         offer = await room.ask(lambda: room.desk.take(queue.name, user))
-        kept = request.query_params.get("kept", "")[:64]
+        kept = request.query_params.get("kept", "")
+        kept = kept if is_sha256(kept) else ""
         if isinstance(offer, Nothing):
             annotator = await room.ask(lambda: room.desk.annotator(user))
             values = {"queue": queue, "reason": offer.reason.value, "annotator": annotator, "kept": kept}

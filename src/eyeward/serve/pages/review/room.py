@@ -100,7 +100,7 @@ class Room:
             NotThere: when it is none.
         """
         sha256 = str(request.path_params["image"])
-        if not _SHA256.fullmatch(sha256):
+        if not is_sha256(sha256):
             raise NotThere("There is no such image.")
         return sha256
 
@@ -120,3 +120,8 @@ class Room:
             return Picture(None)
         data = revealed(decoded) if unblurred else blurred(decoded)
         return Picture(f"data:image/jpeg;base64,{base64.b64encode(data).decode('ascii')}", unblurred)
+
+
+def is_sha256(text: str) -> bool:
+    """Whether text names an image."""
+    return _SHA256.fullmatch(text) is not None
