@@ -43,7 +43,7 @@ class _Exports:
         room, queue = self._room, await self._room.queue(request)
 
         def write(folder: Path) -> Path:
-            export_samples(room.store, queue.name, folder / queue.name, room.options.known)
+            export_samples(room.store, queue.name, folder / queue.name, room.frame.service.known)
             return _packed(folder / queue.name, folder / "packed.zip")
 
         return await self._sent(request, write, f"{queue.name}.zip", "application/zip")

@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from eyeward.images.known import KnownHashes
-from eyeward.serve.labels.desk import DeskSettings
+DAILY_CAP = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +25,7 @@ class ReviewOptions:
 
     store: str
     """A path for SQLite, or `postgresql://…`."""
-    desk: DeskSettings = field(default_factory=DeskSettings)
+    daily_cap: int = DAILY_CAP
+    """Reveals and answers of a person a day; a person may choose less."""
     samples: Mapping[str, AuditSample] = field(default_factory=dict)
     """By name of a queue that was made from a sample."""
-    known: KnownHashes | None = None
-    """Images on these lists are never shown or exported."""

@@ -93,7 +93,7 @@ class _Overview:
             labels=labels,
             annotator=annotator,
             unknown=UNKNOWN,
-            most=room.options.desk.daily_cap,
+            most=room.options.daily_cap,
             problem=problem,
             kept=request.query_params.get("kept") == "1",
             queue=request.query_params.get("queue", "")[:100],

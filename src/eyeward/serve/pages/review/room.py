@@ -14,7 +14,7 @@ from starlette.requests import Request
 from eyeward.errors import ImageError, UsageError
 from eyeward.images import decode
 from eyeward.serve.answers import note
-from eyeward.serve.labels.desk import ReviewDesk
+from eyeward.serve.labels.desk import DeskSettings, ReviewDesk
 from eyeward.serve.labels.pictures import image_bytes
 from eyeward.serve.labels.records import Queue, Shown
 from eyeward.serve.labels.refusals import LabelRefused
@@ -54,7 +54,7 @@ class Room:
         self.frame = frame
         self.store = store
         self.options = options
-        self.desk = ReviewDesk(store, options.desk)
+        self.desk = ReviewDesk(store, DeskSettings(daily_cap=options.daily_cap))
         self._decoding = asyncio.Semaphore(DECODED_AT_ONCE)
 
     async def ask(self, work: Callable[[], Result]) -> Result:
@@ -112,7 +112,7 @@ class Room:
     def _picture(self, shown: Shown, unblurred: bool) -> Picture:
         limits = self.frame.service.settings.image
         try:
-            decoded = decode(image_bytes(shown, limits, self.options.known), limits)
+            decoded = decode(image_bytes(shown, limits, self.frame.service.known), limits)
         except ImageError as problem:
             decoded = Failure(type=problem.type, message=problem.message)
         if isinstance(decoded, Failure):
