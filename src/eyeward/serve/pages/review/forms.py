@@ -117,7 +117,9 @@ def seen_fields(current: Mapping[LabelField, str | None]) -> dict[str, str]:
 
 def seen_of(form: Mapping[str, str]) -> dict[LabelField, str | None]:
     """Read those fields back."""
-    return {field: form.get(f"{_SEEN}{field.value}") for field in LabelField}
+    sent = {field: form.get(f"{_SEEN}{field.value}") for field in LabelField}
+    # Browsers send other line ends than they were given.
+    return {field: None if value is None else value.replace("\r\n", "\n") for field, value in sent.items()}
 
 
 def _text(text: str) -> str:

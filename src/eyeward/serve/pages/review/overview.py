@@ -104,8 +104,11 @@ class _Overview:
         return _Row(queue, room.desk.progress(queue.name), queue_agreement(room.store, queue.name))
 
     def _labels(self) -> list[str]:
-        """Return the categories of all queues, and that of images of which no guard has said one."""
-        labels = {label: None for queue in self._room.store.queues() for label in queue.policy.labels}
+        """Return the categories that images of any queue may fall under, and that of those nobody can tell."""
+        store = self._room.store
+        queues = store.queues()
+        labels = {label: None for queue in queues for label in queue.policy.labels}
+        labels |= {label: None for queue in queues for label in store.categories(queue.name) if label != UNKNOWN}
         return [*labels, UNKNOWN]
 
 
