@@ -18,7 +18,9 @@ UNKNOWN = "unknown"
 """Stands among the categories of a consent for images of which no guard has said a category: they may show anything."""
 
 QueueName = Annotated[str, Field(pattern=r"^[a-z0-9]+(?:[-_][a-z0-9]+)*$", max_length=100)]
-User = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+_NO_NUL = r"^[^\x00]*$"
+"""PostgreSQL keeps no text with NUL in it."""
+User = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=_NO_NUL)]
 
 
 class _Record(BaseModel):
@@ -65,7 +67,7 @@ class Answer(_Record):
     category: str = Field(min_length=1, max_length=500)
     """Full label as in the policy, or `NA: None applying`."""
     severity: Severity | None = None
-    rationale: Annotated[str, StringConstraints(strip_whitespace=True, max_length=4000)] | None = None
+    rationale: Annotated[str, StringConstraints(strip_whitespace=True, max_length=4000, pattern=_NO_NUL)] | None = None
 
     def values(self) -> dict[LabelField, str | None]:
         """Return it field by field, as events have it; no text is no rationale."""
@@ -80,6 +82,8 @@ class Answer(_Record):
 class ReviewEvent(LabelEvent):
     """A label event with the queue that it belongs to."""
 
+    id: str = Field(min_length=1, max_length=200)
+    user: User
     queue: QueueName
     stage: Stage = Stage.rating
 

@@ -20,6 +20,12 @@ class StoreUnavailable(LabelRefused):
     kind = "store_unavailable"
 
 
+class Taken(LabelRefused):
+    """A name or an id that is in use already."""
+
+    kind = "taken"
+
+
 class NoSuchThing(LabelRefused):
     """A queue, or an image of a queue, that does not exist."""
 
