@@ -93,6 +93,15 @@ class PolicyBook:
             self._fixed[found.name] = found
         self.default = found
 
+    @property
+    def folder(self) -> Path | None:
+        """Where policies that are sent are kept; None: nowhere."""
+        return self._folder
+
+    def may_write(self, name: str) -> bool:
+        """Whether a policy may be kept under a name: not where it came with this service."""
+        return self._folder is not None and name not in self._fixed
+
     def find(self, name: str) -> Policy | None:
         """Return a policy by `name`, the latest version, or by `name@version`; None where there is none.
 

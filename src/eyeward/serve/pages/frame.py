@@ -48,7 +48,7 @@ HEADERS = {
 }
 LONGEST_FORM = 1 << 20
 """Bytes of a form without files."""
-SIGN_IN, SIGN_OUT, STATIC = "/sign-in", "/sign-out", "/static"
+SIGN_IN, SIGN_OUT, STATIC, API = "/sign-in", "/sign-out", "/static", "/docs"
 _KINDS = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml", ".png": "image/png"}
 _TEXT = "application/x-www-form-urlencoded"
 
@@ -145,23 +145,25 @@ class Frame:
             here=here,
             path=path,
             model=self.service.guard.model.name,
-            keys_wanted=self.sessions.wanted,
+            signing_in=self.sessions.wanted and bool(self.tabs),
+            home=self.home(visitor),
             **values,
         )
-        return HTMLResponse(shown, status)
+        return HTMLResponse(shown.encode("utf-8", "replace"), status)
 
     def home(self, visitor: Visitor) -> str:
         """Return the first page that a visitor may see."""
+        if not self.tabs:
+            return API
         return next((tab.path for tab in self.tabs if visitor.may(*tab.roles)), SIGN_IN)
 
-    def routes(self) -> list[Route]:
-        """Return what every site has: signing in and out, and the files that pages load."""
-        return [
+    def routes(self) -> tuple[Route, ...]:
+        """Return the routes of signing in and out."""
+        return (
             self.route(SIGN_IN, self._sign_in_page),
             self.route(SIGN_IN, self._sign_in, methods=("POST",)),
             self.route(SIGN_OUT, self._sign_out, methods=("POST",)),
-            static_route(),
-        ]
+        )
 
     async def _sign_in_page(self, request: Request) -> Response:
         visitor = self.visit(request)
@@ -193,17 +195,17 @@ class Frame:
         if isinstance(reason, SignedOut) and request.method == "GET":
             wanted = request.url.path + (f"?{request.url.query}" if request.url.query else "")
             return RedirectResponse(f"{SIGN_IN}?next={quote(wanted)}", 303)
-        answer = self.page(request, "refused.html", reason.status, reason=str(reason), request_id=request_id(request))
+        said = self.page(request, "refused.html", reason.status, reason=str(reason), request_id=request_id(request))
         if reason.retry_after is not None:
-            answer.headers["Retry-After"] = str(reason.retry_after)
-        return answer
+            said.headers["Retry-After"] = str(reason.retry_after)
+        return said
 
     def _finished(self, request: Request, response: Response) -> Response:
         """Add the headers, but for those that a page has brought itself, and the cookie."""
         for name, value in HEADERS.items():
             response.headers.setdefault(name, value)
         visitor = self.visit(request)
-        if visitor.new:
+        if visitor.new and self.tabs:
             set_cookie(request, response, visitor)
         return response
 

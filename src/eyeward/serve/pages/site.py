@@ -7,8 +7,12 @@ from pathlib import Path
 
 from starlette.routing import Route
 
+from eyeward.serve.pages.api import api
 from eyeward.serve.pages.frame import Admit, Frame, Part, Tab
+from eyeward.serve.pages.playground import playground
+from eyeward.serve.pages.policies import policies
 from eyeward.serve.pages.review.options import ReviewOptions
+from eyeward.serve.pages.runs import runs
 from eyeward.serve.service import Service
 
 
@@ -50,12 +54,13 @@ def make_site(service: Service, options: PageOptions | None) -> Site:
     """Put the pages together; without options there is the page of the API alone."""
     tabs: list[Tab] = []
     frame = Frame(service, tabs)
-    parts: list[Part] = []
+    parts = [api(frame)]
     if options is not None:
-        parts += [Part(tuple(frame.routes()))]
+        parts += [Part(frame.routes()), playground(frame), policies(frame)]
         if options.review is not None:
             from eyeward.serve.pages.review.part import review_part
 
             parts.append(review_part(frame, options.review))
+        parts.append(runs(frame, options.runs))
     tabs += [part.tab for part in parts if part.tab is not None]
     return Site(frame, tuple(parts))
