@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import logging
+from collections.abc import Iterator
 
 import pytest
 
+from eyeward.serve import logs
 from eyeward.serve.pages.frame import Frame
 from eyeward.serve.pages.review.options import ReviewOptions
 from eyeward.serve.pages.review.part import review_part
@@ -14,6 +17,19 @@ from tests.serve.world import LOCAL, service
 
 RATE = "/review/queues/weapons/rate"
 DECIDE = "/review/queues/weapons/adjudicate"
+
+
+@pytest.fixture
+def written() -> Iterator[io.StringIO]:
+    """What the service writes into its log."""
+    loggers = [logging.getLogger(name) for name in ("eyeward.serve", "uvicorn")]
+    before = [(logger.handlers, logger.propagate, logger.level) for logger in loggers]
+    stream = io.StringIO()
+    logs.write_to(stream)
+    yield stream
+    for logger, (handlers, propagate, level) in zip(loggers, before, strict=True):
+        logger.handlers, logger.propagate = handlers, propagate
+        logger.setLevel(level)
 
 
 def posts(place: Office, image: str) -> list[str]:
@@ -106,17 +122,16 @@ def test_every_page_is_kept_by_no_cache_and_runs_no_foreign_script(place: Office
 
 
 def test_the_log_says_what_was_done_and_nothing_of_images_or_reasons(
-    place: Office, caplog: pytest.LogCaptureFixture
+    place: Office, written: io.StringIO
 ) -> None:
     place.queue(file_name="gore-{number}.png", raters=1)
-    with caplog.at_level(logging.INFO, "eyeward.serve"):
-        (ada,) = place.ready("ada")
-        page = ada.rate()
-        seen = ada.submit(page, "/reveal")
-        ada.answers(seen, rationale="a reason of mine")
-    lines = "\n".join(f"{record.getMessage()} {getattr(record, 'fields', {})}" for record in caplog.records)
-    assert "'queue': 'weapons'" in lines
-    assert "revealed" in lines
+    (ada,) = place.ready("ada")
+    page = ada.rate()
+    seen = ada.submit(page, "/reveal")
+    ada.answers(seen, rationale="a reason of mine")
+    lines = written.getvalue()
+    assert '"queue": "weapons"' in lines
+    assert '"event": "revealed"' in lines
     assert "/review/queues/{queue}/images/{image}/answer" in lines
     for secret in (page.image, page.image[:8], "gore", "a reason of mine", WEAPONS, "data:image"):
         assert secret not in lines
