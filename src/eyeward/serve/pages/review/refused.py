@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from eyeward.errors import EyewardError, UsageError
+from eyeward.errors import EyewardError
 from eyeward.serve.labels.refusals import (
     CapReached,
     Conflict,
@@ -15,20 +15,7 @@ from eyeward.serve.labels.refusals import (
 )
 from eyeward.serve.refusals import Refused
 
-
-class ReviewRefused(Refused):
-    """Something about a label that is not done now."""
-
-    status, kind = 409, "not_offered"
-
-    def __init__(self, message: str, status: int, kind: str) -> None:
-        self.status = status
-        self.kind = kind
-        self.retry_after = 5 if status == 503 else None
-        super().__init__(message)
-
-
-_STATUSES: tuple[tuple[type[EyewardError], int], ...] = (
+_STATUSES: tuple[tuple[type[LabelRefused], int], ...] = (
     (NoSuchThing, 404),
     (NotOffered, 409),
     (Conflict, 409),
@@ -37,12 +24,23 @@ _STATUSES: tuple[tuple[type[EyewardError], int], ...] = (
     (Contradictory, 422),
     (StoreUnavailable, 503),
     (LabelRefused, 409),
-    (UsageError, 422),
 )
+_RETRY_SECONDS = 5
 
 
-def as_refused(problem: LabelRefused | UsageError) -> ReviewRefused:
+class ReviewRefused(Refused):
+    """Something about labels that is not done now."""
+
+    def __init__(self, message: str, status: int, kind: str) -> None:
+        self.status = status
+        self.kind = kind
+        self.retry_after = _RETRY_SECONDS if status == 503 else None
+        super().__init__(message)
+
+
+def as_refused(problem: EyewardError) -> ReviewRefused:
     """Return what is answered in the place of a page."""
+    if not isinstance(problem, LabelRefused):
+        return ReviewRefused(str(problem), 422, "invalid_request")
     status = next(status for kind, status in _STATUSES if isinstance(problem, kind))
-    kind = problem.kind if isinstance(problem, LabelRefused) else "invalid_request"
-    return ReviewRefused(str(problem), status, kind)
+    return ReviewRefused(str(problem), status, problem.kind)

@@ -11,13 +11,12 @@ from typing import TypeVar
 
 from starlette.requests import Request
 
-from eyeward.errors import ImageError, UsageError
+from eyeward.errors import EyewardError, ImageError
 from eyeward.images import decode
 from eyeward.serve.answers import note
 from eyeward.serve.labels.desk import DeskSettings, ReviewDesk
 from eyeward.serve.labels.pictures import image_bytes
 from eyeward.serve.labels.records import Queue, Shown
-from eyeward.serve.labels.refusals import LabelRefused
 from eyeward.serve.labels.store import LabelStore
 from eyeward.serve.logs import log
 from eyeward.serve.pages.frame import Frame
@@ -65,7 +64,7 @@ class Room:
         """
         try:
             return await asyncio.to_thread(work)
-        except (LabelRefused, UsageError) as problem:
+        except EyewardError as problem:
             raise as_refused(problem) from problem
 
     def user(self, request: Request) -> str:
