@@ -115,7 +115,7 @@ def add(
         most=most,
     )
     known = KnownHashes.read(known_hashes) if known_hashes else None
-    user = getpass.getuser()
+    user = _user()
     screen = Screen()
     with LabelStore.open(store) as kept, screen.bar("Looking at the images"):
         if sample:
@@ -211,3 +211,11 @@ def _settings(**values: object) -> QueueSettings:
 def _require_store() -> None:
     if find_spec("sqlalchemy") is None:
         raise MissingExtra("serve", "The store of labels")
+
+
+def _user() -> str:
+    """Return who makes a queue, as this machine calls them."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container may run under a number without a name
+        return "somebody"

@@ -48,7 +48,6 @@ CLAIM = Claim(
     threshold=0.5,
     rationale=GUARD_REASON,
 )
-VOID = frozenset({"input", "img", "meta", "link", "br", "hr"})
 
 
 @dataclass
