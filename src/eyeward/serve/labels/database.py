@@ -87,7 +87,7 @@ def _url(address: str | Path) -> URL:
         return URL.create("sqlite", database=str(file))
     try:
         url = make_url(address.replace("postgres://", "postgresql://", 1))
-    except ArgumentError:
+    except (ArgumentError, ValueError):
         raise UsageError("The address of the store cannot be read; write postgresql://USER@HOST/NAME.") from None
     backend = url.get_backend_name()
     if backend == "sqlite" and url.database not in (None, "", ":memory:"):
