@@ -10,16 +10,18 @@ from contextlib import contextmanager
 import uvicorn
 
 from eyeward.serve.app import make_app
+from eyeward.serve.pages.site import PageOptions
 from eyeward.serve.service import Service
 from tests.serve.world import patiently
 
 
 @contextmanager
-def listening(of: Service) -> Iterator[str]:
+def listening(of: Service, pages: PageOptions | None = None) -> Iterator[str]:
     """Yield its address, from when the engine was probed."""
     opened = socket.create_server(("127.0.0.1", 0))
     port = opened.getsockname()[1]
-    server = uvicorn.Server(uvicorn.Config(make_app(of), log_config=None, access_log=False, lifespan="on", ws="none"))
+    app = make_app(of, pages)
+    server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, lifespan="on", ws="none"))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [opened]})
     thread.start()
     try:
