@@ -22,6 +22,7 @@ from eyeward.serve.labels.records import UNKNOWN, Claim, ImagePlace, Item, Queue
 from eyeward.serve.labels.store import LabelStore
 from eyeward.serve.pages.review.options import ReviewOptions
 from eyeward.serve.pages.site import PageOptions
+from eyeward.serve.service import Service
 from eyeward.verdict import Rating
 from tests.serve.pages.review.drawings import encoded, page_of_text
 from tests.serve.test_keys import entry, write
@@ -158,23 +159,11 @@ class Person:
 
 
 @dataclass
-class Office:
-    """The service, the store behind it, and who works there."""
+class Shelf:
+    """The store behind a service, and where its images lie."""
 
-    app: Gate
     store: LabelStore
     folder: Path
-    door: TestClient
-
-    def person(self, name: str | None) -> Person:
-        return Person(self.app, name)
-
-    def ready(self, *names: str) -> list[Person]:
-        """Return people who agreed to see everything."""
-        people = [self.person(name) for name in names]
-        for person in people:
-            person.agree()
-        return people
 
     def queue(
         self,
@@ -186,31 +175,61 @@ class Office:
         file_name: str = "picture-{number}.png",
     ) -> Queue:
         """Make a queue of pages of letters, in their order."""
-        items = []
+        files = []
         for number in range(pictures):
-            file = self.folder / file_name.format(number=number)
-            file.write_bytes(encoded(page_of_text(begin=100 * number)))
-            items.append(
-                Item(
-                    queue=name,
-                    position=number,
-                    image_sha256=sha256_of_bytes(file.read_bytes()),
-                    name=file.name,
-                    place=ImagePlace(file=str(file)),
-                    claims=tuple(claims),
-                )
+            files.append(self.folder / file_name.format(number=number))
+            files[-1].write_bytes(encoded(page_of_text(begin=100 * number)))
+        return self.queue_of(files, QueueSettings(name=name, policy=policy, raters=raters), claims)
+
+    def queue_of(self, files: Sequence[Path], settings: QueueSettings, claims: Sequence[Claim] = (CLAIM,)) -> Queue:
+        """Make a queue of images, in their order."""
+        items = [
+            Item(
+                queue=settings.name,
+                position=position,
+                image_sha256=sha256_of_bytes(file.read_bytes()),
+                name=file.name,
+                place=ImagePlace(file=str(file)),
+                claims=tuple(claims),
             )
-        return self.store.add_queue(QueueSettings(name=name, policy=policy, raters=raters), items, "boss", {})
+            for position, file in enumerate(files)
+        ]
+        return self.store.add_queue(settings, items, "boss", {})
+
+
+@dataclass
+class Office(Shelf):
+    """A service in this process, and who works there."""
+
+    app: Gate
+
+    def person(self, name: str | None) -> Person:
+        return Person(self.app, name)
+
+    def ready(self, *names: str) -> list[Person]:
+        """Return people who agreed to see everything."""
+        people = [self.person(name) for name in names]
+        for person in people:
+            person.agree()
+        return people
 
 
 @contextmanager
-def office(folder: Path, daily_cap: int = 300, **more: Any) -> Iterator[Office]:
-    """Open a service with a review page, for these people."""
+def furnished(folder: Path, daily_cap: int = 300, **more: Any) -> Iterator[tuple[Service, PageOptions, Shelf]]:
+    """Give a service with keys for these people, its pages, and the store behind them."""
     keys = write(folder / "keys.yaml", *(entry(name, name, roles=roles) for name, roles in ROLES.items()))
     images = folder / "images"
     images.mkdir()
     address = folder / "labels.sqlite"
-    options = ReviewOptions(str(address), daily_cap, **more)
-    app = make_app(service(keys=Keys(keys)), PageOptions(review=options))
-    with LabelStore.open(address) as store, TestClient(app, base_url=LOCAL) as door:
-        yield Office(app, store, images, door)
+    pages = PageOptions(review=ReviewOptions(str(address), daily_cap, **more))
+    with LabelStore.open(address) as store:
+        yield service(keys=Keys(keys)), pages, Shelf(store, images)
+
+
+@contextmanager
+def office(folder: Path, daily_cap: int = 300, **more: Any) -> Iterator[Office]:
+    """Open a service with a review page in this process."""
+    with furnished(folder, daily_cap, **more) as (of, pages, shelf):
+        app = make_app(of, pages)
+        with TestClient(app, base_url=LOCAL):
+            yield Office(shelf.store, shelf.folder, app)
