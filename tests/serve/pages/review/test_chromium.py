@@ -262,8 +262,8 @@ def test_every_page_fits_a_phone_and_names_all_its_parts(window: Window, shelf: 
     contested(shelf, f"phone-{theme}")
     agree(shelf, "boss")
     window.prefer(theme)
-    window.resize(390, 844)
     sign_in(window, "boss", "/review")
+    window.resize(390, 844)
     base = f"/review/queues/phone-{theme}"
     for path in ("/review", "/review/settings", base, f"{base}/rate", f"{base}/adjudicate"):
         window.open(path)
