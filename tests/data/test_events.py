@@ -59,6 +59,13 @@ def test_decisions_that_contradict_each_other_change_nothing_and_are_named(missi
     assert [(item.reason, item.rows) for item in done.report.discarded] == [("contradiction", 2)]
 
 
+def test_a_severity_that_nobody_decided_goes_with_the_rating_that_it_belonged_to() -> None:
+    done = folded([SAFE], UNSAFE[:2])
+    assert (done.samples[0].rating, done.samples[0].severity) == (Rating.Unsafe, None)
+    (kept,) = folded([SAFE], [event(1, "rating", "Safe")]).samples
+    assert kept.severity is Severity.GENERALLY_SAFE
+
+
 def test_the_last_decision_counts_and_an_event_counts_once() -> None:
     events = [event(5, "rationale", "second"), event(4, "rationale", "first"), event(5, "rationale", "second")]
     done = folded([SAFE], events)

@@ -147,6 +147,8 @@ def _applied(sample: Sample, events: list[LabelEvent]) -> Sample:
     fields = sample.model_dump() | {event.field.value: event.new for event in events}
     if fields["category"] != sample.category:
         fields["categories"] = ()
+    if fields["rating"] != sample.rating and all(event.field is not LabelField.severity for event in events):
+        fields["severity"] = None  # it was that of another rating
     if (fields["rating"], fields["category"]) != (sample.rating, sample.category):
         fields["scene"] = None  # a graph that says something else than the label would decide its variants
     if fields["rationale"] != sample.rationale:

@@ -1,4 +1,4 @@
-"""What was acknowledged is there after a process was killed in the middle of a thousand writes, and after a server was."""
+"""What was acknowledged is there after a process was killed in the middle of its writes, and after a server crashed."""
 
 from __future__ import annotations
 

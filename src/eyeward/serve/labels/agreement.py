@@ -60,7 +60,10 @@ def queue_agreement(store: LabelStore, queue: str) -> QueueAgreement:
     settings = store.queue(queue).settings
     rows = [row for row in store.rows(queue) if len(row.answers) >= max(2, settings.raters)]
     categories = (*settings.policy.labels, NA)
-    touching = {name: [row for row in rows if any(g.answer.category == name for g in row.answers)] for name in categories}
+    touching = {
+        name: [row for row in rows if any(given.answer.category == name for given in row.answers)]
+        for name in categories
+    }
     return QueueAgreement(
         rating=agreement(_units(rows, lambda answer: answer.rating)),
         category=agreement(_units(rows, lambda answer: answer.category)),

@@ -59,7 +59,8 @@ class Candidates:
             "sha256, phash, shard, index, key, status, rating, category, rationale, p_unsafe, threshold, notes, "
             "policy_name, policy_hash, model_name, error_type"
         )
-        union = " UNION ALL ".join(f"SELECT {number} AS run, {columns} FROM {name}" for number, name in enumerate(names))
+        tables = (f"SELECT {number} AS run, {columns} FROM {name}" for number, name in enumerate(names))
+        union = " UNION ALL ".join(tables)
         self._base.execute(f"CREATE TEMP TABLE known AS SELECT DISTINCT sha256, phash FROM ({union}) WHERE {KNOWN}")
         hidden = (
             "(coalesce(sha256 IN (SELECT sha256 FROM known WHERE sha256 IS NOT NULL), false) "

@@ -1,7 +1,9 @@
-"""Connections to SQLite and PostgreSQL that acknowledge nothing before it is on disk, and tables that are up to date."""
+"""Connections that acknowledge nothing before it is on disk, to SQLite and PostgreSQL; tables that are up to date."""
 
 from __future__ import annotations
 
+import sqlite3
+import time
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -18,8 +20,7 @@ _WAIT_SECONDS = 30
 """For others who write."""
 _LOCK = 0x65796577617264
 """Held on PostgreSQL while tables are changed: the letters of eyeward."""
-WRITES = "eyeward_writes"
-"""Execution option of connections that are going to write."""
+_WRITES = "eyeward_writes"
 
 
 def connect(address: str | Path) -> sa.Engine:
@@ -44,6 +45,11 @@ def connect(address: str | Path) -> sa.Engine:
     return engine
 
 
+def writing(engine: sa.Engine) -> sa.Engine:
+    """Return the same engine for transactions that are going to write."""
+    return engine.execution_options(eyeward_writes=True)
+
+
 def migrate(engine: sa.Engine) -> None:
     """Bring the tables up to date, all or nothing; others wait meanwhile.
 
@@ -57,7 +63,7 @@ def migrate(engine: sa.Engine) -> None:
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
-    with engine.execution_options(**{WRITES: True}).begin() as connection:
+    with writing(engine).begin() as connection:
         if engine.dialect.name == "postgresql":
             connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
         found = revision(connection)
@@ -104,15 +110,27 @@ def _prepare_sqlite(connection: Any, record: object) -> None:
     """Let SQLAlchemy begin transactions, and SQLite write each to disk before it says that it is kept."""
     connection.isolation_level = None
     with closing(connection.cursor()) as cursor:
-        cursor.execute(f"PRAGMA busy_timeout = {_WAIT_SECONDS * 1000}")
-        cursor.execute("PRAGMA journal_mode = WAL")
+        _use_write_ahead_log(cursor)
         cursor.execute("PRAGMA synchronous = FULL")
         cursor.execute("PRAGMA foreign_keys = ON")
 
 
+def _use_write_ahead_log(cursor: sqlite3.Cursor) -> None:
+    """Switch to it; when several switch a new file at once, SQLite does not let them wait, so that we do."""
+    patience = time.monotonic() + _WAIT_SECONDS
+    while True:
+        try:
+            cursor.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as problem:
+            if problem.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > patience:
+                raise
+            time.sleep(0.01)
+
+
 def _begin_sqlite(connection: sa.Connection) -> None:
     """Take the lock of writers at once: a transaction that read first could not have it later."""
-    writes = connection.get_execution_options().get(WRITES, False)
+    writes = connection.get_execution_options().get(_WRITES, False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 

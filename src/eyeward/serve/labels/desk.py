@@ -281,7 +281,8 @@ class ReviewDesk:
         item = self.store.item_in(connection, queue.name, image_sha256)
         row = self._row(connection, queue.name, image_sha256)
         _may_adjudicate(queue, row, user)
-        _require_consent(self._people.annotator(connection, user), self.store.touched_in(connection, queue.name, image_sha256))
+        touched = self.store.touched_in(connection, queue.name, image_sha256)
+        _require_consent(self._people.annotator(connection, user), touched)
         return Contested(
             queue=queue.name,
             image_sha256=image_sha256,

@@ -188,7 +188,7 @@ def _keep(
                 queue=settings.name,
                 position=len(items),
                 image_sha256=candidate.image_sha256,
-                name=candidate.key,
+                name=candidate.key.replace("\0", ""),
                 place=place,
                 claims=candidate.claims,
             )

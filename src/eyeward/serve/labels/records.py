@@ -64,7 +64,7 @@ class Answer(_Record):
     """What somebody says of an image under the policy of its queue."""
 
     rating: Rating
-    category: str = Field(min_length=1, max_length=500)
+    category: str = Field(min_length=1)
     """Full label as in the policy, or `NA: None applying`."""
     severity: Severity | None = None
     rationale: Annotated[str, StringConstraints(strip_whitespace=True, max_length=4000, pattern=_NO_NUL)] | None = None

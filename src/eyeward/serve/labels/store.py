@@ -19,7 +19,7 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from eyeward.data.events import LabelField
 from eyeward.errors import UsageError
 from eyeward.serve.labels import tables
-from eyeward.serve.labels.database import WRITES, connect, migrate
+from eyeward.serve.labels.database import connect, migrate, writing
 from eyeward.serve.labels.fold import LabelRow, fold
 from eyeward.serve.labels.records import (
     UNKNOWN,
@@ -51,7 +51,7 @@ class LabelStore:
     def __init__(self, engine: sa.Engine, clock: Callable[[], datetime]) -> None:
         """Take a database whose tables are up to date."""
         self._engine = engine
-        self._writing = engine.execution_options(**{WRITES: True})
+        self._writing = writing(engine)
         # SQLite lets waiting writers sleep and look again; those of one process wait for each other without that.
         self._turn: AbstractContextManager[Any] = threading.Lock() if engine.dialect.name == "sqlite" else nullcontext()
         self.clock = clock

@@ -65,7 +65,7 @@ categories = sa.Table(
     metadata,
     sa.Column("queue", sa.String(100), primary_key=True),
     sa.Column("image_sha256", sa.String(64), primary_key=True),
-    sa.Column("category", sa.String(500), primary_key=True),
+    sa.Column("category", sa.Text, primary_key=True),
 )
 
 events = sa.Table(

@@ -41,7 +41,7 @@ def upgrade() -> None:
         "label_categories",
         sa.Column("queue", name, primary_key=True),
         sa.Column("image_sha256", sha256, primary_key=True),
-        sa.Column("category", sa.String(500), primary_key=True),
+        sa.Column("category", sa.Text, primary_key=True),
     )
     op.create_table(
         "label_events",
