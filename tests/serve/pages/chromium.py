@@ -75,6 +75,11 @@ class Window:
 
         Select(self.one(selector)).select_by_value(value)
 
+    def chord(self, modifier: str, key: str) -> None:
+        from selenium.webdriver.common.action_chains import ActionChains
+
+        ActionChains(self.driver).key_down(modifier).send_keys(key).key_up(modifier).perform()
+
     def press(self, *keys: str) -> None:
         from selenium.webdriver.common.action_chains import ActionChains
 
