@@ -74,7 +74,7 @@ def add(
     most: Annotated[int, typer.Option(min=1, metavar="N", help="Images at most, the first in order.")] = 10_000,
     sample: Annotated[
         Path | None,
-        typer.Option(metavar="FILE.csv", help="Only the sample that `eyeward audit sample` drew of the run, in its order."),
+        typer.Option(metavar="FILE.csv", help="Only what `eyeward audit sample` drew of the run, in its order."),
     ] = None,
     against: Annotated[
         list[Path] | None,
@@ -145,7 +145,8 @@ def list_queues(store: Store) -> None:
             alpha = "" if rating.alpha is None else f", alpha {rating.alpha:.2f} over {rating.items:,}"
             typer.echo(
                 one_line(
-                    f"{queue.name:<24} {progress.settled:,} of {progress.items:,} settled, {progress.contested:,} contested"
+                    f"{queue.name:<24} {progress.settled:,} of {progress.items:,} settled, "
+                    f"{progress.contested:,} contested"
                     f"{alpha}; policy {queue.policy.name}, {queue.settings.raters} raters"
                 )
             )
@@ -158,7 +159,7 @@ def export(
     store: Store,
     form: Annotated[
         Form,
-        typer.Option("--as", help="A folder with labels.jsonl and images, events (jsonl), or labels of a sample (csv)."),
+        typer.Option("--as", help="A folder with labels and images, events (jsonl), or labels of a sample (csv)."),
     ] = Form.training,
     run: Annotated[Path | None, typer.Option(metavar="DIR", help="Audit: the run that was sampled.")] = None,
     sample: Annotated[Path | None, typer.Option(metavar="FILE.csv", help="Audit: the sample that was drawn.")] = None,

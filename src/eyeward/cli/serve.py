@@ -107,7 +107,7 @@ def serve(
         typer.Option(
             metavar="STORE",
             envvar="EYEWARD_REVIEW",
-            help="Show the review page, with labels kept in this file (SQLite) or at postgresql://…; see `eyeward review`.",
+            help="Show the review page; labels are kept in this file (SQLite) or at postgresql://…, see `eyeward review`.",
         ),
     ] = None,
     review_cap: Annotated[
@@ -117,8 +117,8 @@ def serve(
         list[str] | None,
         typer.Option(
             metavar="QUEUE=RUN,FILE.csv",
-            help="The run and the sample that a queue was made from, so that its labels can be fetched from the page as "
-            "an audit wants them. May be given again.",
+            help="The run and the sample that a queue was made from, so that its labels can be fetched from the page "
+            "as an audit wants them. May be given again.",
         ),
     ] = None,
     no_pages: Annotated[bool, typer.Option("--no-pages", help="Answer programs only; leave out the pages.")] = False,

@@ -83,7 +83,8 @@ def test_a_rater_does_not_decide_about_their_own_item(place: Office) -> None:
     page = cleo.rate()
     cleo.answers(page)
     bob.answers(bob.rate(), rating="Safe", category=NONE)
-    assert "Raters do not differ about anything that you may decide" in cleo.get("/review/queues/weapons/adjudicate").text
+    nothing = cleo.get("/review/queues/weapons/adjudicate")
+    assert "Raters do not differ about anything that you may decide" in nothing.text
     token = page.form("/answer").fields["csrf"]
     base = f"/review/queues/weapons/images/{page.image}"
     assert cleo.post(f"{base}/look", {"csrf": token}).status == 409

@@ -10,6 +10,7 @@ import pytest
 
 from eyeward.data.events import LabelField
 from eyeward.serve.labels.desk import ReviewDesk
+from eyeward.serve.labels.refusals import StoreUnavailable
 from tests.serve.pages.review.drawings import Pixels, grey, likeness, page_of_text
 from tests.serve.pages.review.people import NONE, POLICY, WEAPONS, Office, Page
 
@@ -84,7 +85,8 @@ def test_nobody_sees_an_image_that_is_not_in_their_hands(place: Office) -> None:
     page = ada.rate()
     form = bob.rate().form("/answer").fields
     for ending in ("reveal", "skip", "answer"):
-        answer = bob.post(f"/review/queues/weapons/images/{page.image}/{ending}", form | {"rating": "Safe", "category": NONE})
+        sent = form | {"rating": "Safe", "category": NONE}
+        answer = bob.post(f"/review/queues/weapons/images/{page.image}/{ending}", sent)
         assert answer.status == 409
         assert not [image for image in answer.images if image["src"].startswith("data:")]
     assert place.store.events("weapons") == []
@@ -269,3 +271,24 @@ def test_an_image_that_is_gone_is_said_to_be_and_can_be_skipped(place: Office) -
     assert "You have seen all" in ada.submit(page, "/skip").text
 
 
+
+
+def test_when_the_store_does_not_answer_nothing_that_was_typed_is_lost(
+    place: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place.queue(pictures=1, raters=1)
+    (ada,) = place.ready("ada")
+    page = ada.rate()
+    with monkeypatch.context() as broken:
+        broken.setattr(ReviewDesk, "answer", unavailable)
+        lost = ada.answers(page, rationale='a "long"\nreason')
+    assert lost.status == 503
+    assert lost.headers["retry-after"] == "5"
+    assert place.store.events("weapons") == []
+    assert "You have seen all" in ada.submit(lost, "/answer").text
+    kept = {event.field: event.new for event in place.store.events("weapons")}
+    assert kept[LabelField.rationale] == 'a "long"\nreason'
+
+
+def unavailable(*given: object, **more: object) -> None:
+    raise StoreUnavailable("The store was not written: the disk is gone. Send it again.")

@@ -26,7 +26,7 @@ def adjudication_routes(room: Room) -> list[Route]:
     return [
         route(f"{QUEUE}/adjudicate", pages.next, ADJUDICATORS),
         route(f"{IMAGE}/look", pages.look, ADJUDICATORS, ("POST",)),
-        route(f"{IMAGE}/decide", pages.decide, ADJUDICATORS, ("POST",)),
+        route(f"{IMAGE}/decide", room.saved(pages.decide), ADJUDICATORS, ("POST",)),
     ]
 
 

@@ -30,7 +30,7 @@ def rating_routes(room: Room) -> list[Route]:
         route(IMAGE, pages.again, RATERS),
         route(f"{IMAGE}/reveal", pages.reveal, RATERS, ("POST",)),
         route(f"{IMAGE}/skip", pages.skip, RATERS, ("POST",)),
-        route(f"{IMAGE}/answer", pages.answer, RATERS, ("POST",)),
+        route(f"{IMAGE}/answer", room.saved(pages.answer), RATERS, ("POST",)),
     ]
 
 

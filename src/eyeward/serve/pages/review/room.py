@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from starlette.requests import Request
+from starlette.responses import Response
 
 from eyeward.errors import EyewardError, ImageError
 from eyeward.images import decode
@@ -17,12 +18,14 @@ from eyeward.serve.answers import note
 from eyeward.serve.labels.desk import DeskSettings, ReviewDesk
 from eyeward.serve.labels.pictures import image_bytes
 from eyeward.serve.labels.records import Queue, Shown
+from eyeward.serve.labels.refusals import StoreUnavailable
 from eyeward.serve.labels.store import LabelStore
 from eyeward.serve.logs import log
-from eyeward.serve.pages.frame import Frame
+from eyeward.serve.pages.frame import Endpoint, Frame, form
 from eyeward.serve.pages.review.options import ReviewOptions
 from eyeward.serve.pages.review.pictures import blurred, revealed
-from eyeward.serve.pages.review.refused import as_refused
+from eyeward.serve.pages.review.refused import ReviewRefused, as_refused
+from eyeward.serve.pages.session import TOKEN_FIELD
 from eyeward.serve.refusals import NotThere
 from eyeward.verdict import Failure
 
@@ -66,6 +69,24 @@ class Room:
             return await asyncio.to_thread(work)
         except EyewardError as problem:
             raise as_refused(problem) from problem
+
+    def saved(self, page: Endpoint) -> Endpoint:
+        """Return a page that gives back what was sent when the store does not answer, to be sent again."""
+
+        async def page_or_again(request: Request) -> Response:
+            try:
+                return await page(request)
+            except ReviewRefused as reason:
+                if reason.kind != StoreUnavailable.kind:
+                    raise
+                self.frame.service.metrics.refused(reason)
+                fields = {name: value for name, value in (await form(request)).items() if name != TOKEN_FIELD}
+                values = {"reason": str(reason), "fields": fields, "action": request.url.path}
+                answer = self.frame.page(request, "review/again.html", reason.status, **values)
+                answer.headers["Retry-After"] = str(reason.retry_after)
+                return answer
+
+        return page_or_again
 
     def user(self, request: Request) -> str:
         """Return who asks."""
