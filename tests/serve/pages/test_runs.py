@@ -9,6 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from eyeward.annotate.audit.counting import Audit, PolicyAudit
+from eyeward.annotate.audit.counts import Count
+from eyeward.annotate.record import GuardRecord, RunRecord
+from eyeward.evaluate.breakdown import Tables
+from eyeward.evaluate.metrics import Estimate
+from eyeward.evaluate.monitor.watching import Alarm, Watch
+from eyeward.evaluate.summary import GuardMetrics, Metrics
 from eyeward.serve.pages import found_runs
 from eyeward.serve.pages.found_runs import Kind, RunShelf
 from eyeward.serve.pages.site import PageOptions
@@ -155,7 +162,24 @@ def test_names_that_are_no_text_do_no_harm(folder: Path) -> None:
         assert visit.get("/runs/run/1/%3Cscript%3Ealert(1)%3C").status_code == 200
 
 
-def test_a_real_evaluation_is_told_by_its_files(tmp_path: Path) -> None:
+def test_what_is_read_of_files_is_what_annotations_and_evaluations_write() -> None:
+    for read, written in (
+        (found_runs._Audit, Audit),
+        (found_runs._PolicyAudit, PolicyAudit),
+        (found_runs._Count, Count),
+        (found_runs._Metrics, Metrics),
+        (found_runs._GuardMetrics, GuardMetrics),
+        (found_runs._Tables, Tables),
+        (found_runs._Estimate, Estimate),
+        (found_runs._Watch, Watch),
+        (found_runs._Alarm, Alarm),
+        (found_runs._AnnotationRun, RunRecord),
+        (found_runs._GuardRecord, GuardRecord),
+    ):
+        assert set(read.model_fields) <= set(written.model_fields), read
+
+
+def test_a_folder_with_a_record_of_another_kind_is_a_run_all_the_same(tmp_path: Path) -> None:
     (tmp_path / "run.json").write_text(json.dumps({"eyeward": "1", "data": "x", "questions": 1}), encoding="utf-8")
     (run,) = RunShelf([tmp_path]).runs()
     assert (run.kind, run.pages, run.id, run.name) == (Kind.other, (), "1", tmp_path.name)

@@ -96,7 +96,7 @@ def policies(frame: Frame) -> Part:
             route("/policies/yaml", pages.as_yaml, WRITERS, ("POST",)),
             route(f"{NAMED}/{{name}}", pages.show, READERS),
             route(f"{NAMED}/{{name}}/edit", pages.edit, WRITERS),
-            *pages.cases.routes(WRITERS),
+            *pages.cases.routes(),
         ),
         tab=TAB,
     )
@@ -108,7 +108,7 @@ class _Policies:
     def __init__(self, frame: Frame) -> None:
         self._frame = frame
         self._service = frame.service
-        self.cases = PolicyCases(frame, CaseBook(frame.service.book.folder))
+        self.cases = PolicyCases(frame, CaseBook(frame.service.book.folder), WRITERS)
 
     async def overview(self, request: Request) -> Response:
         """Show all policies that the visitor may use."""

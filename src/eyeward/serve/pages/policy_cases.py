@@ -86,16 +86,16 @@ class ShownCase:
 class PolicyCases:
     """The endpoints, and the runs."""
 
-    def __init__(self, frame: Frame, book: CaseBook) -> None:
-        """Take where cases are kept."""
+    def __init__(self, frame: Frame, book: CaseBook, roles: Sequence[Role]) -> None:
+        """Take where cases are kept, and the roles of those who touch them."""
         self._frame = frame
         self._service = frame.service
         self._book = book
-
-    def routes(self, roles: Sequence[Role]) -> tuple[Route, ...]:
-        """Return the routes, for those who have one of the roles."""
         self._roles = tuple(roles)
-        route = self._frame.route
+
+    def routes(self) -> tuple[Route, ...]:
+        """Return the routes."""
+        route, roles = self._frame.route, self._roles
         return (
             route(f"{NAMED}/{{name}}/cases", self.add, roles, ("POST",)),
             route(f"{NAMED}/{{name}}/cases/remove", self.remove, roles, ("POST",)),
