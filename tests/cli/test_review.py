@@ -122,9 +122,7 @@ def test_a_sample_becomes_a_queue_and_goes_back_with_labels(run: Path, tmp_path:
         (["export", "q", "out.jsonl", "--as", "events"], "no queue"),
     ],
 )
-def test_what_cannot_be_is_refused_with_the_mend(
-    images: Path, tmp_path: Path, arguments: list[str], said: str
-) -> None:
+def test_what_cannot_be_is_refused_with_the_mend(images: Path, tmp_path: Path, arguments: list[str], said: str) -> None:
     given = [str(images) if argument == "IMAGES" else argument for argument in arguments]
     result = review(*given, "--store", tmp_path / "labels.sqlite")
     assert result.exit_code == 2, result.output

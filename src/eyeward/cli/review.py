@@ -91,7 +91,6 @@ def add(
     """Make a queue of what a run has judged, or of a folder of images (of which any may show anything)."""
     _require_store()
     from eyeward.images.known import KnownHashes
-
     from eyeward.serve.labels.queues import queue_from_folder, queue_from_run, queue_from_sample
     from eyeward.serve.labels.records import Order
     from eyeward.serve.labels.store import LabelStore

@@ -107,7 +107,8 @@ def serve(
         typer.Option(
             metavar="STORE",
             envvar="EYEWARD_REVIEW",
-            help="Show the review page; labels are kept in this file (SQLite) or at postgresql://…, see `eyeward review`.",
+            help="Show the review page; labels are kept in this file (SQLite) or at postgresql://…; see "
+            "`eyeward review`.",
         ),
     ] = None,
     review_cap: Annotated[
@@ -125,8 +126,8 @@ def serve(
 ) -> None:
     """Judge images over HTTP, until told to stop (Ctrl-C, SIGTERM).
 
-    The pages for a browser are at /, the page of the API is /docs. Lines of JSON on standard error say what happens; /ready
-    says whether the guard judges right. Exit codes: 0 when it was told to stop, 2 for wrong usage.
+    The pages for a browser are at /, the page of the API is /docs. Lines of JSON on standard error say what happens;
+    /ready says whether the guard judges right. Exit codes: 0 when it was told to stop, 2 for wrong usage.
     """
     if not deadline > 0.0 or not min(body_mb, image_mb, image_megapixels) > 0.0:
         raise UsageError("The deadline and the limits of bodies and images are numbers above zero.")

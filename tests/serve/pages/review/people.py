@@ -79,6 +79,7 @@ class Page(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         has = {name: value or "" for name, value in attrs}
+        ticked = has.get("type") in ("radio", "checkbox")
         if tag == "form" and has.get("method") == "post":
             self._within = [Form(has["action"])]
             self.forms += self._within
@@ -91,9 +92,8 @@ class Page(HTMLParser):
         elif self._within and tag == "textarea":
             self._area = has["name"]
             self._within[0].fields[self._area] = ""
-        elif self._within and tag == "input" and "name" in has:
-            if has.get("type") not in ("radio", "checkbox") or "checked" in has:
-                self._within[0].fields[has["name"]] = has.get("value", "on")
+        elif self._within and tag == "input" and "name" in has and ("checked" in has or not ticked):
+            self._within[0].fields[has["name"]] = has.get("value", "on")
 
     def handle_data(self, data: str) -> None:
         if self._area:

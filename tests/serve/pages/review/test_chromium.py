@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from eyeward.data.events import LabelField
-from eyeward.serve.labels.records import UNKNOWN, Answer, QueueSettings, Stage, State
 from eyeward.serve.labels.desk import ReviewDesk
+from eyeward.serve.labels.records import UNKNOWN, Answer, QueueSettings, Stage, State
 from eyeward.verdict import Rating
 from tests.serve.listening import listening
 from tests.serve.pages.chromium import NEEDED, Window, chromium

@@ -104,9 +104,7 @@ def test_the_labels_of_a_sample_go_back_to_the_audit(drawn: AuditSample, tmp_pat
     assert corrected.prediction_powered.share < corrected.claimed.share
 
 
-def test_nothing_of_an_export_stays_on_the_disk(
-    place: Office, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_nothing_of_an_export_stays_on_the_disk(place: Office, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     spool = tmp_path / "spool"
     spool.mkdir()
     monkeypatch.setattr("tempfile.tempdir", str(spool))

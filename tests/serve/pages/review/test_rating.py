@@ -271,8 +271,6 @@ def test_an_image_that_is_gone_is_said_to_be_and_can_be_skipped(place: Office) -
     assert "You have seen all" in ada.submit(page, "/skip").text
 
 
-
-
 def test_when_the_store_does_not_answer_nothing_that_was_typed_is_lost(
     place: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -121,9 +121,7 @@ def test_every_page_is_kept_by_no_cache_and_runs_no_foreign_script(place: Office
         assert " onclick" not in page.text
 
 
-def test_the_log_says_what_was_done_and_nothing_of_images_or_reasons(
-    place: Office, written: io.StringIO
-) -> None:
+def test_the_log_says_what_was_done_and_nothing_of_images_or_reasons(place: Office, written: io.StringIO) -> None:
     place.queue(file_name="gore-{number}.png", raters=1)
     (ada,) = place.ready("ada")
     page = ada.rate()
