@@ -107,7 +107,7 @@ def test_consent_and_rating_by_keys_alone(window: Window, shelf: Shelf) -> None:
     window.tab_to("main button.main")
     window.press(ENTER)
     window.until_text(".good", "Kept")
-    assert ReviewDesk(shelf.store).annotator("cleo").consent == {*POLICY.labels, UNKNOWN}
+    assert ReviewDesk(shelf.store).annotator("cleo").consent == frozenset([*POLICY.labels, UNKNOWN])
     window.open("/review")
     window.tab_to("a[href='/review/queues/by-keys/rate']")
     window.press(ENTER)

@@ -63,14 +63,20 @@ def test_the_name_of_a_file_is_on_no_page(place: Office) -> None:
 def test_a_queue_or_an_image_that_is_not_there_is_said_not_to_be(place: Office) -> None:
     place.queue()
     (ada,) = place.ready("ada")
-    missing = "0" * 64
     for path in (
         "/review/queues/missing",
         "/review/queues/missing/rate",
         "/review/queues/%00/rate",
         "/review/queues/a%2Fb",
-        f"/review/queues/weapons/images/{missing}",
         "/review/queues/weapons/images/..",
         "/review/queues/weapons/images/" + "g" * 64,
     ):
         assert ada.get(path).status == 404, path
+
+
+def test_who_has_not_answered_about_an_image_is_led_to_the_next_one(place: Office) -> None:
+    place.queue()
+    (ada,) = place.ready("ada")
+    page = ada.rate()
+    for image in (page.image, "0" * 64):
+        assert ada.get(f"/review/queues/weapons/images/{image}").path == "/review/queues/weapons/rate"

@@ -33,7 +33,7 @@ def test_sharpening_a_blurred_page_brings_no_letters_back() -> None:
     spectrum = np.fft.fft2(hidden - hidden.mean())
     frequency = np.hypot(*np.meshgrid(np.fft.fftfreq(page.width), np.fft.fftfreq(page.height)))
     for strength in (20.0, 60.0):
-        boosted = np.real(np.fft.ifft2(spectrum * np.minimum(np.exp((frequency * strength) ** 2), 1e4)))
+        boosted = np.real(np.fft.ifft2(spectrum * np.exp(np.minimum((frequency * strength) ** 2, 9.0))))
         spread = (boosted - boosted.min()) * 255 / np.ptp(boosted)
         assert likeness(original, spread) < 0.15
 
@@ -48,7 +48,7 @@ def test_a_blurred_picture_holds_a_few_spots_and_nothing_finer() -> None:
 
 def test_an_icon_is_not_shown_as_it_is_because_it_is_small() -> None:
     icon = page_of_text(24, 24)
-    assert np.ptp(np.asarray(icon.convert("L"))) == 255
+    assert np.ptp(np.asarray(icon.convert("L"))) > 200
     hidden = grey(blurred(decoded(encoded(icon))), (240, 240))
     few = Image.fromarray(hidden.astype(np.uint8)).resize((4, 4), Image.Resampling.BOX)
     smooth = np.asarray(few.resize((240, 240), Image.Resampling.BICUBIC), dtype=np.float64)

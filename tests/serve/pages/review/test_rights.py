@@ -35,6 +35,7 @@ def written() -> Iterator[io.StringIO]:
 def posts(place: Office, image: str) -> list[str]:
     """Return every address of the page that takes a POST."""
     part = review_part(Frame(service()), ReviewOptions(str(place.folder.parent / "labels.sqlite")))
+    assert part.close is not None
     part.close()
     paths = [route.path for route in part.routes if "POST" in (route.methods or ())]
     return [path.replace("{queue}", "weapons").replace("{image}", image) for path in paths]

@@ -41,8 +41,7 @@ class _Adjudication:
         found = await room.ask(lambda: room.desk.take_contested(queue.name, user))
         if isinstance(found, Nothing):
             annotator = await room.ask(lambda: room.desk.annotator(user))
-            values = {"queue": queue, "reason": found.reason.value, "annotator": annotator, "kept": ""}
-            return room.frame.page(request, "review/nothing.html", **values, adjudicating=True)
+            return room.nothing(request, queue, found, annotator, adjudicating=True)
         grey = request.query_params.get("grey") != "0"
         return await self._page(request, queue, found, Draft.new(grey))
 

@@ -47,8 +47,7 @@ class _Rating:
         kept = kept if is_sha256(kept) else ""
         if isinstance(offer, Nothing):
             annotator = await room.ask(lambda: room.desk.annotator(user))
-            values = {"queue": queue, "reason": offer.reason.value, "annotator": annotator, "kept": kept}
-            return room.frame.page(request, "review/nothing.html", **values)
+            return room.nothing(request, queue, offer, annotator, kept)
         grey = request.query_params.get("grey") != "0"
         return await self._page(request, queue, offer.image_sha256, Draft.new(grey), kept=kept)
 

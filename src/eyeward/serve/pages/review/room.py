@@ -17,7 +17,7 @@ from eyeward.images import decode
 from eyeward.serve.answers import note
 from eyeward.serve.labels.desk import DeskSettings, ReviewDesk
 from eyeward.serve.labels.pictures import image_bytes
-from eyeward.serve.labels.records import Queue, Shown
+from eyeward.serve.labels.records import Annotator, Nothing, Queue, Shown
 from eyeward.serve.labels.refusals import StoreUnavailable
 from eyeward.serve.labels.store import LabelStore
 from eyeward.serve.logs import log
@@ -123,6 +123,26 @@ class Room:
         if not is_sha256(sha256):
             raise NotThere("There is no such image.")
         return sha256
+
+    def nothing(
+        self,
+        request: Request,
+        queue: Queue,
+        why: Nothing,
+        annotator: Annotator,
+        kept: str = "",
+        adjudicating: bool = False,
+    ) -> Response:
+        """Say why nothing is handed out; `kept` is the image that was answered just now."""
+        return self.frame.page(
+            request,
+            "review/nothing.html",
+            queue=queue,
+            reason=why.reason.value,
+            annotator=annotator,
+            kept=kept,
+            adjudicating=adjudicating,
+        )
 
     async def picture(self, shown: Shown, unblurred: bool = False) -> Picture:
         """Return the picture of an item: blurred, unless this very request asks for more and the desk allows it."""
