@@ -68,7 +68,6 @@ def test_a_queue_or_an_image_that_is_not_there_is_said_not_to_be(place: Office) 
         "/review/queues/missing/rate",
         "/review/queues/%00/rate",
         "/review/queues/a%2Fb",
-        "/review/queues/weapons/images/..",
         "/review/queues/weapons/images/" + "g" * 64,
     ):
         assert ada.get(path).status == 404, path

@@ -149,31 +149,29 @@ def test_a_form_that_is_sent_twice_is_kept_once(place: Office) -> None:
     assert len(place.store.events("weapons")) == 2
 
 
-@pytest.mark.parametrize(
-    ("fields", "said"),
-    [
-        ({"rating": "Unsafe", "category": NONE}, "name the category"),
-        ({"rating": "Safe", "category": WEAPONS, "severity": "highly_unsafe"}, "means Unsafe"),
-        ({"rating": "", "category": WEAPONS}, "Choose Safe or Unsafe"),
-        ({"rating": "Review", "category": WEAPONS}, "A label is Safe or Unsafe"),
-        ({"rating": "Safe", "category": ""}, "Choose a category"),
-        ({"rating": "Safe", "category": "O99: Puns"}, "no such category"),
-        ({"rating": "Safe", "category": NONE, "severity": "mild"}, "no such severity"),
-        ({"rating": "Safe", "category": NONE, "rationale": "x" * 4001}, "at most 4,000"),
-    ],
-)
-def test_an_answer_that_cannot_be_comes_back_with_a_sentence_and_what_was_typed(
-    place: Office, fields: dict[str, str], said: str
-) -> None:
+IMPOSSIBLE: list[tuple[dict[str, str], str]] = [
+    ({"rating": "Unsafe", "category": NONE}, "name the category"),
+    ({"rating": "Safe", "category": WEAPONS, "severity": "highly_unsafe"}, "means Unsafe"),
+    ({"rating": "", "category": WEAPONS}, "Choose Safe or Unsafe"),
+    ({"rating": "Review", "category": WEAPONS}, "A label is Safe or Unsafe"),
+    ({"rating": "Safe", "category": ""}, "Choose a category"),
+    ({"rating": "Safe", "category": "O99: Puns"}, "no such category"),
+    ({"rating": "Safe", "category": NONE, "severity": "mild"}, "no such severity"),
+    ({"rating": "Safe", "category": NONE, "rationale": "x" * 4001}, "at most 4,000"),
+]
+
+
+def test_an_answer_that_cannot_be_comes_back_with_a_sentence_and_what_was_typed(place: Office) -> None:
     place.queue()
     (ada,) = place.ready("ada")
     page = ada.rate()
-    answer = ada.submit(page, "/answer", **{"rationale": "typed with care"} | fields)
-    assert answer.status == 422
-    assert said in answer.text
-    assert answer.image == page.image
-    assert answer.form("/answer").fields["rationale"] == fields.get("rationale", "typed with care")
-    assert likeness(original(), grey(answer.picture, SIDE)) < 0.1
+    for fields, said in IMPOSSIBLE:
+        answer = ada.submit(page, "/answer", **{"rationale": "typed with care"} | fields)
+        assert answer.status == 422, said
+        assert said in answer.text
+        assert answer.image == page.image
+        assert answer.form("/answer").fields["rationale"] == fields.get("rationale", "typed with care")
+        assert likeness(original(), grey(answer.picture, SIDE)) < 0.1
     assert place.store.events("weapons") == []
 
 

@@ -41,21 +41,15 @@ def posts(place: Office, image: str) -> list[str]:
     return [path.replace("{queue}", "weapons").replace("{image}", image) for path in paths]
 
 
-@pytest.mark.parametrize(
-    ("path", "allowed"),
-    [
-        ("/review", {"ada", "bob", "cleo", "olga", "boss"}),
-        ("/review/settings", {"ada", "bob", "cleo", "olga", "boss"}),
-        ("/review/queues/weapons", {"ada", "bob", "cleo", "olga", "boss"}),
-        (RATE, {"ada", "bob", "cleo", "boss"}),
-        (DECIDE, {"cleo", "olga", "boss"}),
-    ],
-)
-def test_each_role_sees_its_own_pages(place: Office, path: str, allowed: set[str]) -> None:
+def test_each_role_sees_its_own_pages(place: Office) -> None:
     place.queue()
-    assert {name: place.person(name).get(path).status for name in ROLES} == {
-        name: 200 if name in allowed else 403 for name in ROLES
-    }
+    people = {"ada", "bob", "cleo", "olga", "boss"}
+    allowed = {"/review": people, "/review/settings": people, "/review/queues/weapons": people}
+    allowed |= {RATE: {"ada", "bob", "cleo", "boss"}, DECIDE: {"cleo", "olga", "boss"}}
+    for name in ROLES:
+        person = place.person(name)
+        seen = {path: person.get(path).status for path in allowed}
+        assert seen == {path: 200 if name in names else 403 for path, names in allowed.items()}, name
 
 
 def test_who_is_not_signed_in_is_sent_to_sign_in(place: Office) -> None:
