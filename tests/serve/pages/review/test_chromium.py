@@ -10,17 +10,19 @@ import pytest
 
 from eyeward.data.events import LabelField
 from eyeward.serve.labels.desk import ReviewDesk
-from eyeward.serve.labels.records import UNKNOWN, Answer, QueueSettings, Stage, State
+from eyeward.serve.labels.records import UNKNOWN, Answer, Claim, QueueSettings, Stage, State
 from eyeward.verdict import Rating
 from tests.serve.listening import listening
 from tests.serve.pages.chromium import NEEDED, Window, chromium
-from tests.serve.pages.review.people import NONE, POLICY, WEAPONS, Shelf, furnished
+from tests.serve.pages.review.people import CLAIM, NONE, POLICY, Shelf, furnished
 from tests.serve.pages.test_chromium import UNNAMED
 
 pytestmark = NEEDED
 EXAMPLES = Path(__file__).parents[4] / "examples" / "images"
 ENTER, SPACE, TAB, ESCAPE, CONTROL = "\ue007", "\ue00d", "\ue004", "\ue00c", "\ue009"
 SCENES = ("burglar", "fist_fight_museum_frame")
+CRIME = POLICY.labels[4]
+REASON = "A burglar,\n<b>with</b> a bag."
 
 
 @pytest.fixture(scope="module")
@@ -64,10 +66,10 @@ def agree(shelf: Shelf, *names: str) -> None:
         ReviewDesk(shelf.store).agree(name, (*POLICY.labels, UNKNOWN))
 
 
-def scenes(shelf: Shelf, name: str, raters: int = 2) -> None:
+def scenes(shelf: Shelf, name: str, raters: int = 2, claim: Claim = CLAIM) -> None:
     """Make a queue of drawn scenes."""
     files = [EXAMPLES / f"{scene}.png" for scene in SCENES]
-    shelf.queue_of(files, QueueSettings(name=name, policy=POLICY, raters=raters))
+    shelf.queue_of(files, QueueSettings(name=name, policy=POLICY, raters=raters), [claim])
 
 
 def item(window: Window) -> str:
@@ -151,10 +153,10 @@ def test_consent_and_rating_by_keys_alone(window: Window, shelf: Shelf) -> None:
 
 
 def test_rating_by_mouse(window: Window, shelf: Shelf) -> None:
-    scenes(shelf, "by-mouse")
+    scenes(shelf, "doubtful")
     agree(shelf, "ada")
     sign_in(window, "ada", "/review")
-    window.click("a[href='/review/queues/by-mouse/rate']")
+    window.click("a[href='/review/queues/doubtful/rate']")
     window.until(lambda: window.all("#item"), "the item")
     first = item(window)
     window.picture("page_review")
@@ -167,7 +169,7 @@ def test_rating_by_mouse(window: Window, shelf: Shelf) -> None:
     window.click("#cover")
     assert style(window, "#seen", "visibility") == "hidden"
     window.click("input[value=Unsafe]")
-    window.click(f"input[value='{POLICY.labels[4]}']")
+    window.click(f"input[value='{CRIME}']")
     window.click("input[value=moderately_unsafe]")
     window.one("#rationale").send_keys("Breaking in.")
     window.click("#keep")
@@ -182,10 +184,10 @@ def test_rating_by_mouse(window: Window, shelf: Shelf) -> None:
     window.until(lambda: item(window) != first, "the next item")
     window.click("#skip")
     window.until_text("h1", "Nothing for you now")
-    assert said(shelf, "by-mouse", "ada") == [
+    assert said(shelf, "doubtful", "ada") == [
         {
             LabelField.rating: "Unsafe",
-            LabelField.category: POLICY.labels[4],
+            LabelField.category: CRIME,
             LabelField.severity: "highly_unsafe",
             LabelField.rationale: "Breaking in.",
         }
@@ -224,37 +226,38 @@ def test_single_keys_can_be_switched_off_and_stay_so(window: Window, shelf: Shel
 
 def contested(shelf: Shelf, queue: str) -> str:
     """Have two raters differ; return the hash of the item."""
-    scenes(shelf, queue)
+    claim = {"by": "mini", "category": CRIME, "rationale": "A person climbs out of a window with a bag."}
+    scenes(shelf, queue, claim=CLAIM.model_copy(update=claim))
     agree(shelf, "ada", "bob", "olga")
     desk = ReviewDesk(shelf.store)
     (first, _) = [entry.image_sha256 for entry in shelf.store.items(queue)]
-    said = Answer(rating=Rating.Unsafe, category=WEAPONS, rationale="It is\n<b>loaded</b>.")
-    for user, answer in (("ada", said), ("bob", Answer(rating=Rating.Safe, category=WEAPONS))):
+    said = Answer(rating=Rating.Unsafe, category=CRIME, rationale=REASON)
+    for user, answer in (("ada", said), ("bob", Answer(rating=Rating.Safe, category=CRIME))):
         desk.take(queue, user)
         desk.answer(queue, first, user, answer)
     return first
 
 
 def test_adjudicating_by_keys_alone(window: Window, shelf: Shelf) -> None:
-    image = contested(shelf, "differ")
-    sign_in(window, "olga", "/review/queues/differ")
+    image = contested(shelf, "burglars")
+    sign_in(window, "olga", "/review/queues/burglars")
     window.tab_to("a[href$='/adjudicate']")
     window.press(ENTER)
     window.until(lambda: window.all("#item"), "the item")
-    assert "<b>loaded</b>" in window.text(".answers")
-    assert "secret-guard" in window.text()
+    assert "<b>with</b> a bag" in window.text(".answers")
+    assert "A person climbs out of a window with a bag." in window.text()
     window.picture("page_review_adjudicate")
     window.press("v")
     window.until(lambda: window.all("#seen"), "the image without blur")
     window.press("j")
     assert window.one("input[value=Unsafe]").is_selected()
-    assert window.one("#rationale").get_property("value") == "It is\n<b>loaded</b>."
+    assert window.one("#rationale").get_property("value") == REASON
     window.press("b", ENTER)
     window.until_text("h1", "Nothing for you now")
-    assert shelf.store.item("differ", image).state is State.settled
-    decided = {e.field: e.new for e in shelf.store.events("differ") if e.stage is Stage.adjudication}
+    assert shelf.store.item("burglars", image).state is State.settled
+    decided = {e.field: e.new for e in shelf.store.events("burglars") if e.stage is Stage.adjudication}
     assert decided[LabelField.rating] == "Safe"
-    assert decided[LabelField.rationale] == "It is\n<b>loaded</b>."
+    assert decided[LabelField.rationale] == REASON
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

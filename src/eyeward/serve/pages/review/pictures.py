@@ -9,7 +9,7 @@ from PIL import Image, ImageFilter
 
 from eyeward.images import DecodedImage
 
-MOST_SPOTS = 12
+MOST_SPOTS = 8
 """Spots of colour along the longer side of a blurred picture: what is not there cannot be sharpened again."""
 PIXELS_PER_SPOT = 12
 """A spot stands for at least so many pixels of the image, or an icon would be seen as it is."""
