@@ -93,7 +93,9 @@ class Window:
 
         for _ in range(most):
             chain = ActionChains(self.driver)
-            (chain.key_down(Keys.SHIFT).send_keys(Keys.TAB).key_up(Keys.SHIFT) if back else chain.send_keys(Keys.TAB)).perform()
+            (
+                chain.key_down(Keys.SHIFT).send_keys(Keys.TAB).key_up(Keys.SHIFT) if back else chain.send_keys(Keys.TAB)
+            ).perform()
             if self.run("return document.activeElement.matches(arguments[0])", selector):
                 outline = self.run("return getComputedStyle(document.activeElement).outlineStyle")
                 assert outline != "none", f"{selector} has the focus, and nobody sees it"

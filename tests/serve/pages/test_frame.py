@@ -71,13 +71,15 @@ def test_no_template_holds_a_script_a_style_or_a_value_that_is_not_escaped(templ
     assert re.findall(r"<script(?![^>]*\ssrc=)", text) == []
     assert re.findall(r"<style|\sstyle=|\son[a-z]+=|javascript:", text) == []
     assert re.findall(r"\|\s*safe|autoescape|Markup", text) == []
-    assert re.findall(r"=\{\{", text) == [], "a value of an attribute stands in quotes"
+    assert re.findall(r"\s[\w-]+=\{\{", text) == [], "a value of an attribute stands in quotes"
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.name)
 def test_no_script_writes_markup_or_runs_text_or_loads_from_elsewhere(script: Path) -> None:
     text = script.read_text(encoding="utf-8")
-    assert re.findall(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\(|new Function|https?://", text) == []
+    assert (
+        re.findall(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\(|new Function|https?://", text) == []
+    )
 
 
 def test_files_are_served_for_ever_under_an_address_of_their_content(local: Visit) -> None:
@@ -150,7 +152,9 @@ def test_a_wrong_key_is_refused_and_the_page_stays(visit: Visit) -> None:
     assert visit.get("/policies").status_code == 303
 
 
-@pytest.mark.parametrize("target", ["//evil.example", "https://evil.example", "/\\evil.example", "evil", "/\n/evil", "/sign-in"])
+@pytest.mark.parametrize(
+    "target", ["//evil.example", "https://evil.example", "/\\evil.example", "evil", "/\n/evil", "/sign-in"]
+)
 def test_nobody_is_led_elsewhere_after_signing_in(visit: Visit, target: str) -> None:
     assert visit.sign_in("owner", next=target).headers["location"] == "/policies"
 

@@ -88,7 +88,7 @@ def test_what_the_guard_cannot_read_is_said(visit: Visit) -> None:
 
 @pytest.mark.parametrize(
     ("image", "kind"),
-    [(b"a", "unsupported_format"), (b"", "unreadable"), (png(GREY)[:60], "truncated")],
+    [(b"a", "unsupported_format"), (b"", "unreadable"), (png(GREY, 300)[:100], "truncated")],
 )
 def test_an_image_that_cannot_be_judged_is_an_error_and_never_safe(visit: Visit, image: bytes, kind: str) -> None:
     answer = ask(visit, image, "default@1")
@@ -120,7 +120,7 @@ def test_an_engine_that_is_down_is_an_error_before_the_body_is_read(visit: Visit
         (["name: mine\n"], 422, "categories"),
         (["{"], 422, "YAML"),
         (["# " + "x" * 70_000 + "\n"], 422, "letters"),
-        (["default@1"] * 65, 422, "at most 64"),
+        (["default@1"] * 65, 400, "Too many fields"),
     ],
 )
 def test_a_policy_that_cannot_be_used_is_an_error(visit: Visit, policies: list[str], status: int, said: str) -> None:

@@ -152,7 +152,9 @@ def test_a_draft_is_looked_over_with_lines(visit: Visit) -> None:
     bad = visit.send("/policies/lint", {"text": text}).json()
     assert (bad["usable"], bad["covered"]) == (False, None)
     assert [(found["level"], found["line"]) for found in bad["findings"]] == [("error", 4)]
-    doubt = visit.send("/policies/lint", {"text": text.replace("  - {id: O1, name: B, should_not: [y]}\n", "").replace("A", "A.")})
+    doubt = visit.send(
+        "/policies/lint", {"text": text.replace("  - {id: O1, name: B, should_not: [y]}\n", "").replace("A", "A.")}
+    )
     assert [found["level"] for found in doubt.json()["findings"]] == ["warning"]
     mark = visit.send("/policies/lint", {"text": MINE.add_rule("O6", "<end> of it.", "can").to_yaml()}).json()
     assert (mark["usable"], mark["findings"][0]["code"]) == (False, "guard")

@@ -1,4 +1,4 @@
-"""Runs: found in folders by the files that they leave, shown in figures, reports in a sandbox, no way out of the folder."""
+"""Runs: found in folders by the files that they leave, shown in figures; reports in a sandbox, no way out."""
 
 from __future__ import annotations
 
@@ -133,7 +133,9 @@ def test_links_are_not_followed(visit: Visit, folder: Path, tmp_path: Path) -> N
     assert visit.get("/runs/report/report.html/1/annotated").status_code == 404
 
 
-def test_a_link_that_is_put_in_the_place_of_a_report_is_not_followed(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_link_that_is_put_in_the_place_of_a_report_is_not_followed(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(found_runs, "LOOK_AGAIN_SECONDS", 3600.0)
     with visiting(service(), PageOptions(runs=(folder,))) as visit:
         assert visit.get("/runs/report/report.html/1/annotated").status_code == 200

@@ -259,7 +259,9 @@ def _table_of_audit(audit: _Audit) -> Table:
             policy.policy,
             f"{policy.rows:,}",
             *(
-                f"{policy.ratings[rating].count:,} ({policy.ratings[rating].share:.1%})" if rating in policy.ratings else ""
+                f"{policy.ratings[rating].count:,} ({policy.ratings[rating].share:.1%})"
+                if rating in policy.ratings
+                else ""
                 for rating in ratings
             ),
         )

@@ -1,8 +1,8 @@
 """What all pages share: who may see them, their headers, the bar on top, and what is shown when something is refused.
 
-A module of pages has a function that takes the frame and returns a `Part`: routes made by `frame.route`, and a tab. `site.py`
-lists them. Templates extend `base.html`. Scripts are files under `static/`: the policy of the pages' content runs no
-script and no style that stands in a page, and lets no script write markup (`textContent`, never `innerHTML`).
+A module of pages has a function that takes the frame and returns a `Part`: routes made by `frame.route`, and a tab.
+`site.py` lists them. Templates extend `base.html`. Scripts are files under `static/`: the policy of the pages' content
+runs no script and no style that stands in a page, and lets no script write markup (`textContent`, never `innerHTML`).
 """
 
 from __future__ import annotations
@@ -257,7 +257,10 @@ def static_route() -> Route:
         content = static_files().get(name)
         if content is None:
             raise NotThere("There is no such file.")
-        headers = {"Cache-Control": "public, max-age=31536000, immutable", "Cross-Origin-Resource-Policy": "same-origin"}
+        headers = {
+            "Cache-Control": "public, max-age=31536000, immutable",
+            "Cross-Origin-Resource-Policy": "same-origin",
+        }
         return Response(content, headers=headers, media_type=_KINDS[Path(name).suffix])
 
     route = Route(f"{STATIC}/{{name:path}}", file)

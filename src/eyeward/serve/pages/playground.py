@@ -13,7 +13,8 @@ from starlette.responses import RedirectResponse, Response
 from eyeward.serve.answers import disconnected, note, record_response, request_id
 from eyeward.serve.bodies import read_assess, read_record
 from eyeward.serve.keys import Role
-from eyeward.serve.pages.frame import TOKEN_HEADER, Frame, Part, Tab
+from eyeward.serve.pages.frame import Frame, Part, Tab
+from eyeward.serve.pages.session import TOKEN_HEADER
 from eyeward.serve.pages.shelf import Covered, ShownPolicy, shown, usable
 from eyeward.serve.refusals import BadRequest, NotThere
 from eyeward.serve.service import Asked

@@ -115,7 +115,12 @@ class _Policies:
         principal = self._principal(request)
         book = self._service.book
         rows = [
-            Row(policy, book.versions(policy.name), await not_covered(self._service, policy), book.may_write(policy.name))
+            Row(
+                policy,
+                book.versions(policy.name),
+                await not_covered(self._service, policy),
+                book.may_write(policy.name),
+            )
             for policy in await usable(self._service, principal)
         ]
         return self._frame.page(

@@ -188,6 +188,4 @@ def cookie_name(request: HTTPConnection) -> str:
 def set_cookie(request: HTTPConnection, response: Response, visitor: Visitor) -> None:
     """Tell the browser its cookie, until it is closed; over https only where the page came over https."""
     secure = request.headers.get("origin", "").startswith("https:") or request.url.scheme == "https"
-    response.set_cookie(
-        cookie_name(request), visitor.cookie, httponly=True, samesite="strict", secure=secure, path="/"
-    )
+    response.set_cookie(cookie_name(request), visitor.cookie, httponly=True, samesite="strict", secure=secure, path="/")
