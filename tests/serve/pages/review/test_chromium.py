@@ -275,6 +275,3 @@ def test_every_page_fits_a_phone_and_names_all_its_parts(window: Window, shelf: 
         assert window.run(UNNAMED) == [], path
         unnamed = "return [...document.querySelectorAll('img:not([alt])')].length"
         assert window.run(unnamed) == 0, path
-    if theme == "light":
-        window.open(f"{base}/rate")
-        window.picture("page_review_phone")
