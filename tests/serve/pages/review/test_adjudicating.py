@@ -71,7 +71,8 @@ def test_of_two_who_decide_at_once_the_second_sees_what_the_first_decided(place:
     assert refused.status == 409
     assert "Somebody else has decided since" in refused.text
     assert "What stands now: Safe" in refused.text
-    again = boss.submit(refused, "/decide", rating="Unsafe", category=WEAPONS)
+    as_browsers_do = {"seen-rationale": "a\r\ntoy"}
+    again = boss.submit(refused, "/decide", rating="Unsafe", category=WEAPONS, **as_browsers_do)
     assert again.status == 200
     label = [event.new for event in place.store.events("weapons") if event.field is LabelField.rating][-1]
     assert label == "Unsafe"

@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 from eyeward.images import DecodedImage, decode
-from eyeward.serve.pages.review.pictures import BLURRED_SIDE, MOST_SPOTS, blurred, revealed
+from eyeward.serve.pages.review.pictures import blurred, revealed
 from tests.serve.pages.review.drawings import encoded, grey, likeness, page_of_text
 
 
@@ -38,12 +38,14 @@ def test_sharpening_a_blurred_page_brings_no_letters_back() -> None:
         assert likeness(original, spread) < 0.15
 
 
-def test_a_blurred_picture_holds_a_few_spots_and_nothing_finer() -> None:
-    noise = np.random.default_rng(5).integers(0, 256, (600, 600, 3), dtype=np.uint8)
-    hidden = grey(blurred(decoded(encoded(Image.fromarray(noise)))), (BLURRED_SIDE, BLURRED_SIDE))
-    few = Image.fromarray(hidden.astype(np.uint8)).resize((2 * MOST_SPOTS, 2 * MOST_SPOTS), Image.Resampling.BOX)
-    smooth = np.asarray(few.resize((BLURRED_SIDE, BLURRED_SIDE), Image.Resampling.BICUBIC), dtype=np.float64)
-    assert np.abs(hidden - smooth).mean() < 2.0
+def test_of_a_board_of_squares_nothing_is_left_unless_they_are_as_large_as_spots() -> None:
+    def contrast(squares: int) -> float:
+        x, y = np.meshgrid(np.arange(600), np.arange(600))
+        board = ((x * squares // 600 + y * squares // 600) % 2 * 255).astype(np.uint8)
+        return float(np.ptp(grey(blurred(decoded(encoded(Image.fromarray(board)))), (600, 600))))
+
+    assert contrast(3) > 100
+    assert max(contrast(squares) for squares in (16, 20, 24, 32, 40)) < 12
 
 
 def test_an_icon_is_not_shown_as_it_is_because_it_is_small() -> None:

@@ -228,11 +228,11 @@ def test_time_spent_is_kept_without_the_time_out_of_sight(place: Office) -> None
     place.queue(pictures=3, raters=1)
     (ada,) = place.ready("ada")
     now = time.time_ns() // 1_000_000
-    page = ada.answers(ada.rate(), began=str(now - 9_000), away="4000")
+    page = ada.answers(ada.rate(), began=str(now - 600_000), away="300000")
     page = ada.answers(page, began="nonsense", away="-5")
     ada.answers(page, began="0")
     spent = [event.ms for event in place.store.events("weapons") if event.field is LabelField.rating]
-    assert 5_000 <= spent[0] < 60_000
+    assert 300_000 <= spent[0] < 420_000
     assert spent[1] < 60_000
     assert spent[2] == 30 * 60 * 1000
 
