@@ -6,11 +6,14 @@ import logging
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
 from eyeward.cli.main import app
+from eyeward.serve.pages.site import PageOptions
+from eyeward.serve.run import ServeOptions
 
 RUNNER = CliRunner()
 
@@ -37,6 +40,7 @@ def _loggers_as_they_were() -> Iterator[None]:
         (["--policy", "missing"], "no pack of that name"),
         (["--known-hashes", "missing.txt"], "cannot be read as a list of hashes"),
         (["--fetch-host", "https://x"], "is no host"),
+        (["--runs", "missing"], "is no folder"),
     ],
 )
 def test_what_makes_no_sense_is_wrong_usage(arguments: list[str], said: str) -> None:
@@ -50,3 +54,11 @@ def test_without_its_packages_the_extra_is_named() -> None:
     answer = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert answer.returncode == 2
     assert "pip install 'eyeward[serve]'" in answer.stderr
+
+
+def test_there_are_pages_unless_they_are_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[ServeOptions] = []
+    monkeypatch.setattr("eyeward.serve.run.serve", asked.append)
+    for arguments in ([], ["--runs", str(tmp_path), "--runs", "elsewhere"], ["--no-pages"]):
+        assert RUNNER.invoke(app, ["serve", *arguments]).exit_code == 0
+    assert [options.pages for options in asked] == [PageOptions(), PageOptions((tmp_path, Path("elsewhere"))), None]

@@ -71,13 +71,15 @@ class ServeOptions:
         """Refuse what would be dangerous.
 
         Raises:
-            UsageError: when a service without keys would answer others than this machine.
+            UsageError: when a service without keys would answer others than this machine, or pages cannot be shown.
         """
         if self.keys is None and not is_loopback(self.host):
             raise UsageError(
                 f"Without keys a service answers on this machine only. Give --keys FILE to listen on {self.host}, or "
                 "--host 127.0.0.1; `eyeward keys new` makes a key."
             )
+        if self.pages is not None:
+            self.pages.check()
 
 
 def is_loopback(host: str) -> bool:

@@ -23,7 +23,7 @@ PICTURES = Path(__file__).parents[3] / "docs" / "pictures"
 WANTED = "EYEWARD_PICTURES"
 """The environment variable that has pictures of pages written to `docs/pictures/`."""
 LARGEST_PICTURE = 150_000
-_SECONDS = 30.0
+_SECONDS = 15.0
 _FLAGS = (
     "--headless=new",
     "--no-first-run",
@@ -107,12 +107,15 @@ class Window:
 
     def until(self, happens: Callable[[], object], what: str = "it") -> None:
         """Wait for something."""
-        from selenium.common.exceptions import NoSuchElementException, StaleElementReferenceException
+        from selenium.common.exceptions import NoSuchElementException, StaleElementReferenceException, TimeoutException
         from selenium.webdriver.support.wait import WebDriverWait
 
         passing = (NoSuchElementException, StaleElementReferenceException)
         waiting = WebDriverWait(self.driver, _SECONDS, poll_frequency=0.05, ignored_exceptions=passing)
-        waiting.until(lambda _: happens(), f"{what} did not happen; the page says: {self.text()[:1500]}")
+        try:
+            waiting.until(lambda _: happens())
+        except TimeoutException:
+            raise AssertionError(f"{what} did not happen; the page says: {self.text('body')[:1500]}") from None
 
     def until_text(self, selector: str, said: str) -> None:
         self.until(lambda: said in self.text(selector), f"{said!r} in {selector}")
@@ -137,7 +140,7 @@ class Window:
         if not os.environ.get(WANTED):
             return
         with Image.open(io.BytesIO(self.driver.get_screenshot_as_png())) as seen:
-            small = seen.convert("RGB").quantize(96, dither=Image.Dither.NONE)
+            small = seen.convert("RGB").quantize(255, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
         file = PICTURES / f"{name}.png"
         small.save(file, optimize=True)
         assert file.stat().st_size < LARGEST_PICTURE

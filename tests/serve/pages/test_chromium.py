@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,14 +17,14 @@ from eyeward.serve.pages.playground import drawn
 from eyeward.serve.pages.site import PageOptions
 from eyeward.serve.run import Files, ServeOptions, load_served, make_service
 from tests.serve.listening import listening
-from tests.serve.pages.chromium import NEEDED, Window, chromium
+from tests.serve.pages.chromium import NEEDED, WANTED, Window, chromium
 from tests.serve.pages.test_runs import METRICS
 from tests.serve.test_keys import entry, write
 from tests.serve.world import service
 
 pytestmark = NEEDED
-ENTER, SPACE, RIGHT, END = "\ue007", "\ue00d", "\ue014", "\ue010"
-CONTROL = "\ue009"
+ENTER, RIGHT = "\ue007", "\ue014"
+CONTROL, DELETE = "\ue009", "\ue017"
 
 
 @pytest.fixture(scope="module")
@@ -37,6 +40,10 @@ def started(place: Path) -> Iterator[Window]:
     (found / "metrics.json").write_text(json.dumps(METRICS), encoding="utf-8")
     report = "<!doctype html><title>Report</title><p>Guards compared</p><script>document.title = 'ran'</script>"
     (found / "report.html").write_text(report, encoding="utf-8")
+    if os.environ.get(WANTED):
+        run = place / "runs" / "examples"
+        for command in (["annotate", "examples/images", "--out", str(run)], ["audit", str(run)]):
+            subprocess.run([sys.executable, "-m", "eyeward", *command], check=True)
     options = ServeOptions(policies=place / "policies", pages=PageOptions(runs=(place / "runs",)))
     of = make_service(options, Files.read(options), load_served(options))
     with listening(of, options.pages) as address, chromium(address, place) as window:
@@ -71,13 +78,15 @@ def test_the_playground_by_mouse(window: Window) -> None:
     window.until_text("#status", "default: Unsafe, O2: Violence, Harm, or Cruelty")
     assert window.text("#results blockquote")
     assert len(window.all("#results details .bars li")) == 9
+    window.resize(1280, 1200)
+    window.run("scrollTo(0, 0)")
     window.picture("page_playground")
     window.click("fieldset:nth-of-type(2) input[value=non_violating]")
     judged(window, "Safe")
     assert "changed here" in window.text("#results h3")
     window.choose("#other", "default@1")
     judged(window, "Safe", "Unsafe")
-    window.run("document.querySelector('#verdict-title').scrollIntoView()")
+    window.run("document.querySelector('#image-title').scrollIntoView()")
     window.picture("page_playground_two")
     window.click("#prompt summary")
     assert "[image]" in window.text("#prompt-text")
@@ -116,8 +125,10 @@ def test_rules_are_edited_and_an_error_of_the_policy_takes_the_verdict_away(wind
     window.one("#file").send_keys(str(written(window, "cake")))
     judged(window, "Safe")
     window.click("fieldset:nth-of-type(1) summary")
-    for area in window.all("fieldset:nth-of-type(1) textarea"):
-        area.clear()
+    for number in (1, 2):
+        window.click(f"fieldset:nth-of-type(1) textarea:nth-of-type({number})")
+        window.chord(CONTROL, "a")
+        window.press(DELETE)
     window.until_text("#policy-problem", "O1 has no rules")
     assert ratings(window) == []
     assert "Safe" not in window.text("#results") + window.text("#status")
@@ -222,7 +233,7 @@ def test_a_policy_is_written_tested_and_changed_by_mouse(window: Window, place: 
         window.one("#case-image").send_keys(str(written(window, scene)))
         window.choose("#case-rating", rating)
         window.click("#add-case button")
-        window.until(lambda scene=scene: f"{scene}.png" in window.text(), "the case")
+        window.until_text("main", f"{scene}.png")
     window.until_text("#tally", "2 of 2 as expected, by mini")
     window.click("a.main[href$='/edit']")
     fill(window, Policy.load("default").renamed("mine").non_violating("O5").to_yaml())
@@ -287,10 +298,12 @@ def test_a_policy_goes_from_the_playground_into_the_editor(window: Window) -> No
 
 
 def test_runs_by_mouse_and_by_keys_with_a_report_that_runs_nothing(window: Window) -> None:
+    if os.environ.get(WANTED):
+        window.open("/runs/run/1/examples")
+        window.picture("page_runs")
     window.open("/runs")
     assert "scenes" in window.text("table")
-    window.picture("page_runs")
-    window.click("th a")
+    window.click("a[href='/runs/run/1/scenes']")
     window.until_text("h1", "scenes")
     assert "0.912" in window.text()
     window.tab_to("a.main")

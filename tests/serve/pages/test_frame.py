@@ -39,7 +39,7 @@ def visit(file: Path, tmp_path: Path) -> Iterator[Visit]:
         yield visit
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def local() -> Iterator[Visit]:
     with visiting(service()) as visit:
         yield visit

@@ -24,12 +24,12 @@ DEFAULT = Policy.load("default")
 WEAPONS = "O6: Weapons or Substance Abuse"
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def engine() -> Engine:
     return Engine()
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def visit(engine: Engine) -> Iterator[Visit]:
     with visiting(service(engine, unknown=["zeppelin"])) as visit:
         yield visit
@@ -108,9 +108,12 @@ def test_an_engine_that_is_down_is_an_error_before_the_body_is_read(visit: Visit
     judged = len(engine.batches)
     answer = ask(visit, png(DARK), "default@1")
     assert (answer.status_code, answer.json()["error"]["type"]) == (503, "engine_unavailable")
+    unread = visit.send("/playground/assess", {"nonsense": 1})
+    assert unread.status_code == 503, "nothing of the body was looked at"
     assert answer.headers["retry-after"]
     engine.trouble = ""
-    assert len(engine.batches) >= judged
+    patiently(lambda: visit.client.get("/ready").status_code == 200)
+    assert len(engine.batches) > judged
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from starlette.routing import Route
 
+from eyeward.errors import UsageError
 from eyeward.serve.pages.api import api
 from eyeward.serve.pages.frame import Admit, Frame, Part, Tab
 from eyeward.serve.pages.playground import playground
@@ -24,6 +25,16 @@ class PageOptions:
     """Folders in which runs with reports are looked for."""
     review: ReviewOptions | None = None
     """None: there is no review page."""
+
+    def check(self) -> None:
+        """Refuse what cannot be shown.
+
+        Raises:
+            UsageError: when a folder is none.
+        """
+        for folder in self.runs:
+            if not folder.is_dir():
+                raise UsageError(f"{folder} is no folder; name one with runs in it, or leave --runs out.")
 
 
 @dataclass(frozen=True)

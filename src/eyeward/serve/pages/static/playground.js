@@ -72,8 +72,11 @@
   for (const button of document.querySelectorAll("[data-scene]")) {
     button.addEventListener("click", async () => {
       const response = await fetch(`/playground/scenes/${button.dataset.scene}.png`);
-      if (response.ok) setImage(await response.blob(), `${button.dataset.scene}.png`);
-      else complain("problem", { message: "The scene could not be loaded; load this page again." });
+      if (response.ok) {
+        find("scenes").open = false; // so that the verdict is seen
+        find("scenes").querySelector("summary").focus();
+        setImage(await response.blob(), `${button.dataset.scene}.png`);
+      } else complain("problem", { message: "The scene could not be loaded; load this page again." });
     });
   }
 
@@ -86,6 +89,7 @@
     try {
       const policy = await send("/playground/policy", { policy: policyText() }, { signal: reading.signal });
       if (reading.signal.aborted) return false;
+      if (state.edited) policy.categories = state.policy.categories; // the fields of the page write into these
       state.policy = policy;
       showWhatIsKnown();
       return true;
