@@ -55,11 +55,11 @@ class Cluster:
         self._server = self._started()
 
     def database(self) -> str:
-        """Make a database, and return its address."""
+        """Make a schema, which is quicker made than a database and as empty, and return its address."""
         name = f"labels_{next(self._numbers)}"
         with self._connected() as connection:
-            connection.execute(f"CREATE DATABASE {name}")
-        return self._address(name)
+            connection.execute(f"CREATE SCHEMA {name}")
+        return f"{self._address}?options=-csearch_path%3D{name}"
 
     def crash(self) -> None:
         """End it at once, as a crash would, and start it again."""
@@ -68,8 +68,8 @@ class Cluster:
         self._server = self._started()
 
     def end(self) -> None:
-        """End it, and take away what it has written."""
-        self._server.send_signal(signal.SIGINT)
+        """End it at once, and take away what it has written."""
+        self._server.send_signal(signal.SIGQUIT)
         try:
             self._server.wait(_PATIENCE)
         finally:
@@ -82,11 +82,12 @@ class Cluster:
     def _data(self) -> Path:
         return self._folder / "data"
 
-    def _address(self, database: str) -> str:
-        return f"postgresql://{_USER}:{self._password}@127.0.0.1:{self.port}/{database}"
+    @property
+    def _address(self) -> str:
+        return f"postgresql://{_USER}:{self._password}@127.0.0.1:{self.port}/postgres"
 
     def _connected(self) -> psycopg.Connection[tuple[Any, ...]]:
-        return psycopg.connect(self._address("postgres"), autocommit=True, connect_timeout=5)
+        return psycopg.connect(self._address, autocommit=True, connect_timeout=5)
 
     def _do(self, program: str, *words: str) -> None:
         done = subprocess.run([self._programs / program, *words], cwd="/", capture_output=True, text=True, **self._as)
@@ -99,10 +100,13 @@ class Cluster:
             "unix_socket_directories": "",
             "shared_buffers": "32MB",
             "synchronous_commit": "off",  # a store has to ask for more than that
+            "fsync": "off",  # the machine itself does not crash here
         }
         words = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
-        command = [self._programs / "postgres", "-D", self._data, *words]
-        server = subprocess.Popen(command, cwd="/", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **self._as)
+        command = [str(self._programs / "postgres"), "-D", str(self._data), *words]
+        server: subprocess.Popen[bytes] = subprocess.Popen(
+            command, cwd="/", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **self._as
+        )
         patience = time.monotonic() + _PATIENCE
         while True:
             try:

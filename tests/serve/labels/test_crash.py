@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from eyeward.serve.labels.store import LabelStore
+from eyeward.verdict import NA
 from tests.serve.labels.postgres import Cluster
 from tests.serve.labels.world import queue
 from tests.serve.labels.writing import THREADS
@@ -36,13 +37,14 @@ def acknowledged(process: subprocess.Popen[bytes], killed_after: int | None = No
             found.append(line.decode("ascii").strip())
         if len(found) == killed_after:
             process.kill()
+    process.stdout.close()
     process.wait()
     return found
 
 
 def test_a_killed_process_loses_no_event_that_was_acknowledged_and_disturbs_no_other(address: str) -> None:
     with LabelStore.open(address) as store:
-        queue(store)
+        queue(store, (NA,) * EACH)
         victim, other = writer(address, "victim"), writer(address, "other")
         of_victim = acknowledged(victim, killed_after=THREADS * EACH // 4)
         of_other = acknowledged(other)
@@ -59,7 +61,7 @@ def test_a_killed_process_loses_no_event_that_was_acknowledged_and_disturbs_no_o
 def test_a_server_that_crashes_loses_no_event_that_was_acknowledged(cluster: Cluster) -> None:
     address = cluster.database()
     with LabelStore.open(address) as store:
-        queue(store)
+        queue(store, (NA,) * EACH)
         process = writer(address, "writer")
         assert process.stdout is not None
         found = [process.stdout.readline().decode("ascii").strip() for _ in range(THREADS * EACH // 4)]

@@ -269,9 +269,7 @@ def test_consent_that_is_taken_back_counts_at_once(desk: ReviewDesk, store: Labe
 
 
 # The daily cap.
-def test_reveals_and_answers_count_towards_the_cap_of_a_day(
-    desk: ReviewDesk, store: LabelStore, clock: Clock
-) -> None:
+def test_reveals_and_answers_count_towards_the_cap_of_a_day(desk: ReviewDesk, store: LabelStore, clock: Clock) -> None:
     queue(store)
     desk.agree("anna", EVERYTHING, daily_cap=3)
     image = taken(desk, "anna").image_sha256
@@ -393,9 +391,7 @@ def test_an_adjudicator_was_handed_the_item(desk: ReviewDesk, store: LabelStore)
         desk.adjudicate("near", sha(0), "dan", UNSAFE, dict.fromkeys(LabelField))
 
 
-def test_a_team_of_two_adjudicates_its_own_items_where_the_queue_says_so(
-    desk: ReviewDesk, store: LabelStore
-) -> None:
+def test_a_team_of_two_adjudicates_its_own_items_where_the_queue_says_so(desk: ReviewDesk, store: LabelStore) -> None:
     queue(store, (NA,), raters_adjudicate=True)
     contest(desk)
     contested = taken_contested(desk, "anna")
@@ -407,4 +403,3 @@ def test_one_rater_settles_where_one_is_asked(desk: ReviewDesk, store: LabelStor
     answered(desk, "anna", UNSAFE)
     assert store.rows("near")[0].label == UNSAFE
     assert why(desk.take("near", "ben")) is WhyNothing.done
-

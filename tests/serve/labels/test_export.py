@@ -88,9 +88,7 @@ def test_samples_of_another_policy_carry_it(lite: LabelStore, folder: Path, tmp_
     assert written.policy_of(sample) == strict
 
 
-def test_an_image_that_is_known_or_changed_since_does_not_leave(
-    lite: LabelStore, folder: Path, tmp_path: Path
-) -> None:
+def test_an_image_that_is_known_or_changed_since_does_not_leave(lite: LabelStore, folder: Path, tmp_path: Path) -> None:
     queue_from_folder(lite, settings(), folder, "owner")
     rate(lite, by_level(_250=(UNSAFE, UNSAFE), _10=(SAFE, SAFE), _200=(SAFE, SAFE)))
     (folder / "even" / "0000.png").write_bytes(png(11))

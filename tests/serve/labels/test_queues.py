@@ -102,10 +102,8 @@ def test_what_guards_differ_about_comes_first(lite: LabelStore, run: Path, folde
 
 
 def test_what_policies_differ_about_comes_first(lite: LabelStore, folder: Path, tmp_path: Path) -> None:
-    rule = DEFAULT.categories[0].should_not[0]
-
     def answer(prompt: Prompt) -> RawAnswer:
-        allowed = rule not in str(prompt.segments)
+        allowed = "declared as non-violating" in str(prompt.segments)
         return raw_answer(prompt, 0.9) if allowed and round(255 * brightness(prompt)) == 60 else by_brightness(prompt)
 
     annotate(open_source(folder), tmp_path / "run", guard(answer), (DEFAULT, EXEMPT))

@@ -23,7 +23,7 @@ def main(address: str, name: str, events: int) -> None:
         def append(thread: int) -> None:
             for number in range(events):
                 id = f"{name}-{thread}-{number}"
-                store.append([event(LabelField.rationale, id, f"{name}-{thread}", image=number % 5, id=id)])
+                store.append([event(LabelField.rationale, id, f"{name}-{thread}", image=number, id=id)])
                 os.write(1, f"{id}\n".encode("ascii"))
 
         os.write(1, b"begins\n")

@@ -163,9 +163,7 @@ def ordinal(order: Sequence[Value]) -> Distance[Value]:
 
 def _units(rows: Sequence[LabelRow], value: Callable[[Answer], Value | None]) -> list[dict[str, Value]]:
     """Return what raters said of each item; those who said nothing of it are left out."""
-    return [
-        {given.user: said for given in row.answers if (said := value(given.answer)) is not None} for row in rows
-    ]
+    return [{given.user: said for given in row.answers if (said := value(given.answer)) is not None} for row in rows]
 
 
 def _falls_under(category: str) -> Callable[[Answer], bool]:

@@ -35,7 +35,6 @@ from eyeward.serve.labels.records import (
 from eyeward.serve.labels.refusals import Conflict, Contradictory, NoSuchThing, StoreUnavailable, Taken
 from eyeward.verdict import NA, Rating
 
-Row = Mapping[str, Any]
 _CLAIMS = TypeAdapter(tuple[Claim, ...])
 _EVENT_COLUMNS = tuple(ReviewEvent.model_fields)
 
@@ -123,7 +122,9 @@ class LabelStore:
         with self.reading() as connection:
             return self.queue_in(connection, name)
 
-    def add_queue(self, settings: QueueSettings, items: Iterable[Item], user: str, left_out: Mapping[str, int]) -> Queue:
+    def add_queue(
+        self, settings: QueueSettings, items: Iterable[Item], user: str, left_out: Mapping[str, int]
+    ) -> Queue:
         """Keep a queue with its items, which cannot be changed later.
 
         Raises:
@@ -285,10 +286,10 @@ class LabelStore:
         kept = {row["id"]: ReviewEvent.model_validate(dict(row)) for row in connection.execute(asked).mappings()}
         fresh: list[ReviewEvent] = []
         for event in events:
-            same = kept.setdefault(event.id, event)
-            if same is event:
+            if event.id not in kept:
+                kept[event.id] = event
                 fresh.append(event)
-            elif _said(same) != _said(event):
+            elif _said(kept[event.id]) != _said(event):
                 raise Taken(f"There is another event with the id {event.id!r}; an id is never used twice.")
         return fresh
 
@@ -310,7 +311,8 @@ def falls_under(claims: Sequence[Claim]) -> set[str]:
 def conflict(field: LabelField, current: Mapping[LabelField, str | None]) -> Conflict:
     """Return the refusal of a decision upon something that does not stand any more."""
     return Conflict(
-        f"Somebody else has decided since: the {field} is {current[field]!r} now. Look at it, then decide again.", current
+        f"Somebody else has decided since: the {field} is {current[field]!r} now. Look at it, then decide again.",
+        current,
     )
 
 
@@ -326,12 +328,12 @@ def _answering(done: str) -> Iterator[None]:
         raise StoreUnavailable(f"The store could not be {done} ({cause}); try again.") from problem
 
 
-def _said(event: ReviewEvent) -> Row:
+def _said(event: ReviewEvent) -> dict[str, Any]:
     """Return an event without the time, which is another when it is sent again."""
     return event.model_dump(exclude={"time", "ms"})
 
 
-def _queue(row: Row) -> Queue:
+def _queue(row: sa.RowMapping) -> Queue:
     return Queue(
         settings=QueueSettings.model_validate_json(row["settings"]),
         time=row["time"],
@@ -341,7 +343,7 @@ def _queue(row: Row) -> Queue:
     )
 
 
-def _item(row: Row) -> Item:
+def _item(row: sa.RowMapping) -> Item:
     return Item(
         queue=row["queue"],
         position=row["position"],
