@@ -146,7 +146,7 @@ def list_queues(store: Store) -> None:
                 one_line(
                     f"{queue.name:<24} {progress.settled:,} of {progress.items:,} settled, "
                     f"{progress.contested:,} contested"
-                    f"{alpha}; policy {queue.policy.name}, {queue.settings.raters} raters"
+                    f"{alpha}; policy {queue.policy.name}, {counted(queue.settings.raters, 'rater')}"
                 )
             )
 

@@ -14,6 +14,8 @@ def test_queues_are_listed_with_how_far_they_are(place: Office) -> None:
     ada.submit(ada.rate("knives"), "/skip")
     page = ada.get("/review")
     assert "0 of 2 settled" in page.text
+    assert "2 raters an image" in page.text
+    assert "1 rater an image" in page.text
     assert "1 of 3 settled, 0 contested, 2 open; answers: 1, skips: 1" in page.text
     assert "/review/queues/knives/rate" in page.links
     assert "/review/queues/knives/adjudicate" not in page.links
