@@ -24,7 +24,17 @@ from eyeward.serve.labels.agreement import (
 from eyeward.serve.labels.desk import ReviewDesk
 from eyeward.serve.labels.store import LabelStore
 from eyeward.verdict import NA
-from tests.serve.labels.world import BARELY, EVERYTHING, SAFE, UNSAFE, WEAPONS, answered, queue, taken_contested
+from tests.serve.labels.world import (
+    BARELY,
+    EVERYTHING,
+    SAFE,
+    UNSAFE,
+    VIOLENCE,
+    WEAPONS,
+    answered,
+    queue,
+    taken_contested,
+)
 
 # Krippendorff 2011, "Computing Krippendorff's Alpha-Reliability": examples A, B and C.
 MEG, OWEN = "0100000010", "1110010000"
@@ -143,6 +153,8 @@ def test_the_agreement_of_a_queue_is_live_and_without_adjudications(lite: LabelS
     assert found.rating_by_category[WEAPONS].items == 2
     assert found.rating_by_category[WEAPONS].same == pytest.approx(1 / 2)
     assert found.severity.items == 2
+    assert found.by_category[VIOLENCE] == Agreement(3, 1.0, None, None)
+    assert found.rating_by_category[VIOLENCE] == Agreement(0, None, None, None)
     contested = taken_contested(desk, "cleo")
     desk.adjudicate("near", contested.image_sha256, "cleo", UNSAFE, contested.current)
     assert queue_agreement(lite, "near") == found

@@ -83,6 +83,18 @@ def test_what_events_add_up_to_is_noted_with_them(store: LabelStore) -> None:
     assert store.categories("near") == [WEAPONS]
 
 
+def test_rows_are_those_of_now_whoever_appended(store: LabelStore, address: str) -> None:
+    queue(store)
+    states = [store.rows("near")[0].state]
+    with LabelStore.open(address) as other:
+        for user in ("anna", "ben"):
+            other.append(said(SAFE, user))
+            states.append(store.rows("near")[0].state)
+    assert states == [State.open, State.open, State.settled]
+    assert [given.user for given in store.rows("near")[0].answers] == ["anna", "ben"]
+    assert [row.image_sha256 for row in store.rows("near")] == [sha(number) for number in range(5)]
+
+
 def test_a_decision_upon_what_does_not_stand_any_more_is_a_conflict(store: LabelStore) -> None:
     queue(store)
     store.append([*said(SAFE, "anna"), *said(UNSAFE, "ben"), *said(UNSAFE, "cleo", stage=Stage.adjudication)])

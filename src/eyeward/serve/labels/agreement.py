@@ -68,7 +68,10 @@ def queue_agreement(store: LabelStore, queue: str) -> QueueAgreement:
         rating=agreement(_units(rows, lambda answer: answer.rating)),
         category=agreement(_units(rows, lambda answer: answer.category)),
         severity=agreement(_units(rows, lambda answer: answer.severity), ordinal(_SEVERITIES)),
-        by_category={name: agreement(_units(rows, _falls_under(name))) for name in categories},
+        by_category={
+            name: agreement(_units(rows, _falls_under(name))) if found else _nobody_named_it(rows)
+            for name, found in touching.items()
+        },
         rating_by_category={
             name: agreement(_units(found, lambda answer: answer.rating)) for name, found in touching.items()
         },
@@ -164,6 +167,10 @@ def ordinal(order: Sequence[Value]) -> Distance[Value]:
 def _units(rows: Sequence[LabelRow], value: Callable[[Answer], Value | None]) -> list[dict[str, Value]]:
     """Return what raters said of each item; those who said nothing of it are left out."""
     return [{given.user: said for given in row.answers if (said := value(given.answer)) is not None} for row in rows]
+
+
+def _nobody_named_it(rows: Sequence[LabelRow]) -> Agreement:
+    return Agreement(len(rows), 1.0 if rows else None, None, None)
 
 
 def _falls_under(category: str) -> Callable[[Answer], bool]:

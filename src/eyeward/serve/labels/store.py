@@ -54,6 +54,8 @@ class LabelStore:
         # SQLite lets waiting writers sleep and look again; those of one process wait for each other without that.
         self._turn: AbstractContextManager[Any] = threading.Lock() if engine.dialect.name == "sqlite" else nullcontext()
         self.clock = clock
+        # Rows change only with events, and events only grow in number: how many there are says which rows these are.
+        self._rows: dict[str, tuple[tuple[Any, ...], list[LabelRow]]] = {}
 
     @classmethod
     def open(cls, address: str | Path, clock: Callable[[], datetime] | None = None) -> Self:
@@ -209,16 +211,23 @@ class LabelStore:
         Raises:
             NoSuchThing: when there is no such queue.
         """
-        column = tables.items.c.image_sha256
+        column, kept = tables.items.c.image_sha256, tables.events.c
         asked = sa.select(column).where(tables.items.c.queue == queue).order_by(tables.items.c.position)
+        counted = sa.select(sa.func.count(), sa.func.max(kept.seq)).where(kept.queue == queue)
         with self.reading() as connection:
             settings = self.queue_in(connection, queue).settings
+            until = tuple(connection.execute(counted).one())
+            remembered = self._rows.get(queue)
+            if remembered is not None and remembered[0] == until:
+                return list(remembered[1])
             images = [str(image) for image in connection.execute(asked).scalars()]
             events = self.events_in(connection, queue)
         of_item: defaultdict[str, list[ReviewEvent]] = defaultdict(list)
         for event in events:
             of_item[event.image_sha256].append(event)
-        return [fold(image, of_item[image], settings) for image in images]
+        rows = [fold(image, of_item[image], settings) for image in images]
+        self._rows[queue] = until, rows
+        return list(rows)
 
     # Inside of a transaction.
     def queue_in(self, connection: sa.Connection, name: str, lock: bool = False) -> Queue:
@@ -254,7 +263,7 @@ class LabelStore:
             asked = asked.where(table.c.queue == queue)
         if image_sha256 is not None:
             asked = asked.where(table.c.image_sha256 == image_sha256)
-        return [ReviewEvent.model_validate(dict(row)) for row in connection.execute(asked).mappings()]
+        return [_event(row) for row in connection.execute(asked)]
 
     def append_in(
         self, connection: sa.Connection, settings: QueueSettings, image_sha256: str, events: Sequence[ReviewEvent]
@@ -283,7 +292,7 @@ class LabelStore:
         """Return the events that are not kept yet, each once."""
         table = tables.events
         asked = sa.select(*(table.c[name] for name in _EVENT_COLUMNS)).where(table.c.id.in_([e.id for e in events]))
-        kept = {row["id"]: ReviewEvent.model_validate(dict(row)) for row in connection.execute(asked).mappings()}
+        kept = {event.id: event for event in map(_event, connection.execute(asked))}
         fresh: list[ReviewEvent] = []
         for event in events:
             if event.id not in kept:
@@ -366,6 +375,14 @@ def _item_row(item: Item) -> dict[str, Any]:
         "state": State.open.value,
         "answers": 0,
     }
+
+
+def _event(row: sa.Row[*tuple[Any, ...]]) -> ReviewEvent:
+    """Return a row as an event without checking it again: tens of thousands are read for one page."""
+    values = dict(zip(_EVENT_COLUMNS, row, strict=True))
+    return ReviewEvent.model_construct(
+        **values | {"field": LabelField(values["field"]), "stage": Stage(values["stage"])}
+    )
 
 
 def _event_row(event: ReviewEvent) -> dict[str, Any]:
