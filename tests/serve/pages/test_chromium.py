@@ -132,6 +132,8 @@ def test_rules_are_edited_and_an_error_of_the_policy_takes_the_verdict_away(wind
     window.until_text("#policy-problem", "O1 has no rules")
     assert ratings(window) == []
     assert "Safe" not in window.text("#results") + window.text("#status")
+    window.click("#undo")
+    judged(window, "Safe")
 
 
 def written(window: Window, name: str) -> Path:

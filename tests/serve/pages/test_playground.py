@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import logging
 from collections.abc import Iterator
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image, ImageChops
 
 from eyeward.images.known import KnownHashes
 from eyeward.policy import Policy
@@ -208,6 +210,13 @@ def test_scenes_are_drawn_for_those_who_have_no_image(visit: Visit) -> None:
     assert answer.content.startswith(b"\x89PNG")
     for name in ("none", "..%2fcake", "cake%00"):
         assert visit.get(f"/playground/scenes/{name}.png").status_code == 404
+
+
+@pytest.mark.parametrize("name", ["cake", "armed_person_police_badge"])
+def test_a_scene_is_the_picture_of_the_same_name_among_the_examples(name: str) -> None:
+    example = Path(__file__).parents[3] / "examples" / "images" / f"{name}.png"
+    with Image.open(io.BytesIO(drawn(name))) as scene, Image.open(example) as known:
+        assert ImageChops.difference(scene.convert("RGB"), known.convert("RGB")).getbbox() is None
 
 
 def test_the_name_of_an_image_stands_in_no_log(visit: Visit, caplog: pytest.LogCaptureFixture) -> None:

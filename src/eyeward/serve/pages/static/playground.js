@@ -173,6 +173,7 @@
 
   const edited = () => {
     state.edited = true;
+    find("undo").hidden = find("policy").value === "";
     forget("The policy changed.");
     readAndJudge();
   };
