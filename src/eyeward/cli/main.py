@@ -50,6 +50,7 @@ VERBS: dict[str, Verb] = {
     "train": Verb("train", "train", "Train a guard by a recipe."),
     "serve": Verb("serve", "serve", "Judge images over HTTP, for many callers at once."),
     "keys": Verb("keys", "app", "Make and check the keys of the service."),
+    "review": Verb("review", "app", "Make queues for the review page, and take labels away."),
 }
 
 

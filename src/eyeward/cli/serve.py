@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import StrEnum
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from eyeward.cli.policy_options import POLICY_HELP
 from eyeward.errors import MissingExtra, UsageError
+
+if TYPE_CHECKING:
+    from eyeward.serve.pages.review.options import AuditSample
 
 MEGABYTE = 1 << 20
 
@@ -98,6 +102,26 @@ def serve(
             metavar="DIR", help="Show the reports of annotations and evaluations in this folder. May be given again."
         ),
     ] = None,
+    review: Annotated[
+        str | None,
+        typer.Option(
+            metavar="STORE",
+            envvar="EYEWARD_REVIEW",
+            help="Show the review page; labels are kept in this file (SQLite) or at postgresql://…; see "
+            "`eyeward review`.",
+        ),
+    ] = None,
+    review_cap: Annotated[
+        int, typer.Option(metavar="N", min=0, help="Reveals and answers of a person a day, at most.")
+    ] = 300,
+    audit_sample: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="QUEUE=RUN,FILE.csv",
+            help="The run and the sample that a queue was made from, so that its labels can be fetched from the page "
+            "as an audit wants them. May be given again.",
+        ),
+    ] = None,
     no_pages: Annotated[bool, typer.Option("--no-pages", help="Answer programs only; leave out the pages.")] = False,
 ) -> None:
     """Judge images over HTTP, until told to stop (Ctrl-C, SIGTERM).
@@ -109,10 +133,12 @@ def serve(
         raise UsageError("The deadline and the limits of bodies and images are numbers above zero.")
     service = _service()
     from eyeward.images import Limits
+    from eyeward.serve.pages.review.options import ReviewOptions
     from eyeward.serve.pages.site import PageOptions
     from eyeward.serve.queue import QueueLimits
     from eyeward.serve.settings import ServeSettings, Text
 
+    shown_review = None if review is None else ReviewOptions(review, review_cap, _audit_samples(audit_sample or ()))
     body = round(body_mb * MEGABYTE)
     plain = ServeSettings()
     settings = ServeSettings(
@@ -144,7 +170,7 @@ def serve(
             retain=retain.value,
             settings=settings,
             together=batch,
-            pages=None if no_pages else PageOptions(runs=tuple(runs or ())),
+            pages=None if no_pages else PageOptions(runs=tuple(runs or ()), review=shown_review),
         )
     )
 
@@ -161,3 +187,21 @@ def _service() -> ModuleType:
         if (missing.name or "").startswith("eyeward"):
             raise
         raise MissingExtra("serve", "The service") from missing
+
+
+def _audit_samples(given: Sequence[str]) -> dict[str, AuditSample]:
+    """Read which queue was made from which sample of which run.
+
+    Raises:
+        UsageError: when it cannot be read.
+    """
+    from eyeward.serve.pages.review.options import AuditSample
+
+    found = {}
+    for text in given:
+        queue, is_named, rest = text.partition("=")
+        run, has_sample, sample = rest.rpartition(",")
+        if not (queue and is_named and run and has_sample and sample):
+            raise UsageError(f"--audit-sample is written QUEUE=RUN,FILE.csv, not {text!r}.")
+        found[queue] = AuditSample(Path(run), Path(sample))
+    return found

@@ -89,7 +89,7 @@ class Service:
         self.metrics = Metrics()
         self.texts = texts
         self._fetcher = fetcher or Fetcher(FetchRules())
-        self._known = known or KnownHashes(frozenset())
+        self.known = known or KnownHashes(frozenset())
         self._asker = replace(self.guard)
         """Asked about policies by other threads than the engine's; it has a memory of its own."""
         self._asking = threading.Lock()
@@ -247,7 +247,7 @@ class Service:
                 Scored(Verdict.failed(data, image=upload.name, policy=policy.ref, model=model))
                 for policy in asked.policies
             ]
-        if not self._known.hashes or await beside(len(data), lambda: self._known.match(data)) is None:
+        if not self.known.hashes or await beside(len(data), lambda: self.known.match(data)) is None:
             return None
         self.metrics.match()
         log("hash_match")

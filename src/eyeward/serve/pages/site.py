@@ -12,6 +12,7 @@ from eyeward.serve.pages.api import api
 from eyeward.serve.pages.frame import Admit, Frame, Part, Tab
 from eyeward.serve.pages.playground import playground
 from eyeward.serve.pages.policies import policies
+from eyeward.serve.pages.review.options import ReviewOptions
 from eyeward.serve.pages.runs import runs
 from eyeward.serve.service import Service
 
@@ -22,6 +23,8 @@ class PageOptions:
 
     runs: tuple[Path, ...] = ()
     """Folders in which runs with reports are looked for."""
+    review: ReviewOptions | None = None
+    """None: there is no review page."""
 
     def check(self) -> None:
         """Refuse what cannot be shown.
@@ -64,6 +67,11 @@ def make_site(service: Service, options: PageOptions | None) -> Site:
     frame = Frame(service, tabs)
     parts = [api(frame)]
     if options is not None:
-        parts += [Part(frame.routes()), playground(frame), policies(frame), runs(frame, options.runs)]
+        parts += [Part(frame.routes()), playground(frame), policies(frame)]
+        if options.review is not None:
+            from eyeward.serve.pages.review.part import review_part
+
+            parts.append(review_part(frame, options.review))
+        parts.append(runs(frame, options.runs))
     tabs += [part.tab for part in parts if part.tab is not None]
     return Site(frame, tuple(parts))

@@ -1,0 +1,1 @@
+"""The review page: queues, blind rating, adjudication, settings, exports."""
