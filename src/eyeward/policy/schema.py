@@ -314,7 +314,7 @@ class _Content:
         return self.categories is other.categories and self.verbatim is other.verbatim
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=128)
 def _hash_of(content: _Content) -> str:
     return _hash(content.categories, content.verbatim)
 

@@ -141,6 +141,14 @@ def test_an_answer_that_comes_twice_is_kept_once(desk: ReviewDesk, store: LabelS
         desk.answer("near", sha(1), "anna", SAFE, submission="no dots.")
 
 
+def test_another_answer_under_the_name_of_one_that_was_kept_is_kept_too(desk: ReviewDesk, store: LabelStore) -> None:
+    queue(store)
+    image = taken(desk, "anna").image_sha256
+    for answer in (SAFE, BARELY, SAFE):  # as a page that the browser brought back sends them
+        desk.answer("near", image, "anna", answer, submission="form-of-anna")
+        assert desk.own("near", image, "anna") == answer
+
+
 def test_a_contradictory_answer_is_refused_by_name_and_the_item_stays_in_hand(
     desk: ReviewDesk, store: LabelStore
 ) -> None:
@@ -358,6 +366,8 @@ def test_of_two_decisions_the_second_is_a_conflict_and_nothing_is_overwritten(
         desk.adjudicate("near", sha(0), "dan", UNSAFE, of_dan.current)
     assert refused.value.current[LabelField.rating] == "Safe"
     assert desk.adjudicate("near", sha(0), "cleo", SAFE, of_cleo.current, submission="form-of-cleo") is State.settled
+    with pytest.raises(NotOffered):
+        desk.adjudicate("near", sha(0), "cleo", UNSAFE, of_cleo.current, submission="form-of-cleo")
     assert store.rows("near")[0].adjudicator == "cleo"
     again = desk.contested("near", sha(0), "dan")
     desk.adjudicate("near", sha(0), "dan", UNSAFE, again.current)

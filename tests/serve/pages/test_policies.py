@@ -221,3 +221,7 @@ def test_a_damaged_version_is_an_error_with_its_reason(visit: Visit, book: Polic
         answer = visit.get(path)
         assert answer.status_code == 422
         assert "cannot be read" in answer.text
+
+
+def test_a_version_in_the_address_of_a_policy_is_no_failure(visit: Visit) -> None:
+    assert visit.get("/policies/named/default@1").status_code in (200, 404)

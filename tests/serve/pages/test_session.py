@@ -140,6 +140,7 @@ def test_too_many_sessions_push_out_the_oldest(sessions: Sessions, monkeypatch: 
         {"origin": "http://127.0.0.1"},
         {"origin": "http://127.0.0.1:8081"},
         {"origin": "http://evil.example"},
+        {"origin": "http://["},
         {"origin": "http://127.0.0.1:8080.evil.example"},
         {"sec_fetch_site": "same-site"},
         {"sec_fetch_site": "cross-site"},

@@ -153,7 +153,7 @@ class ReviewDesk:
         """Keep what a blind rater says; until all raters have answered, they may say otherwise again.
 
         What was begun may be finished when the daily cap is reached. `submission` is a name that is never used twice,
-        made with the form: when it comes again, it is kept once.
+        made with the form: when it comes again with the same answer, it is kept once.
 
         Raises:
             Contradictory: when the answer contradicts itself or the policy, with the name of the contradiction.
@@ -165,10 +165,12 @@ class ReviewDesk:
             item = self.store.item_in(connection, queue, image_sha256, lock=True)
             events = self.store.events_in(connection, queue, image_sha256)
             row = fold(image_sha256, events, asked.settings)
-            if _came_before(events, user, submission):
-                return row.state
-            check(answer, asked.policy)
             own = _own(row, user)
+            if _came_before(events, user, submission):
+                if own == answer:
+                    return row.state
+                submission = None
+            check(answer, asked.policy)
             if own is None and not self._hands.may_answer(connection, item, user, asked.settings.raters):
                 raise _not_theirs(item)
             if row.state is not State.open:
@@ -239,8 +241,11 @@ class ReviewDesk:
             item = self.store.item_in(connection, queue, image_sha256, lock=True)
             events = self.store.events_in(connection, queue, image_sha256)
             row = fold(image_sha256, events, asked.settings)
+            said = answer.values()
             if _came_before(events, user, submission):
-                return row.state
+                if row.current == said:
+                    return row.state
+                submission = None
             check(answer, asked.policy)
             _may_adjudicate(asked, row, user)
             if not self._hands.offered(connection, item, user, Stage.adjudication):
@@ -248,7 +253,6 @@ class ReviewDesk:
             changed_since = [field for field in LabelField if seen.get(field) != row.current[field]]
             if changed_since:
                 raise conflict(changed_since[0], row.current)
-            said = answer.values()
             always = (LabelField.rating, LabelField.category)
             changed = [field for field in LabelField if field in always or said[field] != row.current[field]]
             return self._keep(
@@ -360,7 +364,7 @@ def _own(row: LabelRow, user: str) -> Answer | None:
 
 
 def _came_before(events: Iterable[ReviewEvent], user: str, submission: str | None) -> bool:
-    """Whether this very answer was kept already."""
+    """Whether something was kept under this name already; a page that the browser brings back has it still."""
     if submission is None:
         return False
     if _SUBMISSION.fullmatch(submission) is None:

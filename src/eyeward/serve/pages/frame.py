@@ -28,6 +28,7 @@ from eyeward.serve.pages.session import (
     Sessions,
     SignedOut,
     Visitor,
+    check_origin,
     set_cookie,
 )
 from eyeward.serve.refusals import BadRequest, NotThere, Refused, TooLarge
@@ -114,6 +115,7 @@ class Frame:
                 if roles is not None:
                     note(request, key=visitor.require(*roles).name)
                 if request.method not in ("GET", "HEAD"):
+                    check_origin(request)  # before anything is read
                     self.sessions.check(request, visitor, await _token(request))
                 response = await endpoint(request)
             except Refused as reason:
@@ -218,9 +220,10 @@ async def form(request: Request) -> dict[str, str]:
     """
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != _TEXT:
         raise BadRequest(f"A form is sent here as {_TEXT}.")
+    length = request.headers.get("content-length", "")
+    if not length.isdecimal() or int(length) > LONGEST_FORM:  # before it is read: anybody may send one
+        raise TooLarge(f"A form has at most {LONGEST_FORM:,} bytes, and says how many.")
     body = await request.body()
-    if len(body) > LONGEST_FORM:
-        raise TooLarge(f"A form has at most {LONGEST_FORM:,} bytes.")
     try:
         return dict(parse_qsl(body.decode("utf-8"), keep_blank_values=True, max_num_fields=1000))
     except ValueError:

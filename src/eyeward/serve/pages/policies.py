@@ -136,8 +136,8 @@ class _Policies:
         """Show a policy in one of its versions, beside another where one is named."""
         principal = self._principal(request)
         name = request.path_params["name"]
-        versions = self._service.book.versions(name)
         policy = await self._version(principal, name, request.query_params.get("version"))
+        versions = self._service.book.versions(policy.name)
         against = request.query_params.get("against") or None
         changes = None
         if against is not None:

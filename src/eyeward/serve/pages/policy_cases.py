@@ -92,6 +92,8 @@ class PolicyCases:
         self._service = frame.service
         self._book = book
         self._roles = tuple(roles)
+        self._decoding = asyncio.Semaphore(1)
+        """A page decodes all pictures of a policy, each up to its largest size."""
 
     def routes(self) -> tuple[Route, ...]:
         """Return the routes."""
@@ -111,7 +113,8 @@ class PolicyCases:
         """Return the cases for people, and what was said of them under this version."""
         cases = await self.of(policy.name)
         results = await asyncio.to_thread(self._book.results, policy)
-        pictures = await asyncio.to_thread(lambda: [self._picture(policy.name, case) for case in cases])
+        async with self._decoding:
+            pictures = await asyncio.to_thread(lambda: [self._picture(policy.name, case) for case in cases])
         shown = [
             ShownCase(case, picture, None if results is None else results.of(case))
             for case, picture in zip(cases, pictures, strict=True)
@@ -219,5 +222,8 @@ class PolicyCases:
         """Return a few pixels of an image: enough to tell cases apart, and nothing to be harmed by."""
         from eyeward.evaluate.report.gallery import data_uri
 
-        decoded = decode(self._book.image(name, case.sha256), self._service.settings.image)
+        data = self._book.image(name, case.sha256)
+        if self._service.known.match(data) is not None:  # it was listed after it was kept
+            return None
+        decoded = decode(data, self._service.settings.image)
         return None if isinstance(decoded, Failure) else data_uri(decoded.frames[0].pixels, original=False)

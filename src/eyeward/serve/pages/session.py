@@ -174,9 +174,16 @@ def check_origin(request: HTTPConnection) -> None:
     if origin is None:
         ours = request.headers.get("sec-fetch-site") == "same-origin"
     else:
-        ours = urlsplit(origin).netloc.lower() == request.headers.get("host", "").lower() != ""
+        ours = _place(origin) == request.headers.get("host", "").lower() != ""
     if not ours:
         raise NotAllowed("This was not sent by a page of this service; open the page here and send it again.")
+
+
+def _place(origin: str) -> str | None:
+    try:
+        return urlsplit(origin).netloc.lower()
+    except ValueError:
+        return None
 
 
 def cookie_name(request: HTTPConnection) -> str:
