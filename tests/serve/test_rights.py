@@ -26,6 +26,7 @@ def client(tmp_path: Path) -> Iterator[TestClient]:
         entry("pinned", "pinned", policies=["children", "news"]),
         entry("free", "free", inline_policies=True),
         entry("owner", "owner", roles=["policy_owner"]),
+        entry("owner_of_one", "owner-of-one", roles=["policy_owner"], policies=["mine@1"]),
         entry("reviewer", "reviewer", roles=["reviewer"]),
         entry("boss", "boss", roles=["admin"]),
     )
@@ -64,6 +65,10 @@ def test_each_role_does_its_own(client: TestClient) -> None:
         for key in ("caller", "reviewer", "owner", "boss")
     ]
     assert put == [403, 403, 201, 200]
+    other = client.put("/v1/policies/other", content=MINE.renamed("other").to_yaml(), headers=by("owner-of-one"))
+    assert other.status_code == 403
+    next_version = MINE.sensitive("O6").to_yaml()
+    assert client.put("/v1/policies/mine", content=next_version, headers=by("owner-of-one")).status_code == 201
     assert [client.get("/metrics", headers=by(key)).status_code for key in ("caller", "owner", "boss")] == [
         403,
         403,

@@ -117,6 +117,15 @@ class Principal:
         """Whether a policy is among those that this key is pinned to."""
         return not self.policies or name in self.policies or f"{name}@{version}" in self.policies
 
+    def require_write(self, name: str) -> None:
+        """Refuse to write a policy that this key is not pinned to; one that is pinned to a version may write the next.
+
+        Raises:
+            NotAllowed: when that is so.
+        """
+        if self.policies and name not in {pinned.partition("@")[0] for pinned in self.policies}:
+            raise NotAllowed(f"The key {self.name!r} may write {', '.join(self.policies)}, not {name[:100]!r}.")
+
 
 NOBODY = Principal("nobody", frozenset(Role), inline_policies=True)
 """Who asks a service without keys, which answers on the loopback only."""

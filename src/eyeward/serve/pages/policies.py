@@ -190,6 +190,7 @@ class _Policies:
         try:
             policy = await self._readable(edit.text)
             name = self._name_of(edit, policy)
+            self._principal(request).require_write(name)
             latest = (self._service.book.versions(name) or (0,))[-1]
             if edit.name and latest != edit.based_on:
                 problem = (

@@ -67,6 +67,7 @@ def policy_routes(service: Service) -> APIRouter:
         principal = service.principal(request.headers)
         note(request, key=principal.name)
         principal.require(Role.policy_owner)
+        principal.require_write(name)
         if media_type(request) not in _KINDS:
             raise WrongMedia("A policy is sent as application/yaml or application/json.")
         body = await request.body()
