@@ -157,6 +157,18 @@ def test_a_known_image_is_refused_and_nothing_of_it_is_kept(book: PolicyBook, fo
     assert not (folder / "mine" / "cases").exists()
 
 
+def test_a_case_whose_image_becomes_known_is_shown_without_its_picture(book: PolicyBook) -> None:
+    known = KnownHashes(frozenset([sha256_of_bytes(png(DARK))]))
+    with visiting(service(book=book)) as visit:
+        add(visit, png(DARK), "Safe")
+        add(visit, png(BRIGHT), "Unsafe", "O6")
+        assert visit.page("/policies/named/mine").count("data:image/") == 2
+    with visiting(service(book=book, known=known)) as visit:
+        page = visit.page("/policies/named/mine")
+    assert len(rows(page)) == 2
+    assert page.count("data:image/") == 1
+
+
 @pytest.mark.parametrize(
     ("change", "status", "said"),
     [
