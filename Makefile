@@ -3,7 +3,7 @@
 # make test-vllm   the tests that ask a real vLLM; sets one up in .venv-vllm unless EYEWARD_VLLM names one
 # make test-clients   the tests of the examples with LiteLLM and guardrails-ai, in an environment of their own
 # make check   style, formatting and types
-# make experiments   the paper's experiments in small, about five hours; experiments-short 40 minutes
+# make experiments   the paper's experiments in small, about three hours; experiments-short 40 minutes
 # make bench   every script in benchmarks/; hours, see docs/results.md
 
 PYTHON ?= python3

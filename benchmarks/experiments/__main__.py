@@ -3,7 +3,7 @@
 Usage: python -m benchmarks.experiments [--short] [--out runs/experiments] [--json PATH]
 
 Every cell fine-tunes mini-base with the trainer that users have. A cell that is done is not done again, so a run that
-was stopped goes on. All of it takes up to five hours on two cores, --short about 40 minutes. Test scenes are never
+was stopped goes on. All of it takes about three hours on two cores, --short about 40 minutes. Test scenes are never
 trained on; each is asked under the default policy, its own flip and unrelated changes. Rationales stand after the
 rating, the prompt is policy first, and the whole language model learns, unless an arm says else.
 """
@@ -44,7 +44,7 @@ CLAIMS = (
     ("Rationale after the rating beats before", "augmented", "rationale before rating", "joint_consistency"),
 )
 SHORT = Sizes(train=3000, test=300), Scale(steps=260, batch=12, learning_rate=1.5e-3, lora_learning_rate=5e-3), 3
-FULL = Sizes(train=8000, test=1000), Scale(steps=1200, batch=16, learning_rate=1.5e-3, lora_learning_rate=5e-3), 3
+FULL = Sizes(train=8000, test=1000), Scale(steps=600, batch=16, learning_rate=1.5e-3, lora_learning_rate=5e-3), 3
 
 
 def main() -> None:

@@ -83,7 +83,7 @@ def recipe_of(arm: Arm, seed: int, data: Path, scale: Scale) -> Recipe:
         "precision": "bfloat16",
         "checkpointing": False,
         "workers": 0,
-        "save_every": 100_000,
+        "save_every": 200,
         "calibrate": False,
         **arm.settings,
     }

@@ -18,25 +18,20 @@ EACH = 50
 """Events of a thread; two processes append a thousand."""
 
 
-def writer(address: str, name: str) -> subprocess.Popen[bytes]:
+def writer(address: str, name: str, *killed_after: int) -> subprocess.Popen[bytes]:
     paths = os.pathsep.join((str(ROOT / "src"), str(ROOT)))
     environment = {**os.environ, "PYTHONPATH": paths}
-    command = [sys.executable, "-m", "tests.serve.labels.writing", address, name, str(EACH)]
+    command = [sys.executable, "-m", "tests.serve.labels.writing", address, name, *map(str, (EACH, *killed_after))]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment, cwd=ROOT)
     assert process.stdout is not None
     assert process.stdout.readline() == b"begins\n"
     return process
 
 
-def acknowledged(process: subprocess.Popen[bytes], killed_after: int | None = None) -> list[str]:
-    """Return the events that a process says are kept; kill it after some of them."""
+def acknowledged(process: subprocess.Popen[bytes]) -> list[str]:
+    """Return the events that a process says are kept, until it ends."""
     assert process.stdout is not None
-    found = []
-    for line in process.stdout:
-        if line.endswith(b"\n"):
-            found.append(line.decode("ascii").strip())
-        if len(found) == killed_after:
-            process.kill()
+    found = [line.decode("ascii").strip() for line in process.stdout if line.endswith(b"\n")]
     process.stdout.close()
     process.wait()
     return found
@@ -45,8 +40,8 @@ def acknowledged(process: subprocess.Popen[bytes], killed_after: int | None = No
 def test_a_killed_process_loses_no_event_that_was_acknowledged_and_disturbs_no_other(address: str) -> None:
     with LabelStore.open(address) as store:
         queue(store, (NA,) * EACH)
-        victim, other = writer(address, "victim"), writer(address, "other")
-        of_victim = acknowledged(victim, killed_after=THREADS * EACH // 4)
+        victim, other = writer(address, "victim", THREADS * EACH // 4), writer(address, "other")
+        of_victim = acknowledged(victim)
         of_other = acknowledged(other)
         assert victim.returncode == -9
         assert other.returncode == 0
