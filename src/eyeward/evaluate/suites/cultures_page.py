@@ -66,8 +66,8 @@ def _guard(found: GuardCultures) -> Html:
     return section(
         f"{found.guard} under each pack",
         paragraph(
-            f"Lowest accuracy under {found.worst}, highest under {found.best}; gap {found.gap:.3f}{interval}. Picking "
-            "the two ends of many makes the gap look larger than it is."
+            f"Lowest accuracy under {found.worst}, highest under {found.best}; gap {found.gap:.3f}{interval}. The "
+            "interval is one for every two packs at once, since these two were picked out of all."
         ),
         table(head, rows),
         element("h3", text("Share of images rated alike under two packs")),
@@ -103,12 +103,12 @@ def _annotators(found: GuardAnnotators) -> Html:
             text(f"{gap.first} minus {gap.second}"),
             text(f"{gap.images:,}"),
             text(f"{gap.value:+.3f}"),
-            _NOTHING if gap.low is None else text(f"{gap.low:+.3f} to {gap.high:+.3f}"),
-            text("yes" if gap.excludes_zero else "no"),
+            text(f"{gap.low:+.3f} to {gap.high:+.3f}"),
+            text(f"{gap.chance:.2g}"),
         ]
         for gap in found.gaps
     ]
-    gap_head = [text(name) for name in ("gap", "images", "difference", "95 %", "excludes zero")]
+    gap_head = [text(name) for name in ("gap", "images", "difference", "95 %", "chance, adjusted")]
     return section(
         f"{found.guard} and groups of people",
         paragraph(
