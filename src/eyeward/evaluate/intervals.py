@@ -67,7 +67,7 @@ def paired_interval(margin: Floats, group: Numbers, confidence: float = 0.95) ->
     groups = int(place.max()) + 1
     scatter = float(((margin - mean) ** 2).sum())
     worth = float(groups)
-    if groups > 1 and scatter > 0:
+    if 1 < groups < count and scatter > 0:
         totals = np.bincount(place, weights=margin - mean)
         spread = groups / (groups - 1) * float((totals**2).sum())
         worth = min(float(count), count / max(1.0, spread / scatter))
