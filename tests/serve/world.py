@@ -23,6 +23,7 @@ from eyeward.images.known import KnownHashes
 from eyeward.policy import Policy
 from eyeward.serve.app import make_app
 from eyeward.serve.canary import KnownAnswer
+from eyeward.serve.counters import Counters
 from eyeward.serve.keys import Keys
 from eyeward.serve.policies import PolicyBook
 from eyeward.serve.queue import QueueLimits
@@ -116,6 +117,7 @@ def service(
     book: PolicyBook | None = None,
     known: KnownHashes | None = None,
     unknown: Sequence[str] = (),
+    counters: Counters | None = None,
 ) -> Service:
     quick = ServeSettings(deadline=60.0, queue=QueueLimits(retry_seconds=0.05, probe_seconds=60.0))
     return Service(
@@ -125,6 +127,7 @@ def service(
         keys=keys,
         book=book,
         known=known,
+        counters=counters,
     )
 
 

@@ -67,6 +67,9 @@ class ServeOptions:
     """Share the port with other processes that do so too; the kernel spreads connections over them."""
     retain: Literal["none"] = "none"
     """Nothing of a request is kept. There is no other value yet."""
+    counters: Path | None = None
+    """Where verdicts are counted, a line a window, for `eyeward monitor`; None: nowhere."""
+    counter_hours: float = 24.0
     settings: ServeSettings = field(default_factory=ServeSettings)
     together: int | None = None
     """Questions judged together; None: as many as the engine likes."""
@@ -79,6 +82,8 @@ class ServeOptions:
         Raises:
             UsageError: when a service without keys would answer others than this machine, or pages cannot be shown.
         """
+        if not self.counter_hours > 0:
+            raise UsageError(f"A window of counts is longer than {self.counter_hours:g} hours; name more.")
         if self.keys is None and not is_loopback(self.host):
             raise UsageError(
                 f"Without keys a service answers on this machine only. Give --keys FILE to listen on {self.host}, or "
@@ -160,7 +165,7 @@ def make_service(options: ServeOptions, files: Files, subject: Subject) -> Servi
     """Put a service together around a guard that was loaded.
 
     Raises:
-        UsageError: when threshold or review band cannot be.
+        UsageError: when threshold or review band cannot be, or counts cannot be written.
     """
     guard = subject.guard
     if options.threshold is not None:
@@ -169,6 +174,11 @@ def make_service(options: ServeOptions, files: Files, subject: Subject) -> Servi
         guard = guard.with_review_band(*options.review_band)
     together = options.together or guard.engine.capabilities.prompts_at_once
     settings = replace(options.settings, queue=replace(options.settings.queue, together=together))
+    counters = None
+    if options.counters is not None:
+        from eyeward.serve.counters import Counters
+
+        counters = Counters(options.counters, guard.model, files.book, options.counter_hours)
     return Service(
         guard,
         known_answers(subject, guard),
@@ -178,6 +188,7 @@ def make_service(options: ServeOptions, files: Files, subject: Subject) -> Servi
         fetcher=files.fetcher,
         known=files.known,
         texts=files.texts,
+        counters=counters,
     )
 
 

@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from eyeward.engine.protocol import TextSegment
 from eyeward.engine.recent import Recent
@@ -39,6 +39,9 @@ from eyeward.serve.texts import TextModerator
 from eyeward.serve.turns import TakingTurns
 from eyeward.serve.uploads import Upload
 from eyeward.verdict import Failure, Verdict
+
+if TYPE_CHECKING:
+    from eyeward.serve.counters import Counters
 
 Gone = Callable[[], Awaitable[None]]
 """Returns when nobody waits for the answer any more."""
@@ -79,6 +82,7 @@ class Service:
         fetcher: Fetcher | None = None,
         known: KnownHashes | None = None,
         texts: TextModerator | None = None,
+        counters: Counters | None = None,
     ) -> None:
         """Put the parts together; `answers` are what the engine is probed with."""
         self.settings = settings or ServeSettings()
@@ -88,6 +92,7 @@ class Service:
         self.book = book or PolicyBook()
         self.metrics = Metrics()
         self.texts = texts
+        self._counters = counters
         self._fetcher = fetcher or Fetcher(FetchRules())
         self.known = known or KnownHashes(frozenset())
         self._asker = replace(self.guard)
@@ -174,6 +179,8 @@ class Service:
         whole = [answer or [next(judged) for _ in asked.policies] for answer in answers]
         for scored in (scored for row in whole for scored in row):
             self.metrics.verdict(scored.verdict)
+            if self._counters is not None:
+                self._counters.add(scored.verdict)
         _refuse_if_silent([scored.verdict for row in whole for scored in row])
         return whole
 
@@ -181,6 +188,8 @@ class Service:
         """Judge what was taken in, and end."""
         self.queue.stop()
         self._engine.close()
+        if self._counters is not None:
+            self._counters.close()
 
     def _coverage(self, policy: Policy) -> Coverage:
         with self._asking:
