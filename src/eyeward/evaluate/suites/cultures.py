@@ -7,7 +7,7 @@ or serves one audience better than another.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -124,7 +124,7 @@ def culture_report(
         packs={policy.name: policy.hash for policy in packs},
         agreement=_agreement(right),
         unsafe={name: float(right[name].mean()) for name in names},
-        causes=causes(data, packs),
+        causes=causes(data, packs, {outcome.question.image for outcome in first}),
         guards=tuple(_guard(name, said, packs, resamples) for name, said in outcomes.items()),
         annotators=annotator_report(outcomes, votes, packs[0].hash, resamples) if votes else (),
     )
@@ -179,15 +179,18 @@ def _agreement(columns: Mapping[str, Column], like_nothing: Sequence[str] = ()) 
     }
 
 
-def causes(data: Path, packs: Sequence[Policy]) -> tuple[Cause, ...]:
+def causes(data: Path, packs: Sequence[Policy], images: Collection[str]) -> tuple[Cause, ...]:
     """Return what makes packs differ on drawn scenes, the most frequent first; for other images nobody wrote it down.
 
     A picture on which packs disagree is counted at the words that decide it under the first pack that forbids it.
+    `images` are those that were asked about; each counts once.
     """
     found: Counter[tuple[str, str, tuple[str, ...]]] = Counter()
+    left = set(images)
     for sample in SampleFolder(data):
-        if sample.scene is None or sample.changes:
+        if sample.scene is None or sample.image not in left:
             continue
+        left.remove(sample.image)
         graph = graph_of(sample)
         try:
             truths = {policy.name: decide(graph, policy) for policy in packs}

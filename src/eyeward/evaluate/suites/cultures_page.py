@@ -57,7 +57,11 @@ def _shade(share: float) -> Html:
 
 def _guard(found: GuardCultures) -> Html:
     names = list(next(iter(found.by_pack.values())))
-    head = [text("pack"), *(text(name.replace("_", " ")) for name in names), text("follows where default differs")]
+    head = [
+        text("pack"),
+        *(text(name.replace("_", " ")) for name in names),
+        text(f"follows where {next(iter(found.by_pack))} differs"),
+    ]
     rows = [
         [text(pack), *(_cell(metrics[name]) for name in names), _cell(found.followed.get(pack))]
         for pack, metrics in found.by_pack.items()
