@@ -87,7 +87,7 @@ class Cluster:
         return f"postgresql://{_USER}:{self._password}@127.0.0.1:{self.port}/postgres"
 
     def _connected(self) -> psycopg.Connection[tuple[Any, ...]]:
-        return psycopg.connect(self._address, autocommit=True, connect_timeout=5)
+        return psycopg.connect(self._address, autocommit=True, connect_timeout=60)
 
     def _do(self, program: str, *words: str) -> None:
         done = subprocess.run([self._programs / program, *words], cwd="/", capture_output=True, text=True, **self._as)
