@@ -45,8 +45,10 @@ class Cluster:
             account = _account()
             self._as = {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": ()}
             os.chown(self._folder, account.pw_uid, account.pw_gid)
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self.port = int(free.getsockname()[1])
+        self._kept = socket.socket()  # bound and never listening: nobody else gets the port meanwhile
+        self._kept.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self._kept.bind(("127.0.0.1", 0))
+        self.port = int(self._kept.getsockname()[1])
         secret = self._folder / "password"
         secret.write_text(self._password, encoding="utf-8")
         secret.chmod(0o644)
@@ -76,6 +78,7 @@ class Cluster:
             if self._server.poll() is None:
                 self._server.kill()
                 self._server.wait()
+            self._kept.close()
             shutil.rmtree(self._folder)
 
     @property
