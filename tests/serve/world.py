@@ -35,6 +35,8 @@ from tests.fakes import CAPABILITIES, brightness, model_text, raw_answer, rule
 DEFAULT = Policy.load("default")
 BRIGHT, GREY, DARK = 250, 128, 5
 LOCAL = "http://127.0.0.1"
+SHIPPED = PolicyBook()
+"""Nothing can be kept there, so that all services may have the same one."""
 
 
 def png(level: int, side: int = 8) -> bytes:
@@ -125,7 +127,7 @@ def service(
         PROBES,
         settings=settings or quick,
         keys=keys,
-        book=book,
+        book=book or SHIPPED,
         known=known,
         counters=counters,
     )
