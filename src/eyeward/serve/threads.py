@@ -1,4 +1,4 @@
-"""Threads for one part of the service alone: however long its work takes, no other part waits for it."""
+"""Work beside the event loop: large pieces of it in a thread, that of one part of the service in threads of its own."""
 
 from __future__ import annotations
 
@@ -11,10 +11,20 @@ from typing import TypeVar
 from eyeward.serve.refusals import TooBusy
 
 Result = TypeVar("Result")
+LARGE = 256 << 10
+"""Bytes from which work on them is done in a thread, so that others need not wait for it."""
+
+
+async def beside(size: int, work: Callable[[], Result]) -> Result:
+    """Do work on so many bytes: at once when they are few, in a thread when they are many."""
+    return work() if size < LARGE else await asyncio.to_thread(work)
 
 
 class Threads:
-    """A few threads, and a line of bounded length before them. Safe to use from several event loops."""
+    """A few threads, and a line of bounded length before them: however long their work takes, no other part waits.
+
+    Safe to use from several event loops.
+    """
 
     def __init__(self, name: str, most: int, waiting: int) -> None:
         """Take what the threads are called, how much is done at the same time, and how much may wait for that."""

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from eyeward.serve.labels.export import export_events
 from eyeward.serve.labels.store import LabelStore
 from eyeward.serve.pages.frame import Frame
 from eyeward.serve.pages.review import exporting
@@ -56,12 +57,11 @@ def test_one_export_at_a_time(place: Office, monkeypatch: pytest.MonkeyPatch) ->
     ada.answers(ada.rate())
     form = olga.get("/review/queues/weapons").form("/export/events")
     hold, began = threading.Event(), threading.Event()
-    export = exporting.export_events
 
     def held(*arguments: Any) -> int:
         began.set()
         assert hold.wait(LONG)
-        return export(*arguments)
+        return export_events(*arguments)
 
     monkeypatch.setattr(exporting, "export_events", held)
 
