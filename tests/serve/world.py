@@ -45,6 +45,13 @@ def png(level: int, side: int = 8) -> bytes:
     return file.getvalue()
 
 
+def bmp(level: int, side: int) -> bytes:
+    """Return a picture of 3 x side x side bytes and a few."""
+    file = io.BytesIO()
+    Image.new("RGB", (side, side), (level, level, level)).save(file, "BMP")
+    return file.getvalue()
+
+
 def coded(data: bytes) -> str:
     return base64.b64encode(data).decode("ascii")
 

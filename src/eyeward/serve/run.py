@@ -17,15 +17,14 @@ from typing import Literal
 import uvicorn
 from starlette.types import ASGIApp
 
-from eyeward.engine.remote.address import is_address
 from eyeward.errors import UsageError
-from eyeward.guard.loading import load_subject, packaged_guards
 from eyeward.guard.self_check import Subject, settle
 from eyeward.images.fetch import Fetcher, FetchLimits, FetchRules
 from eyeward.images.known import KnownHashes
 from eyeward.serve.app import make_app
 from eyeward.serve.canary import known_answers
 from eyeward.serve.keys import Keys
+from eyeward.serve.loading import load_within
 from eyeward.serve.logs import log, write_to
 from eyeward.serve.pages.site import PageOptions
 from eyeward.serve.policies import PolicyBook
@@ -34,8 +33,6 @@ from eyeward.serve.settings import ServeSettings
 from eyeward.serve.texts import TextModerator
 
 KEEP_ALIVE_SECONDS = 30
-REMOTE_ATTEMPTS = 2
-REMOTE_CONNECT_SECONDS = 3.0
 SWITCH_SECONDS = 0.0005
 """How long a thread that judges keeps the interpreter from the one that answers. The event loop asks for it after each
 read and write; at Python's own 5 ms, a few hundred callers a second wait for each other."""
@@ -109,22 +106,13 @@ def load_served(options: ServeOptions) -> Subject:
     Raises:
         EyewardError: when it cannot be loaded, or fails its self check.
     """
-    if is_address(options.model):
-        from eyeward.engine.remote.settings import RemoteSettings
-        from eyeward.guard.remote_loading import load_remote
-
-        seconds = options.settings.deadline
-        bounded = {
-            "item_seconds": seconds,
-            "request_seconds": seconds,
-            "connect_seconds": min(REMOTE_CONNECT_SECONDS, seconds),
-            "attempts": REMOTE_ATTEMPTS,
-        }
-        subject = load_remote(None, RemoteSettings.parse(options.model).model_copy(update=bounded), packaged_guards())
-    else:
-        subject = load_subject(
-            options.model, device=options.device, max_tiles=options.max_tiles, memory_gb=options.memory_gb
-        )
+    subject = load_within(
+        options.model,
+        options.settings.deadline,
+        device=options.device,
+        max_tiles=options.max_tiles,
+        memory_gb=options.memory_gb,
+    )
     try:
         settle(subject, "refuse")
     except BaseException:

@@ -18,11 +18,16 @@ import pytest
 from PIL import Image
 
 from eyeward.guard import Request
+from eyeward.moderate.gateway import answer as answer_module
+from eyeward.moderate.gateway import app as app_module
+from eyeward.moderate.gateway import desk as desk_module
 from eyeward.moderate.gateway.desk import Desk
 from eyeward.verdict import ModelRef, Verdict
 from tests.annotate.world import png
 from tests.evaluate.worlds import guard
 from tests.moderate.gateway.servers import Asked, ImageServer, Reply, ask, encoded, images, reply, served
+from tests.serve.watching import Watch
+from tests.serve.world import bmp
 
 SAFE, UNSAFE, DOUBTFUL = png(10), png(250), png(140)
 """The fake guard calls bright pictures unsafe."""
@@ -413,3 +418,12 @@ def test_every_client_gets_its_own_image_and_verdict() -> None:
         found = list(clients.map(wish, range(4, 256, 4)))
     for level, status, image in found:
         assert (status, image) == ((400, None) if level > 127 else (200, png(level)))
+
+
+def test_others_need_not_wait_while_large_images_are_taken_apart_and_hashed(monkeypatch: pytest.MonkeyPatch) -> None:
+    watch = Watch(monkeypatch)
+    watch(answer_module, "decoded")
+    watch(desk_module, "_sha256")
+    watch(app_module, "parsed")
+    assert answered(images(bmp(10, 320))).status_code == 200
+    assert sorted(watch.in_loop) == [("_sha256", False), ("decoded", False), ("parsed", False)]
