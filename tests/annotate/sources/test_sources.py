@@ -57,6 +57,13 @@ def test_a_list_names_files_from_its_own_folder_on(tmp_path: Path) -> None:
     assert found[0].image == tmp_path / "odd" / "0001.png"
 
 
+def test_a_mark_at_the_head_of_a_list_is_not_part_of_a_path(tmp_path: Path) -> None:
+    (tmp_path / "list.txt").write_bytes(b"\xef\xbb\xbfa.png\r\nb.png")
+    (shard,) = open_source(tmp_path / "list.txt").shards
+    assert list(shard.keys()) == [item.key for item in shard.items()] == ["a.png", "b.png"]
+    assert [item.key for item in shard.items(only={1})] == ["b.png"]
+
+
 def test_files_are_named_by_a_pattern(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(pictures(tmp_path, range(4)))
     (shard,) = open_source("**/*.png").shards
