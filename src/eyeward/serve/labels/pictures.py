@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from pathlib import Path
 
+from eyeward.annotate.footage import Footage
 from eyeward.annotate.item import Shard
 from eyeward.annotate.sources import Kind, open_source
 from eyeward.errors import ErrorType, EyewardError, ImageError
@@ -46,10 +47,12 @@ def bytes_at(place: ImagePlace, limits: Limits) -> bytes:
         raise ImageError(ErrorType.not_found, "The dataset of the image does not hold it any more; put it back.")
     if isinstance(image, Failure):
         raise ImageError(image.type, image.message)
+    if isinstance(image, Footage):
+        raise ImageError(ErrorType.unsupported_format, f"{image} is a video; the frames of videos are not shown here.")
     return image if isinstance(image, bytes) else read_image_file(image, limits)
 
 
-def _image(shard: Shard | None, index: int | None) -> bytes | Path | Failure | None:
+def _image(shard: Shard | None, index: int | None) -> bytes | Path | Footage | Failure | None:
     if shard is None:
         return None
     return next((item.image for item in shard.items() if item.index == index), None)
