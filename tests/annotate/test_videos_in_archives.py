@@ -8,6 +8,7 @@ import tarfile
 import tracemalloc
 from collections.abc import Sequence
 from pathlib import Path
+from weakref import WeakSet
 
 import fsspec
 import pyarrow.parquet as pq
@@ -16,6 +17,7 @@ import pytest
 from eyeward.annotate.export import export
 from eyeward.annotate.exporting import Form
 from eyeward.annotate.finished import Finished
+from eyeward.annotate.footage import Copy
 from eyeward.annotate.query import answer
 from eyeward.annotate.run import annotate
 from eyeward.annotate.shard_file import FOOTER_KEY
@@ -191,7 +193,7 @@ def test_what_is_kept_is_copied_whole_with_all_files_of_its_sample(
     packed = tmp_path / "packed" / "s.tar.gz"
     packed.parent.mkdir()
     packed.write_bytes(gzip.compress(shard.read_bytes(), mtime=0))
-    monkeypatch.setattr("eyeward.annotate.sources.tar._LARGEST_IN_MEMORY", 1000)
+    monkeypatch.setattr("eyeward.annotate.sources.tar._LARGEST_IN_MEMORY", 500)
     for name, source in (("plain", shard), ("gz", packed)):
         annotate(open_source(source, sampling=EACH), tmp_path / name, guard())
         run = Finished.open(tmp_path / name)
@@ -270,6 +272,28 @@ def test_what_cannot_be_done_with_videos_is_refused(shard: Path, tmp_path: Path)
     pictures(tmp_path / "loose", [1])
     with pytest.raises(UsageError, match="is said of videos"):
         open_source(tmp_path / "loose", sampling=Sampling())
+
+
+@pytest.mark.parametrize("explain", ["never", "unsafe"])
+def test_few_copies_of_videos_wait_at_once(explain: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tar(tmp_path / "s.tar", [(f"{number}.mp4", b"no video") for number in range(12)])
+    file.write_bytes(gzip.compress(file.read_bytes()))
+    alive = WeakSet[Copy]()
+    most = 0
+
+    class Counted(Copy):
+        def __init__(self) -> None:
+            nonlocal most
+            super().__init__()
+            alive.add(self)
+            most = max(most, len(alive))
+
+    monkeypatch.setattr("eyeward.annotate.sources.tar.Copy", Counted)
+    monkeypatch.setattr("eyeward.annotate.videos.HELD_AT_ONCE", 2 << 20)
+    monkeypatch.setattr("eyeward.annotate.judging.CHUNK_BYTES", 2 << 20)
+    annotate(open_source(file), tmp_path / "run", guard(), explain=explain)
+    assert len(rows(tmp_path / "run")) == 12
+    assert 2 <= most <= 6
 
 
 @pytest.mark.parametrize("packed", [False, True])

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +76,26 @@ def test_archives_elsewhere_give_the_same_items(tmp_path: Path) -> None:
     fsspec.filesystem("memory").pipe("/elsewhere/00000.tar", file.read_bytes())
     here, there = open_source(file).shards[0], open_source("memory://elsewhere").shards[0]
     assert (list(here.items()), here.identity()) == (list(there.items()), there.identity())
+
+
+def test_a_store_is_not_asked_about_each_of_many_archives(monkeypatch: pytest.MonkeyPatch) -> None:
+    memory = fsspec.filesystem("memory")
+    for number in range(40):
+        memory.pipe(f"/many/{number:03}.tar", b"")
+    asked = Counter[str]()
+    for method in ("exists", "isdir", "ls"):
+        real = getattr(type(memory), method)
+
+        def counted(*given: Any, method: str = method, real: Callable[..., Any] = real, **options: Any) -> Any:
+            asked[method] += 1
+            return real(*given, **options)
+
+        monkeypatch.setattr(type(memory), method, counted)
+    source = open_source("memory://many/{000..039}.tar", Kind.tar)
+    assert [shard.name for shard in source.shards] == [f"{number:03}" for number in range(40)]
+    assert asked["exists"] + asked["isdir"] < 5
+    with pytest.raises(UsageError, match=r"no file or folder 'memory://many/040.tar', .*and 57 more"):
+        open_source("memory://many/{000..099}.tar")
 
 
 @pytest.mark.parametrize(

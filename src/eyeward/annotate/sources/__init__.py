@@ -140,12 +140,17 @@ def _tables(found: Sequence[str], kind: Kind, image_column: str | None, fetcher:
 
 def _are_archives(names: Sequence[str]) -> bool:
     """Whether videos are to be looked for in archives: these are some, or folders of them without loose videos."""
-    if any(is_folder(name) for name in names):
+    if any(_is_folder(name) for name in names):
         return all(
             is_folder(name) and has_below(name, TAR_SUFFIXES) and (is_url(name) or not _has_videos(Path(name)))
             for name in names
         )
     return all(name.lower().endswith(TAR_SUFFIXES) for name in names)
+
+
+def _is_folder(name: str) -> bool:
+    """Whether it is a folder; a store is not asked about each of a hundred thousand archives."""
+    return not (is_url(name) and name.lower().endswith(TAR_SUFFIXES)) and is_folder(name)
 
 
 def _some(shards: Sequence[Shard], given: Sequence[str]) -> tuple[Shard, ...]:
@@ -156,7 +161,7 @@ def _some(shards: Sequence[Shard], given: Sequence[str]) -> tuple[Shard, ...]:
 
 def _told(names: Sequence[str]) -> Kind:
     """Tell the kind by names and by what lies in folders."""
-    kinds = {_kind_of_folder(name) if is_folder(name) else _kind_of_file(name) for name in names}
+    kinds = {_kind_of_folder(name) if _is_folder(name) else _kind_of_file(name) for name in names}
     if len(kinds) > 1:
         raise UsageError(
             f"These are of several kinds ({', '.join(sorted(kinds))}); annotate them one by one, each into its folder."
@@ -215,7 +220,7 @@ def _has_videos(folder: Path) -> bool:
 
 def _packed(name: str, kind: Kind) -> list[str]:
     """Return the archives or tables of a folder, without what a run wrote beside them; a file is itself."""
-    if not is_folder(name):
+    if not _is_folder(name):
         return [name]
     if kind is Kind.arrow and is_saved(name):
         return files_of_saved(name)

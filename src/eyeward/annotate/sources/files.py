@@ -9,7 +9,7 @@ import io
 import os
 import re
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
@@ -24,6 +24,8 @@ MOST_NAMES = 10_000_000
 """Names that braces may stand for; more are a slip of the finger."""
 _DIGESTS = ("ETag", "etag", "md5Hash", "content_md5", "sha256", "blob_id")
 """What stores, and the Hugging Face Hub, call a digest of a file."""
+_MANY = 16
+"""Files of a store that are looked up one by one; of more their folders are listed."""
 _PIECES, _PIECE = 16, 4096
 """How much of a file is looked at to tell it from others of its size."""
 
@@ -44,8 +46,11 @@ def expand(names: Sequence[str]) -> list[str]:
     missing: list[str] = []
     for name in names:
         spelled = [name] if exists(name) else list(_without_braces(name))
+        listed = _listed(spelled)
         for one in spelled:
-            if glob.has_magic(one) and not exists(one):
+            if one in listed:
+                found.append(one)
+            elif glob.has_magic(one) and not exists(one):
                 matches = _matches(one)
                 if not matches:
                     raise UsageError(f"No file matches {one!r}.")
@@ -84,6 +89,21 @@ def _without_braces(name: str) -> Iterator[str]:
             yield from _without_braces(name[: braces.start()] + choice + name[braces.end() :])
         return
     yield name
+
+
+def _listed(names: Sequence[str]) -> frozenset[str]:
+    """Return which of many addresses are there: their folders are asked, not each of them, as far as they answer."""
+    if len(names) < _MANY or not is_url(names[0]):
+        return frozenset()
+    filesystem, _ = _remote(names[0])
+    with _asking(names[0]):
+        paths = {name: str(filesystem._strip_protocol(name)) for name in names}
+        there: set[str] = set()
+        for folder in {path.rpartition("/")[0] for path in paths.values()}:
+            with suppress(FileNotFoundError):
+                there |= set(filesystem.ls(folder, detail=False))
+            filesystem.invalidate_cache(folder)  # what a shard is, is asked when it is read
+    return frozenset(name for name, path in paths.items() if path in there)
 
 
 def _padded(spelled: re.Match[str]) -> bool:
