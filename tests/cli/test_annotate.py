@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -204,10 +204,10 @@ def test_shards_that_cannot_be_read_are_named(tmp_path: Path, monkeypatch: pytes
     source = troubled(tmp_path / "in", 3)
     items = TarShard.items
 
-    def fails(self: TarShard, columns: bool = False) -> Any:
+    def fails(self: TarShard, columns: bool = False, only: Container[int] | None = None) -> Any:
         if self.name == "00001":
             raise DataError("It cannot be read: Input/output error.", self.file)
-        return items(self, columns)
+        return items(self, columns, only)
 
     monkeypatch.setattr(TarShard, "items", fails)
     result = run(source, "--out", tmp_path / "out")

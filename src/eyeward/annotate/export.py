@@ -19,7 +19,6 @@ from eyeward.annotate.filtering import write_kept
 from eyeward.annotate.finished import Finished
 from eyeward.annotate.item import Shard
 from eyeward.annotate.rows import schema
-from eyeward.annotate.sources import Kind
 from eyeward.annotate.sources.tar import TarShard, parts_of
 from eyeward.annotate.storage import is_address
 from eyeward.errors import MissingExtra, UsageError
@@ -84,7 +83,7 @@ def export(
         raise UsageError(f"{out} is not empty; name a new folder.")
     if is_address(out):
         raise UsageError(f"{out} is no folder; export to one, then copy it.")
-    videos = run.record.kind is Kind.video
+    videos = run.record.sampling is not None
     if videos and form is not Form.same:
         raise UsageError(f"Videos are not written as {form}; leave --format out.")
     if licence is not None and form is not Form.datasets:
@@ -143,7 +142,8 @@ class _Same:
         self._out = out
 
     def add(self, shard: Shard, kept: set[int], rows: pa.Table) -> None:
-        write_kept(shard, kept, self._out)
+        keys = dict(zip(rows["index"].to_pylist(), rows["key"].to_pylist(), strict=True))
+        write_kept(shard, {place: keys[place] for place in kept}, self._out)
 
     def finish(self) -> None:
         pass

@@ -5,25 +5,31 @@ from __future__ import annotations
 import io
 import os
 import tarfile
-from dataclasses import replace
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from eyeward.annotate.arrow import arrow, parquet
+from eyeward.annotate.footage import Footage
 from eyeward.annotate.item import Shard
+from eyeward.annotate.sources.archive import Member
 from eyeward.annotate.sources.files import opened
 from eyeward.annotate.sources.folder import FileShard
 from eyeward.annotate.sources.parquet import ParquetShard
 from eyeward.annotate.sources.tables import Lost, TableShard
 from eyeward.annotate.sources.tar import TarShard
-from eyeward.errors import UsageError
+from eyeward.errors import DataError, UsageError
 
-_LARGEST_MEMBER = 1 << 31
 _ROWS_AT_ONCE = 256
 
 
-def write_kept(shard: Shard, kept: set[int], folder: Path) -> Path:
-    """Write what is kept of a shard, by places of images, into a folder; return the file, or the folder of links."""
+def write_kept(shard: Shard, kept: Mapping[int, str], folder: Path) -> Path:
+    """Write what is kept of a shard, by places of images with their keys; return the file, or the folder of links.
+
+    Raises:
+        DataError: when an archive is not read as it was when it was judged.
+        UsageError: when no link can be made of a name.
+    """
     if isinstance(shard, TarShard):
         return _archive(shard, kept, folder / f"{shard.name}.tar")
     if isinstance(shard, ParquetShard):
@@ -34,27 +40,44 @@ def write_kept(shard: Shard, kept: set[int], folder: Path) -> Path:
     return _links(shard, kept, folder / shard.holds)
 
 
-def _archive(shard: TarShard, kept: set[int], file: Path) -> Path:
-    """Write the samples of which every image is kept, with all their files as they were."""
+def _archive(shard: TarShard, kept: Mapping[int, str], file: Path) -> Path:
+    """Write the samples of which every image and video is kept, with all their files as they were."""
     file.parent.mkdir(parents=True, exist_ok=True)
     unfinished = file.with_name(f".{file.name}.unfinished")
-    index = 0
+    index = written = 0
     with tarfile.open(unfinished, "w", format=tarfile.PAX_FORMAT) as archive:
-        for sample in replace(shard, largest=_LARGEST_MEMBER).samples():
-            places = range(index, index + sum(1 for _ in sample.images()))
+        for sample in shard.whole_samples():
+            keys = [key for key, _ in sample.images()]
+            places = range(index, index + len(keys))
             index = places.stop
-            if not kept.issuperset(places):
+            if [kept.get(place) for place in places] != keys:
                 continue
+            written += len(keys)
             for member in sample.members.values():
-                if isinstance(member.content, bytes):
-                    header = tarfile.TarInfo(member.name)
-                    header.size = len(member.content)
-                    archive.addfile(header, io.BytesIO(member.content))
+                _copy(member, archive)
+    if written != len(kept):
+        raise DataError(
+            f"{len(kept)} of its images were kept, and {written} of these are found there now. It has changed, or an "
+            "older Eyeward judged it and counted otherwise; judge it again.",
+            shard.file,
+        )
     unfinished.replace(file)
     return file
 
 
-def _table(shard: ParquetShard, kept: set[int], file: Path) -> Path:
+def _copy(member: Member, archive: tarfile.TarFile) -> None:
+    """Write a file as it was; large ones are copied a piece at a time. Links are left out."""
+    header = tarfile.TarInfo(member.name)
+    if isinstance(member.content, bytes):
+        header.size = len(member.content)
+        archive.addfile(header, io.BytesIO(member.content))
+    elif isinstance(member.content, Footage):
+        header.size = member.content.size or 0
+        with member.content.open() as opened_there:
+            archive.addfile(header, opened_there)
+
+
+def _table(shard: ParquetShard, kept: Mapping[int, str], file: Path) -> Path:
     """Write the rows that are kept, with all their columns; damaged row groups hold none."""
     file.parent.mkdir(parents=True, exist_ok=True)
     unfinished = file.with_name(f".{file.name}.unfinished")
@@ -66,7 +89,7 @@ def _table(shard: ParquetShard, kept: set[int], file: Path) -> Path:
         index = 0
         for group in range(read.num_row_groups):
             end = index + read.metadata.row_group(group).num_rows
-            if not kept.isdisjoint(range(index, end)):
+            if not kept.keys().isdisjoint(range(index, end)):
                 for batch in read.iter_batches(_ROWS_AT_ONCE, row_groups=[group]):
                     mask = [number in kept for number in range(index, index + batch.num_rows)]
                     index += batch.num_rows
@@ -76,7 +99,7 @@ def _table(shard: ParquetShard, kept: set[int], file: Path) -> Path:
     return file
 
 
-def _rows(shard: TableShard, kept: set[int], file: Path) -> Path:
+def _rows(shard: TableShard, kept: Mapping[int, str], file: Path) -> Path:
     """Write the rows that are kept of a table that is no Parquet as Parquet, with all their columns."""
     file.parent.mkdir(parents=True, exist_ok=True)
     unfinished = file.with_name(f".{file.name}.unfinished")
@@ -100,7 +123,7 @@ def _rows(shard: TableShard, kept: set[int], file: Path) -> Path:
     return file
 
 
-def _links(shard: FileShard, kept: set[int], folder: Path) -> Path:
+def _links(shard: FileShard, kept: Mapping[int, str], folder: Path) -> Path:
     """Link to the files that are kept, under the names that they have below their own folder."""
     for index, name in enumerate(shard.files):
         if index in kept:

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from eyeward.annotate.footage import Footage
 from eyeward.verdict import Failure
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One input: an encoded image, a path to one, or what went wrong with it."""
+    """One input: an encoded image, a path to one, a video, or what went wrong with it."""
 
     index: int
     """Its place in the shard, from 0; what tells items with the same key apart."""
     key: str
     """What the source calls it, as Unicode."""
-    image: bytes | Path | Failure
+    image: bytes | Path | Footage | Failure
     columns: Mapping[str, object] = field(default_factory=dict)
     """What the source knows of it besides; read only where it was asked for."""
 
@@ -39,8 +40,18 @@ class Shard(Protocol):
         """
         ...
 
-    def items(self, columns: bool = False) -> Iterator[Item]:
+    def keys(self) -> Iterator[str]:
+        """Yield the keys of its items in their order; no image is fetched or kept.
+
+        Raises:
+            DataError: when the shard cannot be read now, for a reason that may pass.
+        """
+        ...
+
+    def items(self, columns: bool = False, only: Container[int] | None = None) -> Iterator[Item]:
         """Yield its items in their order, one at a time, the same whenever it is asked; damage is an item, too.
+
+        `only` says at which places; nothing is fetched for the others.
 
         Raises:
             DataError: when the shard cannot be read now, for a reason that may pass.

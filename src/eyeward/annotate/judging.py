@@ -7,10 +7,12 @@ import heapq
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, TypeVar
 
 from eyeward.annotate.explain import Explain, Extent
+from eyeward.annotate.footage import Footage
 from eyeward.annotate.item import Item
 from eyeward.errors import EyewardError, ImageError
 from eyeward.guard import Request
@@ -24,6 +26,13 @@ Thing = TypeVar("Thing")
 CHUNK_ITEMS = 512
 CHUNK_BYTES = 64 << 20
 """So many items, or so many bytes of them, are kept where they have to be kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class VideoRequest(Request):
+    """A request about a video. `image` names the place, so that a guard which knows no videos answers an error."""
+
+    footage: Footage | None = None
 
 
 class Judge(Protocol):
@@ -60,7 +69,7 @@ def _in_one_pass(guard: Judge, items: Iterable[Item], policies: Sequence[Policy]
             waiting.append(item)
             if not isinstance(item.image, Failure):
                 for policy in policies:  # one after the other, so that the image is decoded once
-                    yield Request(item.image, policy, explain, item.key)
+                    yield _question(item, policy, explain)
 
     hashes = [policy.hash for policy in policies]
     given = 0
@@ -92,7 +101,7 @@ def _in_two_passes(guard: Judge, chunk: Sequence[Item], policies: Sequence[Polic
     """Judge, then have those explained that want it; a second answer stands where it is one, the first elsewhere."""
     found = list(_in_one_pass(guard, chunk, policies, False))
     places = [place for place, (_, verdict) in enumerate(found) if explain.wants(verdict)]
-    requests = [_asked_again(found[place][0], policies[place % len(policies)]) for place in places]
+    requests = [_question(found[place][0], policies[place % len(policies)], True) for place in places]
     answers = list(guard.assess_requests(requests)) if requests else []
     if len(answers) != len(requests):
         raise EyewardError(f"The guard {guard.model.name!r} gave {len(answers)} answers to {len(requests)} questions.")
@@ -102,19 +111,26 @@ def _in_two_passes(guard: Judge, chunk: Sequence[Item], policies: Sequence[Polic
     return found
 
 
-def _asked_again(item: Item, policy: Policy) -> Request:
+def _question(item: Item, policy: Policy, explain: bool) -> Request:
     assert not isinstance(item.image, Failure)
-    return Request(item.image, policy, True, item.key)
+    if isinstance(item.image, Footage):
+        return VideoRequest(Path(item.image.name), policy, explain, item.key, item.image)
+    return Request(item.image, policy, explain, item.key)
+
+
+def what_of(request: Request) -> object:
+    """Return the image that a request is about, or the video."""
+    return request.footage if isinstance(request, VideoRequest) else request.image
 
 
 def chunks(things: Iterable[Thing], content: Callable[[Thing], object]) -> Iterator[list[Thing]]:
-    """Yield things in their order, so many at a time that their contents, where these are bytes, stay bounded."""
+    """Yield things in their order, so many at a time that what their contents take of this machine stays bounded."""
     chunk: list[Thing] = []
     size = 0
     for thing in things:
         held = content(thing)
         chunk.append(thing)
-        size += len(held) if isinstance(held, bytes) else 0
+        size += held.held if isinstance(held, Footage) else len(held) if isinstance(held, bytes) else 0
         if len(chunk) >= CHUNK_ITEMS or size >= CHUNK_BYTES:
             yield chunk
             chunk, size = [], 0
@@ -133,7 +149,7 @@ def ask_the_rest(
     Raises:
         EyewardError: when the guard does not give one verdict to each question.
     """
-    for chunk in chunks(requests, lambda request: request.image):
+    for chunk in chunks(requests, what_of):
         found = [known(request) for request in chunk]
         asked = [request for request, verdict in zip(chunk, found, strict=True) if verdict is None]
         answers = iter(guard.assess_requests(asked) if asked else ())
@@ -147,7 +163,9 @@ def ask_the_rest(
 
 
 def bytes_of(request: Request, limits: Limits) -> bytes | None:
-    """Return the encoded bytes of an image; None where there are none to be had."""
+    """Return the encoded bytes of an image; None where there are none to be had, and of a video."""
+    if isinstance(request, VideoRequest):
+        return None
     if isinstance(request.image, bytes):
         return request.image
     if isinstance(request.image, str | Path):
@@ -156,10 +174,10 @@ def bytes_of(request: Request, limits: Limits) -> bytes | None:
     return None
 
 
-def drawn(items: Iterable[Item], count: int) -> list[Item]:
-    """Return so many items by lot, in their order; the lot is drawn from key and place, so it is always the same."""
-    lots = ((_lot(item), item.index, item) for item in items)
-    return sorted((item for _, _, item in heapq.nsmallest(count, lots)), key=lambda item: item.index)
+def drawn(keys: Iterable[str], count: int) -> frozenset[int]:
+    """Return so many places of items by lot; the lot is drawn from key and place, so it is always the same."""
+    lots = ((_lot(index, key), index) for index, key in enumerate(keys))
+    return frozenset(index for _, index in heapq.nsmallest(count, lots))
 
 
 def shares(sample: int, shards: int) -> list[int]:
@@ -167,5 +185,5 @@ def shares(sample: int, shards: int) -> list[int]:
     return [(number + 1) * sample // shards - number * sample // shards for number in range(shards)]
 
 
-def _lot(item: Item) -> bytes:
-    return hashlib.sha256(f"{item.index} {item.key}".encode("utf-8", "backslashreplace")).digest()
+def _lot(index: int, key: str) -> bytes:
+    return hashlib.sha256(f"{index} {key}".encode("utf-8", "backslashreplace")).digest()

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from pathlib import Path
 
-from eyeward.annotate.judging import Judge, ask_the_rest, bytes_of
+from eyeward.annotate.judging import Judge, VideoRequest, ask_the_rest, bytes_of
+from eyeward.errors import ImageError
 from eyeward.guard import Request
 from eyeward.images import Limits
 from eyeward.images.known import Digests, KnownHashes, verdict_of_known
 from eyeward.verdict import ModelRef, Verdict
-
-_PIECE = 1 << 20
 
 Report = Callable[[Request, str], None]
 """Is told of every match: the request, and the hash that matched."""
@@ -21,13 +19,12 @@ Report = Callable[[Request, str], None]
 class Screening:
     """A guard that looks at the lists first. A match is Unsafe with the note `hash_match`, and is judged no further."""
 
-    def __init__(self, guard: Judge, known: KnownHashes, limits: Limits, report: Report, videos: bool = False) -> None:
-        """Take the guard that judges the rest; of `videos` the files are looked up, whatever their size."""
+    def __init__(self, guard: Judge, known: KnownHashes, limits: Limits, report: Report) -> None:
+        """Take the guard that judges the rest. Videos are looked up whatever their size."""
         self._guard = guard
         self._known = known
         self._limits = limits
         self._report = report
-        self._videos = videos
 
     @property
     def model(self) -> ModelRef:
@@ -48,11 +45,9 @@ class Screening:
 
     def _digests(self, request: Request) -> Digests | None:
         """Return the digests of what is to be judged; None where there is nothing to be read."""
-        if not self._videos:
-            data = bytes_of(request, self._limits)
-            return None if data is None else Digests.of([data])
-        with suppress(OSError, ValueError):
-            if isinstance(request.image, Path) and request.image.is_file():
-                with request.image.open("rb") as file:
-                    return Digests.of(iter(lambda: file.read(_PIECE), b""))
-        return None
+        if isinstance(request, VideoRequest) and request.footage is not None:
+            with suppress(ImageError):
+                return Digests.of(request.footage.pieces())
+            return None
+        data = bytes_of(request, self._limits)
+        return None if data is None else Digests.of([data])

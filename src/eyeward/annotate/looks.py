@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
+from eyeward.annotate.footage import Footage
 from eyeward.annotate.item import Item
 from eyeward.images import Limits, decode, perceptual_hash
 from eyeward.images.statistics import Statistics, statistics_of
@@ -59,7 +60,9 @@ class Looks:
         return self._looks[item.index].result()
 
     def _look(self, item: Item) -> Look:
-        decoded = item.image if isinstance(item.image, Failure) else decode(item.image, self._limits)
+        if isinstance(item.image, Failure | Footage):
+            return NO_LOOK
+        decoded = decode(item.image, self._limits)
         if isinstance(decoded, Failure):
             return NO_LOOK
         picture = decoded.frames[0].pixels

@@ -25,7 +25,7 @@ from eyeward.annotate.looks import NO_LOOK, Looks
 from eyeward.annotate.progress import ERROR, Progress, Watch
 from eyeward.annotate.record import RunRecord
 from eyeward.annotate.shard_file import Overtaken, Proof, Reached, ShardFile, Step
-from eyeward.annotate.sources import Source, open_source
+from eyeward.annotate.sources import Kind, Source, open_source
 from eyeward.annotate.storage import Storage, storage_at
 from eyeward.annotate.tasks import Answered, Task, refuse_strangers, tasks_of
 from eyeward.annotate.videos import Viewing
@@ -151,11 +151,11 @@ class Run:
             UsageError: when there is another run, or an argument does not go with videos.
             PolicyError: when a policy cannot be asked of the guard.
         """
-        videos = source.sampling is not None
+        videos, packed = source.sampling is not None, source.kind is Kind.tar
         if videos and (phash or statistics or cache is not None):
             raise UsageError(
                 "Videos have no perceptual hash and no statistics, and are kept in no cache; leave --phash, "
-                "--statistics and --cache out."
+                "--statistics and --cache out" + (", or have images alone judged: --kind tar." if packed else ".")
             )
         digest = None if known is None else known.digest
         record = RunRecord.of(source, guard, policies, explain, sample, phash, digest, statistics)
@@ -167,7 +167,7 @@ class Run:
         if source.sampling is not None:
             judge = Viewing(judge, source.sampling, guard.limits)
         if known is not None:
-            judge = Screening(judge, known, guard.limits, report, videos=videos)
+            judge = Screening(judge, known, guard.limits, report)
         ledger = Ledger(storage, worker_name())
         answered = Answered(storage, record.fingerprint, redo_changed)
         return cls(guard, judge, policies, explain, record, ledger, watch, reached, storage, answered, retry_failed)
@@ -263,9 +263,8 @@ class Run:
         self.reached(Step.ledger_written, shard.name)
 
     def _items(self, task: Task, looks: Looks | None) -> Iterable[Item]:
-        items: Iterable[Item] = task.shard.items()
-        if task.draws is not None:
-            items = drawn(items, task.draws)
+        only = None if task.draws is None else drawn(task.shard.keys(), task.draws)
+        items = task.shard.items(only=only)
         return items if looks is None else looks.passing(items)
 
     def _silence(self, shard: Shard, questions: int) -> EyewardError:

@@ -1,4 +1,4 @@
-"""Videos before a guard: it judges their pictures, and the worst one counts.
+"""Videos before a guard: it judges their pictures, and the worst one counts. Images among them pass as they are.
 
 Unsafe before an error, an error before Review, Review before Safe: a video of which a picture could not be read or
 judged is never Safe, whatever the others are, and what was found Unsafe stays so.
@@ -7,16 +7,15 @@ judged is never Safe, whatever the others are, and what was found Unsafe stays s
 from __future__ import annotations
 
 import hashlib
-import stat
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from PIL import Image
 
-from eyeward.annotate.judging import Judge
+from eyeward.annotate.footage import Footage
+from eyeward.annotate.judging import Judge, VideoRequest, what_of
 from eyeward.annotate.sources.video import Sampling, Still, stills
 from eyeward.errors import ErrorType, EyewardError, ImageError
 from eyeward.guard import Request
@@ -26,9 +25,10 @@ from eyeward.verdict import Failure, ModelRef, Note, Rating, Verdict
 
 PIXELS_AT_ONCE = 50_000_000
 """Pixels of the pictures that lie in memory before they are judged."""
+HELD_AT_ONCE = 256 << 20
+"""Bytes of this machine that are given for images and copies of videos before they are judged."""
 _VIDEOS_AT_ONCE = 100
 _BADNESS = {Rating.Safe: 0, Rating.Review: 1, Rating.Unsafe: 2}
-_PIECE = 1 << 20
 
 
 class FrameVerdict(NamedTuple):
@@ -47,7 +47,7 @@ class VideoVerdict(Verdict):
 
 
 class Viewing:
-    """A guard that is shown the pictures of videos. Requests name these by their paths."""
+    """A guard that is shown the pictures of videos."""
 
     def __init__(self, guard: Judge, sampling: Sampling, limits: Limits) -> None:
         """Take the guard, and say which pictures it is shown."""
@@ -60,46 +60,57 @@ class Viewing:
         """The model of the guard."""
         return self._guard.model
 
-    def assess_requests(self, requests: Iterable[Request]) -> Iterator[VideoVerdict]:
-        """Yield one verdict a request, in order. Requests in a row with the very same path share its decoding.
+    def assess_requests(self, requests: Iterable[Request]) -> Iterator[Verdict]:
+        """Yield one verdict a request, in order. Requests in a row about the very same video share its decoding.
 
         Raises:
             EyewardError: when the guard does not give one verdict to each picture.
         """
         videos: list[_Video] = []
-        waiting: list[tuple[_View, Still]] = []
-        pixels = 0
-        for _, group in groupby(requests, key=lambda request: id(request.image)):
+        waiting: list[tuple[_View, Still | None]] = []
+        pixels = held = 0
+        for _, group in groupby(requests, key=lambda request: id(what_of(request))):
             video = _Video([_View(request) for request in group])
             videos.append(video)
+            held += video.held
+            if video.footage is None:
+                waiting += [(view, None) for view in video.views]
             for still in video.stills(self._sampling, self._limits):
                 waiting += [(view, still) for view in video.views]
                 pixels += still.picture.width * still.picture.height
                 if pixels >= PIXELS_AT_ONCE:
                     self._judge(waiting)
                     yield from self._verdicts(videos[:-1])
-                    videos, waiting, pixels = [video], [], 0
-            if len(videos) >= _VIDEOS_AT_ONCE:
+                    videos, waiting, pixels, held = [video], [], 0, video.held
+            if len(videos) >= _VIDEOS_AT_ONCE or held >= HELD_AT_ONCE:
                 self._judge(waiting)
                 yield from self._verdicts(videos)
-                videos, waiting, pixels = [], [], 0
+                videos, waiting, pixels, held = [], [], 0, 0
         self._judge(waiting)
         yield from self._verdicts(videos)
 
-    def _judge(self, waiting: Sequence[tuple[_View, Still]]) -> None:
-        requests = [Request(still.picture, view.request.policy, False, view.request.key) for view, still in waiting]
+    def _judge(self, waiting: Sequence[tuple[_View, Still | None]]) -> None:
+        requests = [
+            view.request if still is None else Request(still.picture, view.request.policy, False, view.request.key)
+            for view, still in waiting
+        ]
         answers = list(self._guard.assess_requests(requests)) if requests else []
         if len(answers) != len(requests):
             raise EyewardError(
                 f"The guard {self.model.name!r} gave {len(answers)} verdicts on {len(requests)} pictures of videos."
             )
         for (view, still), answer in zip(waiting, answers, strict=True):
-            view.take(still, answer)
+            if still is None:
+                view.of_image = answer
+            else:
+                view.take(still, answer)
 
-    def _verdicts(self, videos: Iterable[_Video]) -> Iterator[VideoVerdict]:
+    def _verdicts(self, videos: Iterable[_Video]) -> Iterator[Verdict]:
         for video in videos:
             for view in video.views:
-                yield self._explained(view, view.verdict(self.model, video.sha256, video.failure, video.is_sampled))
+                yield view.of_image or self._explained(
+                    view, view.verdict(self.model, video.sha256, video.failure, video.is_sampled)
+                )
 
     def _explained(self, view: _View, verdict: VideoVerdict) -> VideoVerdict:
         """Add what the guard writes about the worst picture, where it is asked to and says the same again."""
@@ -114,9 +125,10 @@ class Viewing:
 
 @dataclass
 class _View:
-    """One video under one policy: what was said so far."""
+    """One video, or an image among videos, under one policy: what was said so far."""
 
     request: Request
+    of_image: Verdict | None = None
     told: list[FrameVerdict] = field(default_factory=list)
     worst: Verdict | None = None
     worst_seconds: float | None = None
@@ -163,7 +175,7 @@ class _View:
 
 @dataclass
 class _Video:
-    """A video on its way through the guard."""
+    """A video on its way through the guard, or an image among videos."""
 
     views: list[_View]
     sha256: str | None = None
@@ -171,15 +183,27 @@ class _Video:
     """Why no more of it was shown."""
     is_sampled: bool = False
 
+    @property
+    def footage(self) -> Footage | None:
+        """The video; None where it is an image."""
+        request = self.views[0].request
+        return request.footage if isinstance(request, VideoRequest) else None
+
+    @property
+    def held(self) -> int:
+        """Bytes of this machine that are given for it."""
+        what = what_of(self.views[0].request)
+        return what.held if isinstance(what, Footage) else len(what) if isinstance(what, bytes) else 0
+
     def stills(self, sampling: Sampling, limits: Limits) -> Iterator[Still]:
-        """Yield its pictures until there is no more, or something goes wrong."""
-        source = self.views[0].request.image
-        name = printable(str(source))
+        """Yield its pictures until there is no more, or something goes wrong; of an image none."""
+        footage = self.footage
+        if footage is None:
+            return
+        name = printable(footage.name)
         try:
-            if not isinstance(source, str | Path):
-                raise ImageError(ErrorType.unsupported_format, "Videos are named by their paths.")
-            self.sha256 = _sha256(Path(source), name)
-            for still in stills(Path(source), sampling, limits):
+            self.sha256 = _sha256(footage)
+            for still in stills(footage, sampling, limits):
                 self.is_sampled |= not still.is_next
                 yield still
         except ImageError as problem:
@@ -198,18 +222,9 @@ def _badness(verdict: Verdict) -> tuple[int, float]:
     return _BADNESS[verdict.rating], verdict.p_unsafe or 0.0
 
 
-def _sha256(file: Path, name: str) -> str:
-    """Return the digest of a regular file, whatever its size."""
+def _sha256(footage: Footage) -> str:
+    """Return the digest of a video, whatever its size."""
     digest = hashlib.sha256()
-    try:
-        if not stat.S_ISREG(file.stat().st_mode):
-            raise ImageError(ErrorType.unreadable, f"{name} is a folder, a pipe or a device; name a regular file.")
-        with file.open("rb") as opened:
-            while piece := opened.read(_PIECE):
-                digest.update(piece)
-    except FileNotFoundError as problem:
-        raise ImageError(ErrorType.not_found, f"{name} does not exist.") from problem
-    except (OSError, ValueError) as problem:
-        said = getattr(problem, "strerror", None) or str(problem)
-        raise ImageError(ErrorType.unreadable, f"{name} cannot be read: {said}.") from problem
+    for piece in footage.pieces():
+        digest.update(piece)
     return digest.hexdigest()

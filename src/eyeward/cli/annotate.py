@@ -34,7 +34,7 @@ def annotate(
         typer.Argument(
             metavar="SOURCE…",
             show_default=False,
-            help="A folder of images or videos, a .txt with one path a line, tar shards (WebDataset, img2dataset), "
+            help="A folder of images or videos, a .txt with one path a line, tar shards of both (WebDataset, …), "
             "Parquet, Arrow or Lance with images; also patterns, ranges and addresses: 'data/{00000..00123}.tar', "
             "'s3://bucket/*.parquet', hf://datasets/OWNER/NAME.",
         ),
@@ -77,7 +77,10 @@ def annotate(
     ] = None,
     rank: Annotated[int, typer.Option(metavar="R", help="Which part this process does, from 0.")] = 0,
     world_size: Annotated[int, typer.Option(metavar="N", help="How many parts there are.")] = 1,
-    kind: Annotated[Kind | None, typer.Option(help="What SOURCE is, where its name does not tell.")] = None,
+    kind: Annotated[
+        Kind | None,
+        typer.Option(help="What SOURCE is, where its name does not tell; of tar shards video judges videos, too."),
+    ] = None,
     image_column: Annotated[
         str | None, typer.Option(metavar="NAME", help="Column of tables that holds the images.")
     ] = None,

@@ -116,6 +116,46 @@ def test_what_is_no_archive_is_one_damage(content: bytes) -> None:
     assert found.at == 0
 
 
+@pytest.mark.parametrize("form", [tarfile.GNU_FORMAT, tarfile.PAX_FORMAT])
+def test_a_long_name_whose_file_is_lost_is_not_given_to_the_next(form: int, tmp_path: Path) -> None:
+    long = "l" * 120 + ".png"
+    content = bytearray(tar(tmp_path / "a.tar", [(long, b"first"), ("next.png", b"next")], form).read_bytes())
+    content[2 * 512 + 10] ^= 0x55  # the header behind the one that tells the name
+    damage, member = read(bytes(content))
+    assert isinstance(damage, Damage)
+    assert member == Member("next.png", b"next")
+
+
+@pytest.mark.parametrize("kind", [tarfile.GNUTYPE_SPARSE, b"Z"])
+def test_files_of_kinds_that_are_not_read_are_failures_and_not_passed_over(kind: bytes, tmp_path: Path) -> None:
+    block = bytearray(tar(tmp_path / "a.tar", [("a.png", b"x" * 700)], tarfile.GNU_FORMAT).read_bytes())
+    block[156:157] = kind
+    block[148:156] = b" " * 8
+    block[148:156] = b"%06o\0 " % sum(block[:512])
+    found, behind = read(bytes(block[: 3 * 512]) + tar(tmp_path / "b.tar", [("b.png", b"behind")]).read_bytes())
+    assert isinstance(found, Member)
+    assert isinstance(found.content, Failure)
+    assert (found.name, found.content.type) == ("a.png", ErrorType.unreadable)
+    assert behind == Member("b.png", b"behind")
+
+
+def test_what_is_put_apart_is_given_piece_by_piece_and_a_cut_is_told(archive: bytes) -> None:
+    taken = bytearray()
+    found = list(
+        read_archive(
+            io.BytesIO(archive), 10, lambda name, at, size: (b"apart", taken.extend) if name == "4.png" else None
+        )
+    )
+    contents = {entry.name: entry.content for entry in found if isinstance(entry, Member)}
+    assert (contents["4.png"], bytes(taken)) == (b"apart", FILES[3][1])
+    assert len(contents) == len(FILES)
+    cut = read_archive(io.BytesIO(archive[:700]), 10, lambda name, at, size: (b"apart", taken.extend))
+    first = next(cut)
+    assert isinstance(first, Member)
+    assert isinstance(first.content, Failure)
+    assert first.content.message == "The archive breaks off inside of it, after 188 of 300 bytes."
+
+
 def test_files_behind_an_end_mark_are_read_too(archive: bytes) -> None:
     found = read(archive + archive)
     assert [(m.name, m.content) for m in found if isinstance(m, Member)] == FILES + FILES

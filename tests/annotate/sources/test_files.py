@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+from typing import Any
 
 import fsspec
 import pytest
 
-from eyeward.annotate.sources.files import expand, files_below, identity_of, opened, shard_names
-from eyeward.errors import UsageError
+from eyeward.annotate.sources.files import expand, files_below, has_below, identity_of, opened, shard_names
+from eyeward.errors import DataError, UsageError
 
 
 @pytest.fixture
@@ -74,6 +76,52 @@ def test_a_store_that_tells_a_digest_is_asked_for_it_and_not_for_the_content(
     monkeypatch.setattr(type(memory), "info", lambda self, path, **options: {"size": 7, "ETag": '"abc"', "name": path})
     monkeypatch.setattr(type(memory), "open", None)
     assert identity_of("memory://bucket/a.tar") == "7-abc"
+
+
+def test_whatever_a_store_raises_is_an_error_of_the_moment_that_names_the_file(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    memory = fsspec.filesystem("memory")
+    memory.pipe("/bucket/a.tar", b"content")
+    name = "memory://bucket/a.tar"
+
+    class ServerSaysNo(Exception):
+        """As packages of stores have their own."""
+
+    def fail(*given: object, **options: object) -> object:
+        raise ServerSaysNo("401,\nnot you")
+
+    stream = opened(name)
+    monkeypatch.setattr(type(stream._file), "read", fail)  # type: ignore[attr-defined]
+    with stream, pytest.raises(OSError, match="ServerSaysNo: 401, not you"):
+        stream.read(3)
+    with pytest.raises(DataError, match=r"memory://bucket/a.tar: It cannot be read: ServerSaysNo: 401, not you\."):
+        identity_of(name)
+    for method, ask in (("info", identity_of), ("exists", lambda asked: expand([asked])), ("open", opened)):
+        monkeypatch.setattr(type(memory), method, fail)
+        with pytest.raises(DataError, match="a.tar: It cannot be read: ServerSaysNo"):
+            ask(name)
+
+
+def test_archives_behind_links_are_found_and_a_folder_that_cannot_be_opened_stands_for_itself(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "in" / "closed").mkdir(parents=True)
+    (folder / "in" / "linked").symlink_to(folder / "sub")
+    (folder / "in" / "round").symlink_to(folder / "in")
+    (folder / "in" / ".hidden.tar").touch()
+    assert files_below("in", (".tar",)) == ["in/linked/c.tar"]
+    scandir = os.scandir
+
+    def guarded(path: Path) -> Any:  # the superuser, who may run this, can open every folder
+        if path.name == "closed":
+            raise PermissionError(13, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", guarded)
+    assert files_below("in", (".tar",)) == ["in/closed", "in/linked/c.tar"]
+    assert has_below("in", (".tar",))
+    assert not has_below("in", (".parquet",))
 
 
 def test_an_unknown_kind_of_address_is_refused() -> None:

@@ -117,13 +117,14 @@ class FakeFetcher(Fetcher):
     def __init__(self, behind: dict[str, bytes]) -> None:
         super().__init__(FetchRules())
         self._behind = behind
-        self.under_way = self.most = 0
+        self.under_way = self.most = self.asked = 0
         self._lock = threading.Lock()
 
     def fetch_now(self, url: str) -> Fetched | Failure:
         """Wait a little."""
         with self._lock:
             self.under_way += 1
+            self.asked += 1
             self.most = max(self.most, self.under_way)
         time.sleep(0.001 * (50 - len(url)))
         with self._lock:
@@ -143,6 +144,18 @@ def test_addresses_are_fetched_several_at_once_and_come_in_order(tmp_path: Path)
     assert [item.image for item in found[:40]] == [png(number) for number in range(40)]
     assert kinds(found[40:]) == [ErrorType.fetch_failed, ErrorType.not_found]
     assert 1 < fetcher.most <= AT_ONCE
+
+
+def test_of_a_sample_nothing_else_is_fetched(tmp_path: Path) -> None:
+    urls = [f"https://h/{number}" for number in range(90)]
+    pq.write_table(pa.table({"url": urls}), tmp_path / "a.parquet", row_group_size=20)
+    fetcher = FakeFetcher({url: png(number) for number, url in enumerate(urls)})
+    shard = ParquetShard("name", str(tmp_path / "a.parquet"), fetcher=fetcher)
+    assert list(shard.keys()) == [str(number) for number in range(90)]
+    assert fetcher.most == 0
+    found = list(shard.items(only={3, 60}))
+    assert [(item.index, item.image) for item in found] == [(3, png(3)), (60, png(60))]
+    assert fetcher.asked == 2
 
 
 def test_nothing_is_fetched_unless_hosts_are_named(tmp_path: Path) -> None:
@@ -172,8 +185,15 @@ def test_what_datasets_notes_as_an_image_comes_before_what_only_looks_like_one(t
         items(tmp_path / "b.parquet")
 
 
-def test_text_that_is_none_costs_the_rows_that_are_read_with_it(tmp_path: Path) -> None:
-    ends = pa.py_buffer(bytes([0, 0, 0, 0, 2, 0, 0, 0]))
-    broken = pa.Array.from_buffers(pa.string(), 1, [None, ends, pa.py_buffer(b"\xff\xfe")])
-    pq.write_table(pa.table({"key": broken, "image": [png(1)]}), tmp_path / "a.parquet")
-    assert kinds(items(tmp_path / "a.parquet")) == [ErrorType.unreadable]
+def test_text_that_is_none_costs_its_own_row_alone_and_that_only_where_it_is_needed(tmp_path: Path) -> None:
+    ends = pa.py_buffer(b"".join(end.to_bytes(4, "little") for end in (0, 1, 3, 4)))
+    broken = pa.Array.from_buffers(pa.string(), 3, [None, ends, pa.py_buffer(b"a\xff\xfeb")])
+    images = [png(1), png(2), png(3)]
+    pq.write_table(pa.table({"key": broken, "image": images}), tmp_path / "a.parquet")
+    first, second, third = items(tmp_path / "a.parquet")
+    assert kinds([second]) == [ErrorType.unreadable]
+    assert [(item.key, item.image) for item in (first, third)] == [("a", png(1)), ("b", png(3))]
+    pq.write_table(pa.table({"caption": broken, "image": images}), tmp_path / "b.parquet")
+    found = items(tmp_path / "b.parquet", columns=True)
+    assert [item.image for item in found] == images
+    assert [item.columns["caption"] for item in found] == ["a", None, "b"]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +58,13 @@ def test_a_list_names_files_from_its_own_folder_on(tmp_path: Path) -> None:
     assert found[0].image == tmp_path / "odd" / "0001.png"
 
 
+def test_a_mark_at_the_head_of_a_list_is_not_part_of_a_path(tmp_path: Path) -> None:
+    (tmp_path / "list.txt").write_bytes(b"\xef\xbb\xbfa.png\r\nb.png")
+    (shard,) = open_source(tmp_path / "list.txt").shards
+    assert list(shard.keys()) == [item.key for item in shard.items()] == ["a.png", "b.png"]
+    assert [item.key for item in shard.items(only={1})] == ["b.png"]
+
+
 def test_files_are_named_by_a_pattern(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(pictures(tmp_path, range(4)))
     (shard,) = open_source("**/*.png").shards
@@ -68,6 +76,26 @@ def test_archives_elsewhere_give_the_same_items(tmp_path: Path) -> None:
     fsspec.filesystem("memory").pipe("/elsewhere/00000.tar", file.read_bytes())
     here, there = open_source(file).shards[0], open_source("memory://elsewhere").shards[0]
     assert (list(here.items()), here.identity()) == (list(there.items()), there.identity())
+
+
+def test_a_store_is_not_asked_about_each_of_many_archives(monkeypatch: pytest.MonkeyPatch) -> None:
+    memory = fsspec.filesystem("memory")
+    for number in range(40):
+        memory.pipe(f"/many/{number:03}.tar", b"")
+    asked = Counter[str]()
+    for method in ("exists", "isdir", "ls"):
+        real = getattr(type(memory), method)
+
+        def counted(*given: Any, method: str = method, real: Callable[..., Any] = real, **options: Any) -> Any:
+            asked[method] += 1
+            return real(*given, **options)
+
+        monkeypatch.setattr(type(memory), method, counted)
+    source = open_source("memory://many/{000..039}.tar", Kind.tar)
+    assert [shard.name for shard in source.shards] == [f"{number:03}" for number in range(40)]
+    assert asked["exists"] + asked["isdir"] < 5
+    with pytest.raises(UsageError, match=r"no file or folder 'memory://many/040.tar', .*and 57 more"):
+        open_source("memory://many/{000..099}.tar")
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import bz2
 import gzip
+import lzma
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -71,7 +74,7 @@ def test_the_same_key_twice_is_two_items_told_apart_by_their_place(tmp_path: Pat
 def test_a_sample_without_an_image_is_an_error(tmp_path: Path) -> None:
     (first, second) = items(tar(tmp_path / "a.tar", [("a.json", b"{}"), ("a.heic", b"x"), ("b.png", png(1))]))
     assert failure(first).type is ErrorType.not_found
-    assert failure(first).message == "name: a: The sample holds no image (it has json, heic)."
+    assert failure(first).message == "name: a: The sample holds no image and no video (it has json, heic)."
     assert second.key == "b"
 
 
@@ -101,6 +104,42 @@ def test_compressed_archives_are_read_and_cut_ones_are_damaged(cut: int | None, 
         assert found == items(plain)
     else:
         assert failure(found[-1]).type is ErrorType.truncated
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, bz2.compress, lzma.compress])
+@pytest.mark.parametrize("name", ["b.tar", "b.tar.gz"])
+def test_how_an_archive_is_packed_is_told_by_what_it_is_and_damage_in_it_is_an_item(
+    pack: Callable[[bytes], bytes], name: str, tmp_path: Path
+) -> None:
+    plain = tar(tmp_path / "a.tar", samples(0))
+    packed = pack(plain.read_bytes())
+    (tmp_path / name).write_bytes(packed)
+    assert items(tmp_path / name) == items(plain)
+    (tmp_path / name).write_bytes(packed[: len(packed) // 2] + bytes(99) + packed[len(packed) // 2 + 99 :])
+    damaged = items(tmp_path / name)
+    assert failure(damaged[-1]).type is ErrorType.truncated
+    assert "breaks off at byte" in failure(damaged[-1]).message
+
+
+def test_an_archive_that_is_packed_otherwise_says_so(tmp_path: Path) -> None:
+    (tmp_path / "a.tar").write_bytes(b"\x28\xb5\x2f\xfd" + bytes(99))
+    with pytest.raises(DataError, match="packed with zstd, which is not read"):
+        items(tmp_path / "a.tar")
+
+
+def test_keys_are_those_of_the_items_and_some_of_these_may_be_asked_for(tmp_path: Path) -> None:
+    several = [("x.left.png", png(1)), ("x.right.png", png(2)), ("y.json", b"{}"), ("z.mp4", b"x"), ("z.png", png(3))]
+    shard = TarShard("name", str(tar(tmp_path / "a.tar", [*samples(0, 2), *several])))
+    every = list(shard.items(columns=True))
+    assert list(shard.keys()) == [item.key for item in every]
+    assert len(every) == 7
+    assert list(shard.items(columns=True, only={0, 3, 6})) == [every[0], every[3], every[6]]
+
+
+def test_columns_that_make_no_sense_end_nothing(tmp_path: Path) -> None:
+    deep = b"[" * 200_000
+    (only,) = items(tar(tmp_path / "a.tar", [("a.png", png(1)), ("a.json", deep), ("a.txt", b"x")]), columns=True)
+    assert only.columns == {"txt": "x"}
 
 
 def test_what_calls_itself_compressed_and_is_not_is_one_error(tmp_path: Path) -> None:

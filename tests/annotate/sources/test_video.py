@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from eyeward.annotate.footage import Footage
 from eyeward.annotate.sources import video
 from eyeward.annotate.sources.video import Sampling, Still, stills
 from eyeward.errors import ErrorType, ImageError, UsageError
@@ -20,7 +21,7 @@ DARK_TO_BRIGHT = [12 * number for number in range(21)]
 
 
 def taken(file: Path, sampling: Sampling | None = None, limits: Limits | None = None) -> list[Still]:
-    return list(stills(file, sampling or Sampling(), limits or Limits()))
+    return list(stills(Footage.of_file(file), sampling or Sampling(), limits or Limits()))
 
 
 def level(still: Still) -> float:
@@ -81,7 +82,7 @@ def refused(file: Path, sampling: Sampling | None = None, limits: Limits | None 
     """Return how many frames came before the error, and the error."""
     found = 0
     with pytest.raises(ImageError) as problem:
-        for _ in stills(file, sampling or Sampling(), limits or Limits()):
+        for _ in stills(Footage.of_file(file), sampling or Sampling(), limits or Limits()):
             found += 1
     return found, problem.value.type, problem.value.message
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from eyeward.annotate.audit.frame import KNOWN, Place
+from eyeward.annotate.footage import Footage
 from eyeward.annotate.item import Item
 from eyeward.annotate.query import VERDICTS, connected
 from eyeward.annotate.record import read_run
@@ -64,7 +65,11 @@ def examples(folder: Path, most: int, source: Sequence[str] | None = None) -> di
     cases = {policy.hash: list(_cases(base, policy.hash, most)) for policy in record.policies}
     wanted = {case.place: case.sha256 for of_policy in cases.values() for case in of_policy}
     opened = open_source(
-        list(source or record.source), record.kind, record.images_per_shard or IMAGES_PER_SHARD, record.image_column
+        list(source or record.source),
+        record.kind,
+        record.images_per_shard or IMAGES_PER_SHARD,
+        record.image_column,
+        sampling=record.sampling,
     )
     limits = Limits(**record.guard.limits)
     pictures: dict[Place, str] = {}
@@ -123,7 +128,7 @@ def _items(items: Iterator[Item], indices: set[int]) -> Iterator[Item]:
 
 def _picture(item: Item, sha256: str | None, limits: Limits) -> str | None:
     """Return a picture, if it is the image that was judged."""
-    if isinstance(item.image, Failure):
+    if isinstance(item.image, Failure | Footage):
         return None
     decoded = decode(item.image, limits)
     if isinstance(decoded, Failure) or decoded.sha256 != sha256:

@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from eyeward.annotate.footage import Footage
 from eyeward.annotate.item import Item, Shard
 from eyeward.errors import DataError, ImageError
 from eyeward.images import Limits
 from eyeward.images.formats import Format, sniff
 from eyeward.images.reading import read_image_file
+from eyeward.verdict import Failure
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -52,7 +54,9 @@ class KeptImage:
             content = read_image_file(source, _LARGEST) if isinstance(source, Path) else source
         except ImageError as problem:
             raise DataError(f"{problem.message} {_THEN}") from None
-        if not isinstance(content, bytes):
+        if isinstance(content, Footage):
+            raise DataError(f"{content} is a video, which is not written in this form.")
+        if isinstance(content, Failure):
             raise DataError(f"{content.message} {_THEN}")
         return content
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 from eyeward.annotate.item import Shard
 from eyeward.annotate.sources.arrow_files import SUFFIXES as ARROW_SUFFIXES
 from eyeward.annotate.sources.arrow_files import ArrowShard, files_of_saved, is_saved
-from eyeward.annotate.sources.files import expand, files_below, is_folder, is_url, shard_names
-from eyeward.annotate.sources.folder import LIST_SUFFIXES, files_of_list, media_below, shards_of
+from eyeward.annotate.sources.files import expand, files_below, has_below, is_folder, is_url, shard_names
+from eyeward.annotate.sources.folder import IMAGES, LIST_SUFFIXES, VIDEOS, files_of_list, media_below, shards_of
 from eyeward.annotate.sources.lance_table import is_lance, lance_shards
 from eyeward.annotate.sources.parquet import SUFFIXES as PARQUET_SUFFIXES
 from eyeward.annotate.sources.parquet import ParquetShard
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from eyeward.images.fetch import Fetcher
 
 IMAGES_PER_SHARD, VIDEOS_PER_SHARD = 1000, 100
+_MOST_ASKED = 3
+"""Archives that are asked for videos, one after the other, until one can answer."""
 OUTPUT_SUFFIX = ".safety.parquet"
 """Ending of the files that a run writes; they may lie beside the shards and are no input."""
 
@@ -40,7 +42,7 @@ class Kind(StrEnum):
     list = "list"
     """A text file with one path a line, from its own folder on."""
     video = "video"
-    """Video files, named like images."""
+    """Video files, named like images; of archives those with videos in them, which are `tar`."""
     tar = "tar"
     """WebDataset, and what img2dataset writes."""
     parquet = "parquet"
@@ -66,7 +68,7 @@ class Source:
     image_column: str | None = None
     """Of tables, where it was named."""
     sampling: Sampling | None = None
-    """Of videos."""
+    """Of videos; None where none are judged."""
 
 
 def open_source(
@@ -81,7 +83,9 @@ def open_source(
     """Return the shards of a folder, a list, of archives, tables or videos, named by paths, patterns and `{000..123}`.
 
     Shards that are cut here have `images_per_shard` images, by default 1,000, or 100 videos. Tables may hold addresses
-    of images, which are fetched by `fetcher`. `sampling` says which pictures of videos are judged.
+    of images, which are fetched by `fetcher`. `sampling` says which pictures of videos are judged. Videos in archives
+    are judged, beside the images, where it is given, where the kind is `video`, or where no kind is given and the first
+    archive begins with a video.
 
     Raises:
         UsageError: when something is not there, or when it is not clear what is meant.
@@ -94,30 +98,59 @@ def open_source(
         raise UsageError(f"A shard has at least one image, not {images_per_shard}.")
     found = expand(given)
     chosen = Kind(kind) if kind is not None else _told(found)
-    if sampling is not None and chosen is not Kind.video:
+    if chosen is Kind.video and _are_archives(found):
+        chosen, sampling = Kind.tar, sampling or Sampling()
+    if sampling is not None and chosen not in (Kind.video, Kind.tar):
         raise UsageError(f"Which pictures are taken is said of videos; {given[0]!r} holds {chosen}.")
     if chosen in (Kind.images, Kind.list, Kind.video):
         length = images_per_shard or (VIDEOS_PER_SHARD if chosen is Kind.video else IMAGES_PER_SHARD)
         folder, files = _loose(found, chosen)
-        cut = shards_of(folder, files, length, "videos" if chosen is Kind.video else "images")
+        cut = shards_of(folder, files, length, VIDEOS if chosen is Kind.video else IMAGES)
         sampled = (sampling or Sampling()) if chosen is Kind.video else None
         return Source(tuple(given), chosen, _some(cut, given), length, sampling=sampled)
-    shards = _packed_shards(found, chosen, image_column, (limits or Limits()).max_bytes, fetcher)
-    return Source(tuple(given), chosen, _some(shards, given), None, None if chosen is Kind.tar else image_column)
+    largest = (limits or Limits()).max_bytes
+    if chosen is Kind.tar:
+        archives = _archives(found, largest)
+        if kind is None and sampling is None and _begin_with_videos(archives):
+            sampling = Sampling()
+        shards = [replace(shard, videos=sampling is not None) for shard in archives]
+        return Source(tuple(given), chosen, _some(shards, given), None, sampling=sampling)
+    return Source(tuple(given), chosen, _some(_tables(found, chosen, image_column, fetcher), given), None, image_column)
 
 
-def _packed_shards(
-    found: Sequence[str], kind: Kind, image_column: str | None, largest: int, fetcher: Fetcher | None
-) -> Sequence[Shard]:
+def _archives(found: Sequence[str], largest: int) -> list[TarShard]:
+    packed = [file for name in found for file in _packed(name, Kind.tar)]
+    return [TarShard(*file, largest) for file in zip(shard_names(packed), packed, strict=True)]
+
+
+def _begin_with_videos(shards: Sequence[TarShard]) -> bool:
+    """Whether the first archive that can be read begins with a video; the archives of a dataset are alike."""
+    told = (shard.has_videos() for shard in shards[:_MOST_ASKED])
+    return next((answer for answer in told if answer is not None), False)
+
+
+def _tables(found: Sequence[str], kind: Kind, image_column: str | None, fetcher: Fetcher | None) -> Sequence[Shard]:
     if kind is Kind.lance:
         named = zip(shard_names(found), found, strict=True)
         return [shard for name, file in named for shard in lance_shards(name, file, image_column, fetcher)]
     packed = [file for name in found for file in _packed(name, kind)]
-    files = list(zip(shard_names(packed), packed, strict=True))
-    if kind is Kind.tar:
-        return [TarShard(*file, largest) for file in files]
     table = ArrowShard if kind is Kind.arrow else ParquetShard
-    return [table(*file, image_column, fetcher) for file in files]
+    return [table(*file, image_column, fetcher) for file in zip(shard_names(packed), packed, strict=True)]
+
+
+def _are_archives(names: Sequence[str]) -> bool:
+    """Whether videos are to be looked for in archives: these are some, or folders of them without loose videos."""
+    if any(_is_folder(name) for name in names):
+        return all(
+            is_folder(name) and has_below(name, TAR_SUFFIXES) and (is_url(name) or not _has_videos(Path(name)))
+            for name in names
+        )
+    return all(name.lower().endswith(TAR_SUFFIXES) for name in names)
+
+
+def _is_folder(name: str) -> bool:
+    """Whether it is a folder; a store is not asked about each of a hundred thousand archives."""
+    return not (is_url(name) and name.lower().endswith(TAR_SUFFIXES)) and is_folder(name)
 
 
 def _some(shards: Sequence[Shard], given: Sequence[str]) -> tuple[Shard, ...]:
@@ -128,7 +161,7 @@ def _some(shards: Sequence[Shard], given: Sequence[str]) -> tuple[Shard, ...]:
 
 def _told(names: Sequence[str]) -> Kind:
     """Tell the kind by names and by what lies in folders."""
-    kinds = {_kind_of_folder(name) if is_folder(name) else _kind_of_file(name) for name in names}
+    kinds = {_kind_of_folder(name) if _is_folder(name) else _kind_of_file(name) for name in names}
     if len(kinds) > 1:
         raise UsageError(
             f"These are of several kinds ({', '.join(sorted(kinds))}); annotate them one by one, each into its folder."
@@ -161,7 +194,7 @@ def _kind_of_folder(name: str) -> Kind:
     if is_saved(name):
         return Kind.arrow
     here = {
-        Kind.tar: bool(files_below(name, TAR_SUFFIXES)),
+        Kind.tar: has_below(name, TAR_SUFFIXES),
         Kind.images: not is_url(name) and next(media_below(Path(name)), None) is not None,
         Kind.video: not is_url(name) and _has_videos(Path(name)),
     }
@@ -175,7 +208,7 @@ def _kind_of_folder(name: str) -> Kind:
     if held:
         return held[0]
     for kind in (Kind.parquet, Kind.arrow):
-        if _packed(name, kind):
+        if _packed(name, kind) and has_below(name, _SUFFIXES[kind]):
             return kind
     raise UsageError(f"There are no images in the folder {name!r}: none loose, none in archives, tables or videos.")
 
@@ -187,7 +220,7 @@ def _has_videos(folder: Path) -> bool:
 
 def _packed(name: str, kind: Kind) -> list[str]:
     """Return the archives or tables of a folder, without what a run wrote beside them; a file is itself."""
-    if not is_folder(name):
+    if not _is_folder(name):
         return [name]
     if kind is Kind.arrow and is_saved(name):
         return files_of_saved(name)

@@ -6,13 +6,16 @@ on at the next that does, and says that there was a gap.
 
 from __future__ import annotations
 
+import gzip
+import lzma
 import re
 import tarfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import BinaryIO, NamedTuple
 
+from eyeward.annotate.footage import Footage
 from eyeward.errors import ErrorType
 from eyeward.verdict import Failure
 
@@ -22,7 +25,19 @@ _LONGEST_NAME = 1 << 20
 _OCTAL = re.compile(rb"[0-7]+")
 _FILES = (tarfile.REGTYPE, tarfile.AREGTYPE, tarfile.CONTTYPE)
 _LINKS = (tarfile.LNKTYPE, tarfile.SYMTYPE)
-_BROKEN = (EOFError, zlib.error, tarfile.ReadError)
+_NO_FILES = (tarfile.DIRTYPE, tarfile.FIFOTYPE, tarfile.CHRTYPE, tarfile.BLKTYPE)
+_GOES_ON, _GOES_ON_NEXT = 482, 504
+"""Where the header of a sparse file, and the block behind it, say that another such block follows."""
+_BROKEN = (EOFError, zlib.error, tarfile.ReadError, gzip.BadGzipFile, lzma.LZMAError)
+
+
+Content = bytes | Footage | Failure
+"""What a file holds, where that lies, or why it was not read."""
+Take = Callable[[bytes], object]
+Apart = Callable[[str, int, int], tuple[Content, Take] | None]
+"""Is told the name of a file, where it begins and how long it is. Of what is not to be read into memory it returns what
+stands for it, and who is given its bytes, piece by piece."""
+_PIECE = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +45,7 @@ class Member:
     """A file of an archive. `name` may hold lone surrogates where its bytes are no text."""
 
     name: str
-    content: bytes | Failure
+    content: Content
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,25 +57,32 @@ class Damage:
     failure: Failure
 
 
-def read_archive(stream: BinaryIO, largest: int) -> Iterator[Member | Damage]:
+def read_archive(
+    stream: BinaryIO, largest: int, apart: Apart = lambda name, at, size: None
+) -> Iterator[Member | Damage]:
     """Yield the files of an archive in order; of those with more than `largest` bytes only that they are too large.
+
+    `apart` is asked first, and may take files of any size.
 
     Raises:
         OSError: when the stream cannot be read for a reason that is not in the archive.
     """
-    return _Archive(stream, largest).members()
+    return _Archive(stream, largest, apart).members()
 
 
 class _Header(NamedTuple):
     name: str
     size: int
     kind: bytes
+    goes_on: bool = False
+    """Of a sparse file: whether more of the header follows."""
 
 
 class _Archive:
-    def __init__(self, stream: BinaryIO, largest: int) -> None:
+    def __init__(self, stream: BinaryIO, largest: int, apart: Apart) -> None:
         self._stream = stream
         self._largest = largest
+        self._apart = apart
         self._at = 0
         self._long_name: str | None = None
         self._long_size: int | None = None
@@ -78,6 +100,7 @@ class _Archive:
                 header = _header(block, strict=gap is not None)
                 if header is None:
                     gap = start if gap is None else gap
+                    self._long_name = self._long_size = None  # they were about what is lost
                     continue
                 if gap is not None:
                     yield _damage(gap, f"Bytes {gap:,} to {start:,} make no sense; files may be missing here.")
@@ -117,18 +140,31 @@ class _Archive:
             return Member(name, self._content(name, size))
         if header.kind in _LINKS:
             return Member(name, Failure(type=ErrorType.unreadable, message="It is a link inside of the archive."))
-        self._skip(size if header.kind not in (tarfile.DIRTYPE, tarfile.FIFOTYPE) else 0)
-        return None
+        if header.kind in _NO_FILES:
+            return None
+        while header.goes_on:  # where the holes of a sparse file are
+            header = header._replace(goes_on=bool(self._read(_BLOCK)[_GOES_ON_NEXT : _GOES_ON_NEXT + 1].strip(b"\0")))
+        self._skip(size)
+        called = "with holes" if header.kind == tarfile.GNUTYPE_SPARSE else f"of the kind {header.kind!r}"
+        message = f"It is stored as a file {called}, which is not read; pack it anew."
+        return Member(name, Failure(type=ErrorType.unreadable, message=message))
 
-    def _content(self, name: str, size: int) -> bytes | Failure:
-        if size > self._largest:
-            self._skip(size)
-            return Failure(type=ErrorType.too_large, message=f"It is larger than {self._largest:,} bytes, the limit.")
-        content = self._read(size)
-        if len(content) < size:
+    def _content(self, name: str, size: int) -> Content:
+        content: Content
+        apart = self._apart(name, self._at, size)
+        if apart is not None:
+            content, take = apart
+            read = self._pass(size, take)
+        elif size > self._largest:
+            message = f"It is larger than {self._largest:,} bytes, the limit."
+            content, read = Failure(type=ErrorType.too_large, message=message), self._pass(size)
+        else:
+            content = self._read(size)
+            read = len(content)
+        if read < size:
             return Failure(
                 type=ErrorType.truncated,
-                message=f"The archive breaks off inside of it, after {len(content):,} of {size:,} bytes.",
+                message=f"The archive breaks off inside of it, after {read:,} of {size:,} bytes.",
             )
         self._read(-size % _BLOCK)
         return content
@@ -155,12 +191,17 @@ class _Archive:
             records = records[int(length) :]
 
     def _skip(self, size: int) -> None:
-        left = size + -size % _BLOCK
-        while left:
-            read = self._read(min(left, 1 << 20))
-            if not read:
-                raise EOFError("inside of a file")
-            left -= len(read)
+        padded = size + -size % _BLOCK
+        if self._pass(padded) < padded:
+            raise EOFError("inside of a file")
+
+    def _pass(self, size: int, take: Take = lambda piece: None) -> int:
+        """Read so many bytes, a piece at a time, and return how many there were."""
+        left = size
+        while left and (piece := self._read(min(left, _PIECE))):
+            take(piece)
+            left -= len(piece)
+        return size - left
 
     def _read(self, size: int) -> bytes:
         """Return so many bytes, fewer only at the end of the stream."""
@@ -194,7 +235,7 @@ def _header(block: bytes, strict: bool) -> _Header | None:
         name = f"{_text(block[345:500])}/{name}"
     if kind == tarfile.AREGTYPE and name.endswith("/"):
         kind = tarfile.DIRTYPE
-    return _Header(name, size, kind)
+    return _Header(name, size, kind, kind == tarfile.GNUTYPE_SPARSE and block[_GOES_ON] != 0)
 
 
 def _number(field: bytes) -> int | None:

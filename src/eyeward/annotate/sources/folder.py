@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import codecs
 import hashlib
 import os
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Container, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from eyeward.annotate.footage import Footage
 from eyeward.annotate.item import Item, as_text
 from eyeward.errors import UsageError
 from eyeward.images.formats import EXTENSIONS
 
 LIST_SUFFIXES = (".txt", ".lst", ".list")
+IMAGES, VIDEOS = "images", "videos"
 
 
 @dataclass(frozen=True)
@@ -22,7 +25,7 @@ class FileShard:
     name: str
     folder: Path
     files: Sequence[str]
-    holds: str = "images"
+    holds: str = IMAGES
     """Images or videos: what a folder of them is called."""
 
     def identity(self) -> str:
@@ -32,15 +35,22 @@ class FileShard:
             digest.update(f"{file}\0{_size(self.folder / file)}\n".encode("utf-8", "surrogateescape"))
         return f"{len(self.files)}-{digest.hexdigest()[:32]}"
 
-    def items(self, columns: bool = False) -> Iterator[Item]:
-        """Yield a path for each file; what cannot be read is found out by whoever reads it."""
+    def keys(self) -> Iterator[str]:
+        """Yield the paths."""
+        return map(as_text, self.files)
+
+    def items(self, columns: bool = False, only: Container[int] | None = None) -> Iterator[Item]:
+        """Yield a path or a video for each file; what cannot be read is found out by whoever reads it."""
         for index, file in enumerate(self.files):
+            if only is not None and index not in only:
+                continue
             key = as_text(file)
             known = {"folder": str(PurePosixPath(key).parent)} if columns else {}
-            yield Item(index, key, self.folder / file, known)
+            path = self.folder / file
+            yield Item(index, key, Footage.of_file(path) if self.holds == VIDEOS else path, known)
 
 
-def shards_of(folder: Path, files: Sequence[str], length: int, holds: str = "images") -> list[FileShard]:
+def shards_of(folder: Path, files: Sequence[str], length: int, holds: str = IMAGES) -> list[FileShard]:
     """Cut files into shards."""
     return [
         FileShard(f"{holds}-{number:06}", folder, files[start : start + length], holds)
@@ -53,10 +63,15 @@ def media_below(folder: Path, endings: Collection[str] = EXTENSIONS) -> Iterator
 
     A folder that cannot be opened stands for itself, so that it comes out as an error and not as nothing.
     """
-    return _walk(folder, "", (), endings)
+    return files_in(folder, lambda name: os.path.splitext(name)[1].lower() in endings)  # noqa: PTH122 called often
 
 
-def _walk(folder: Path, below: str, above: tuple[tuple[int, int], ...], endings: Collection[str]) -> Iterator[str]:
+def files_in(folder: Path, wanted: Callable[[str], bool]) -> Iterator[str]:
+    """Yield the files of a folder and of those below whose names are wanted, as `media_below` does."""
+    return _walk(folder, "", (), wanted)
+
+
+def _walk(folder: Path, below: str, above: tuple[tuple[int, int], ...], wanted: Callable[[str], bool]) -> Iterator[str]:
     try:
         status = (folder / below).stat()
         with os.scandir(folder / below) as listing:
@@ -70,8 +85,8 @@ def _walk(folder: Path, below: str, above: tuple[tuple[int, int], ...], endings:
     for name, is_folder in entries:
         path = f"{below}/{name}" if below else name
         if is_folder:
-            yield from _walk(folder, path, (*above, here), endings)
-        elif os.path.splitext(name)[1].lower() in endings:  # noqa: PTH122 called a million times
+            yield from _walk(folder, path, (*above, here), wanted)
+        elif wanted(name):
             yield path
 
 
@@ -95,6 +110,7 @@ def files_of_list(file: Path) -> list[str]:
         raise UsageError(f"{file} cannot be read: {problem.strerror}.") from problem
     if b"\0" in content:
         raise UsageError(f"{file} is no list of paths: it holds NUL. Write one path a line.")
+    content = content.removeprefix(codecs.BOM_UTF8)  # some editors put it there
     lines = [os.fsdecode(line.removesuffix(b"\r")) for line in content.split(b"\n")]
     return [line for line in lines if line]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -76,16 +76,27 @@ class TableShard(ABC):
         """Tell it from others by size and content, and by the column that is read."""
         return identity_of(self.file) + ("" if self.image_column is None else f"-{self.image_column}")
 
-    def items(self, columns: bool = False) -> Iterator[Item]:
+    def keys(self) -> Iterator[str]:
+        """Yield the keys of its rows."""
+        with ExitStack() as stack:
+            reading = self._opened(stack)
+            if isinstance(reading, Item):
+                yield reading.key
+                return
+            for item, _ in self._rows(reading, image_column(reading.schema, self.image_column, self.file), False):
+                yield item.key
+
+    def items(self, columns: bool = False, only: Container[int] | None = None) -> Iterator[Item]:
         """Yield an item for each row; rows that are damaged are errors."""
         with ExitStack() as stack:
-            try:
-                reading = stack.enter_context(self.reading())
-            except table_errors() as problem:
-                yield Item(0, self.name, self._damage(problem))
+            reading = self._opened(stack)
+            if isinstance(reading, Item):
+                yield reading
                 return
             image = image_column(reading.schema, self.image_column, self.file)
             rows = self._rows(reading, image, columns)
+            if only is not None:
+                rows = ((item, url) for item, url in rows if item.index in only)
             if not _is_text(reading.schema.field(image).type):
                 yield from (item for item, _ in rows)
             elif self.fetcher is None:
@@ -95,21 +106,26 @@ class TableShard(ABC):
             else:
                 yield from fetched(rows, self.fetcher)
 
+    def _opened(self, stack: ExitStack) -> Reading | Item:
+        """Open it; where it is damaged it is one item that says so."""
+        try:
+            return stack.enter_context(self.reading())
+        except table_errors() as problem:
+            return Item(0, self.name, self._damage(problem))
+
     def _rows(self, reading: Reading, image: str, columns: bool) -> Iterator[tuple[Item, str | None]]:
         """Yield the items, those with an address with it and without an image."""
         names = reading.schema.names
         key = next((name for name in KEY_COLUMNS if name in names and name != image), None)
         number = 0
         for part in reading.parts(names if columns else [image, *([] if key is None else [key])]):
-            found = part if isinstance(part, Lost) else _as_rows(part)
-            if isinstance(found, Lost):
-                damage = self._damage(found.problem)
-                for lost in range(number, number + found.rows):
-                    yield Item(lost, str(lost), damage), None
-                number += found.rows
-                continue
+            found: Sequence[dict[str, Any] | Exception]
+            found = [part.problem] * part.rows if isinstance(part, Lost) else _as_rows(part, (image, key))
             for row in found:
-                yield self._item(number, row, image, key)
+                if isinstance(row, Exception):
+                    yield Item(number, str(number), self._damage(row)), None
+                else:
+                    yield self._item(number, row, image, key)
                 number += 1
 
     def _item(self, number: int, row: dict[str, Any], image: str, key: str | None) -> tuple[Item, str | None]:
@@ -141,11 +157,24 @@ class TableShard(ABC):
         return Failure(type=ErrorType.unreadable, message=f"{self.name} is damaged: {said}.")
 
 
-def _as_rows(part: pa.RecordBatch) -> list[dict[str, Any]] | Lost:
+def _as_rows(part: pa.RecordBatch, needed: Container[str | None]) -> list[dict[str, Any] | Exception]:
+    """Return rows as they are in Python. Text that is none makes an error of its row alone, or, not needed, is None."""
     try:
         return list(part.to_pylist())
-    except UnicodeDecodeError as problem:
-        return Lost(part.num_rows, problem)
+    except UnicodeDecodeError:
+        return [_as_row(part.slice(number, 1), needed) for number in range(part.num_rows)]
+
+
+def _as_row(part: pa.RecordBatch, needed: Container[str | None]) -> dict[str, Any] | Exception:
+    row: dict[str, Any] = {}
+    for name in part.schema.names:
+        try:
+            (row[name],) = part.column(name).to_pylist()
+        except UnicodeDecodeError as problem:
+            if name in needed:
+                return problem
+            row[name] = None
+    return row
 
 
 def image_column(schema: pa.Schema, wanted: str | None, file: str) -> str:

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
-from pathlib import Path
 from typing import Any
 
 from PIL import Image
 
+from eyeward.annotate.footage import Footage
 from eyeward.errors import ErrorType, ImageError, MissingExtra, UsageError
 from eyeward.images.limits import Limits
 from eyeward.images.reading import printable
@@ -72,7 +72,7 @@ class Still:
     """Whether no picture before it was passed over."""
 
 
-def stills(file: Path, sampling: Sampling, limits: Limits) -> Iterator[Still]:
+def stills(footage: Footage, sampling: Sampling, limits: Limits) -> Iterator[Still]:
     """Yield the pictures of a video that are judged, upright, in their order; of several tracks one after the other.
 
     Raises:
@@ -80,14 +80,14 @@ def stills(file: Path, sampling: Sampling, limits: Limits) -> Iterator[Still]:
             that came before were good.
         MissingExtra: without PyAV.
     """
-    name = printable(str(file))
+    name = printable(footage.name)
     track, tracks, taken = 0, 1, 0
     while track < tracks:
-        with _opened(file, name, limits) as container:
+        with _opened(footage, name, limits) as container:
             tracks = len(container.streams.video)
             if not tracks:
                 raise ImageError(ErrorType.unsupported_format, f"{name} holds no video.")
-            for still in _Track(container, container.streams.video[track], file, name, limits).stills(sampling):
+            for still in _Track(container, container.streams.video[track], footage, name, limits).stills(sampling):
                 taken += 1
                 if taken > limits.max_frames_total:
                     raise ImageError(
@@ -111,12 +111,12 @@ def pyav() -> Any:
 
 
 @contextmanager
-def _opened(file: Path, name: str, limits: Limits) -> Iterator[Any]:
+def _opened(footage: Footage, name: str, limits: Limits) -> Iterator[Any]:
     """Open a video; whatever goes wrong until it is closed is an `ImageError`."""
     av = pyav()
     known = False
     try:
-        with file.open("rb") as stream:
+        with footage.open() as stream:
             if not stream.read(1):
                 raise ImageError(ErrorType.unreadable, f"{name} is empty: it has 0 bytes.")
             stream.seek(0)
@@ -142,10 +142,10 @@ def _opened(file: Path, name: str, limits: Limits) -> Iterator[Any]:
 class _Track:
     """One of the tracks with pictures, decoded from its start on; memory holds a picture or two."""
 
-    def __init__(self, container: Any, stream: Any, file: Path, name: str, limits: Limits) -> None:
+    def __init__(self, container: Any, stream: Any, footage: Footage, name: str, limits: Limits) -> None:
         self._container = container
         self._stream = stream
-        self._file = file
+        self._footage = footage
         self._name = name
         self._limits = limits
         self._is_cover = bool(stream.disposition & import_module("av.stream").Disposition.attached_pic)
@@ -193,7 +193,7 @@ class _Track:
         if told and self._stream.time_base and self._container.format.name.startswith(_TIMED):
             return float(told * self._stream.time_base)
         first, end = math.inf, -math.inf
-        with _opened(self._file, self._name, self._limits) as container:
+        with _opened(self._footage, self._name, self._limits) as container:
             stream = container.streams[self._stream.index]
             for packet in container.demux(stream):
                 if packet.pts is not None:

@@ -8,6 +8,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
+from eyeward.annotate.footage import Footage
 from eyeward.annotate.item import Shard
 from eyeward.annotate.sources import Kind, open_source
 from eyeward.errors import ErrorType, EyewardError, ImageError
@@ -75,7 +76,8 @@ def _each_of(
     missing = ImageError(ErrorType.not_found, "The dataset of the image does not hold it any more; put it back.")
     try:
         shard = _shards(*home[:4]).get(home.shard)
-        for item in () if shard is None else shard.items():
+        only = {index for index in wanted if index is not None}
+        for item in () if shard is None else shard.items(only=only):
             for number in wanted.pop(item.index, ()):
                 yield number, _encoded(item.image, limits)
             if not wanted:
@@ -86,9 +88,11 @@ def _each_of(
         yield number, missing
 
 
-def _encoded(image: bytes | Path | Failure, limits: Limits) -> bytes | ImageError:
+def _encoded(image: bytes | Path | Footage | Failure, limits: Limits) -> bytes | ImageError:
     if isinstance(image, Failure):
         return ImageError(image.type, image.message)
+    if isinstance(image, Footage):
+        return ImageError(ErrorType.unsupported_format, f"{image} is a video; the frames of videos are not shown here.")
     try:
         return image if isinstance(image, bytes) else read_image_file(image, limits)
     except ImageError as problem:

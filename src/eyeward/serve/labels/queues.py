@@ -11,7 +11,7 @@ from eyeward.annotate.audit.frame import Place
 from eyeward.annotate.audit.sample import read_sample
 from eyeward.annotate.item import as_text
 from eyeward.annotate.record import RunRecord, read_run
-from eyeward.annotate.sources import IMAGES_PER_SHARD, Kind, Source, open_source
+from eyeward.annotate.sources import IMAGES_PER_SHARD, Source, open_source
 from eyeward.annotate.sources.folder import FileShard, media_below
 from eyeward.errors import ImageError, UsageError
 from eyeward.images import Limits, decode, sha256_of_bytes
@@ -134,7 +134,7 @@ def queue_from_folder(
 
 def _record(run: Path) -> RunRecord:
     record = read_run(run)
-    if record.kind is Kind.video:
+    if record.sampling is not None:
         raise UsageError(f"{run} judged videos, which are not reviewed here; annotate their frames as images.")
     return record
 
