@@ -31,6 +31,8 @@ class Trouble(Enum):
     """It is not done, and 503 is said."""
     lost = auto()
     """It is done, and 500 is said."""
+    cut = auto()
+    """It is done, and the connection breaks before anything is said."""
 
 
 @dataclass(frozen=True)
@@ -141,7 +143,7 @@ class _Handler(BaseHTTPRequestHandler):
         with self.server.lock:
             self.server.requests.append((self.command, self._key))
             trouble = next(self.server.troubles)
-            self._lost = trouble is Trouble.lost
+            self._lost, self._cut = trouble is Trouble.lost, trouble is Trouble.cut
             if bucket != BUCKET:
                 yield False
                 self._fail(404, "NoSuchBucket")
@@ -201,6 +203,9 @@ class _Handler(BaseHTTPRequestHandler):
         )
 
     def _answer(self, status: int, body: bytes = b"", headers: dict[str, str] | None = None) -> None:
+        if self._cut:
+            self.close_connection = True
+            return
         if self._lost:
             self._lost = False
             self._fail(500, "InternalError")

@@ -78,6 +78,52 @@ def test_an_expired_claim_is_taken_over_and_the_old_owner_leaves_it_alone(
     assert claims.take("a") is not None
 
 
+@pytest.mark.parametrize("awake", ["at once", "after a renewal"])
+@pytest.mark.parametrize("other", ["at work", "for long", "gone"])
+def test_who_slept_longer_than_a_lease_holds_nothing_any_more(
+    other: str, awake: str, storage: Storage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    claims = Claims(storage, lease=1000)
+    old = claims.take("a")
+    assert old is not None and old.is_held()
+    pass_time(storage, 2000, monkeypatch)
+    new = claims.take("a")
+    assert new is not None
+    monkeypatch.undo()
+    with new:
+        if other == "for long":
+            assert [new.is_held() for _ in range(2 * module._KEPT)] == [True] * 2 * module._KEPT
+        if other == "gone":
+            new.__exit__(None, None, None)
+            assert files(storage) == []
+        if awake == "after a renewal":
+            old._make_next()
+        assert not old.is_held()
+        old._take_away()
+        assert other == "gone" or new.is_held(), "who comes back disturbs nobody"
+    assert files(storage) == []
+
+
+def test_a_number_whose_making_failed_and_was_done_after_all_is_no_loss(
+    storage: Storage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    claim = Claims(storage).take("a")
+    assert claim is not None
+    create = storage.create
+
+    def unanswered(name: str, data: bytes, lasting: bool = True) -> bool:
+        create(name, data, lasting)
+        raise OSError("no answer")
+
+    monkeypatch.setattr(storage, "create", unanswered)
+    with pytest.raises(OSError, match="no answer"):
+        claim.is_held()
+    monkeypatch.undo()
+    assert claim.is_held()
+    claim._take_away()
+    assert files(storage) == []
+
+
 def test_a_claim_is_kept_alive_while_its_owner_lives(storage: Storage) -> None:
     claims = Claims(storage, lease=1.6)
     claim = claims.take("a")

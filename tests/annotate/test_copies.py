@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import os
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner, Result
 
-from eyeward.annotate.copies import local_copy
+from eyeward.annotate.copies import Copy, local_copy
 from eyeward.annotate.object_store import ObjectFolder
 from eyeward.annotate.run import annotate
 from eyeward.cli.main import app
 from eyeward.errors import ErrorType, UsageError
 from tests.annotate.s3 import OUT, FakeS3, serving
 from tests.annotate.test_run import failing_at
-from tests.annotate.world import png, tar, written
+from tests.annotate.world import parquet, pictures, png, tar, written
 from tests.evaluate.worlds import guard
 
 
@@ -112,9 +114,82 @@ def test_a_run_in_a_store_is_asked_exported_audited_and_sampled(source: Path, s3
     assert len((tmp_path / "labels.csv").read_text().splitlines()) > 1
 
 
-def test_an_export_is_no_object(source: Path, s3: FakeS3, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    annotate(source, tmp_path / "run", guard())
-    monkeypatch.chdir(tmp_path)
-    refused = run("export", "run", "--out", "s3://bucket/kept")
-    assert (refused.exit_code, refused.stderr.count("is no folder; export to one")) == (2, 1)
-    assert not (tmp_path / "s3:").exists()
+def sent(s3: FakeS3, place: str) -> dict[str, bytes]:
+    """Return what lies below a place."""
+    return {key.removeprefix(place): stored.data for key, stored in s3.objects.items() if key.startswith(place)}
+
+
+def test_what_is_kept_of_archives_and_tables_is_written_to_a_store_as_to_a_folder(
+    source: Path, s3: FakeS3, tmp_path: Path
+) -> None:
+    tables = parquet(tmp_path / "tables" / "t.parquet", [png(level) for level in (5, 250, 6)], caption=["a", "b", "c"])
+    for of, name in ((source, "archives"), (tables, "table")):
+        annotate(of, tmp_path / name, guard())
+        assert run("export", tmp_path / name, "--out", tmp_path / f"kept-{name}").exit_code == 0
+        s3.requests.clear()
+        export = run("export", tmp_path / name, "--out", f"s3://bucket/{name}")
+        assert export.exit_code == 0, export.output
+        assert f"written to s3://bucket/{name}." in export.stderr.replace("\n", " ")
+        here = tmp_path / f"kept-{name}"
+        assert sent(s3, f"{name}/") == {path.name: path.read_bytes() for path in here.iterdir()}
+        assert s3.requests[-1] == ("PUT", f"{name}/kept.parquet"), "where this is everything is"
+    again = run("export", tmp_path / "table", "--out", "s3://bucket/table")
+    assert (again.exit_code, "s3://bucket/table is not empty" in again.stderr) == (2, True)
+
+
+def test_links_to_loose_files_are_not_written_to_a_store_and_lists_are(s3: FakeS3, tmp_path: Path) -> None:
+    annotate(pictures(tmp_path / "in", [5, 250, 6]), tmp_path / "run", guard())
+    export = run("export", tmp_path / "run", "--out", "s3://bucket/kept")
+    assert (export.exit_code, "a store has no links" in " ".join(export.stderr.split())) == (2, True)
+    form = run("export", tmp_path / "run", "--out", "s3://bucket/kept", "--format", "fiftyone")
+    assert (form.exit_code, "in a folder of this machine" in " ".join(form.stderr.split())) == (2, True)
+    assert s3.objects == {}
+    lists = run("export", tmp_path / "run", "--out", "s3://bucket/kept", "--lists-only")
+    assert lists.exit_code == 0, lists.output
+    assert sorted(sent(s3, "kept/")) == ["kept.parquet", "removed.parquet"]
+
+
+def test_a_copy_that_was_looked_at_before_the_run_went_on_takes_nothing_away(source: Path, s3: FakeS3) -> None:
+    annotate(source / "a.tar", OUT, guard())
+    early = Copy(OUT)
+    s3.objects.clear()
+    annotate(source / "b.tar", OUT, guard())
+    folder = local_copy(OUT)
+    assert early.bring() == folder
+    assert written(folder) == s3.written
+
+
+def test_an_old_answer_that_comes_late_does_not_stay_in_the_place_of_a_new_one(
+    source: Path, s3: FakeS3, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    annotate(source, OUT, guard(failing_at(2, ErrorType.deadline)))
+    read = ObjectFolder.read
+    has_read, may_go_on = threading.Event(), threading.Event()
+
+    def slowly(self: ObjectFolder, name: str, last: int | None = None) -> bytes | None:
+        found = read(self, name, last)
+        if (name, last) == ("b.safety.parquet", None) and not has_read.is_set():
+            has_read.set()
+            assert may_go_on.wait(60)
+        return found
+
+    monkeypatch.setattr(ObjectFolder, "read", slowly)
+    first = threading.Thread(target=local_copy, args=(OUT,))
+    first.start()
+    assert has_read.wait(60)
+    annotate(source, OUT, guard(), retry_failed=True)
+    new = s3.objects["run/b.safety.parquet"].data
+
+    def fetched_by_second() -> None:
+        copies = (Path(os.environ["XDG_CACHE_HOME"]) / "eyeward").rglob("b.safety.parquet")
+        if any(copy.read_bytes() == new for copy in copies):
+            may_go_on.set()
+            first.join(60)
+
+    second = threading.Thread(target=lambda: Copy(OUT).bring(fetched_by_second))
+    second.start()
+    may_go_on.wait(1)  # the second one waits for the first, and does not come so far
+    may_go_on.set()
+    for thread in (first, second):
+        thread.join(60)
+    assert written(local_copy(OUT)) == s3.written

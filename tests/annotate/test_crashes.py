@@ -48,6 +48,15 @@ def whole(out: Path) -> int:
     return len(proofs)
 
 
+def ledger(out: Path) -> Counter[str]:
+    """Count the lines about each shard."""
+    lines = [line for file in (out / "ledger").iterdir() for line in file.read_text().splitlines()]
+    return Counter(json.loads(line)["shard"] for line in lines)
+
+
+ONCE = Counter({f"{shard:05}": 1 for shard in range(SHARDS)})
+
+
 @pytest.mark.parametrize("step", Step)
 def test_killed_ten_times_at_a_step_and_resumed(
     step: Step, source: Path, uninterrupted: dict[str, bytes], tmp_path: Path
@@ -102,8 +111,7 @@ def test_two_processes_race_for_one_folder_and_no_shard_is_judged_twice(
     assert [racer.exitcode for racer in racers] == [0, 0]
     assert written(out) == uninterrupted
     assert left_behind(out) == []
-    lines = [line for ledger in (out / "ledger").iterdir() for line in ledger.read_text().splitlines()]
-    assert Counter(json.loads(line)["shard"] for line in lines) == {f"{shard:05}": 1 for shard in range(SHARDS)}
+    assert ledger(out) == ONCE
 
 
 def test_racing_processes_of_which_one_is_killed_now_and_then(
@@ -151,6 +159,7 @@ def test_a_process_that_falls_silent_is_overtaken_and_may_come_back(
     assert silent.exitcode == 0
     assert written(out) == uninterrupted
     assert left_behind(out) == []
+    assert ledger(out) == ONCE, "who comes back writes nothing once more"
 
 
 @pytest.mark.parametrize("step", [Step.before_write, Step.partly_written, Step.temporary_written])

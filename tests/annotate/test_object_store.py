@@ -9,12 +9,13 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
-from itertools import cycle, repeat
+from itertools import chain, cycle, repeat
 from pathlib import Path
 
 import pytest
 from obstore.store import S3Store
 
+from eyeward.annotate import object_store
 from eyeward.annotate.crew import annotate_together
 from eyeward.annotate.object_store import ObjectFolder
 from eyeward.annotate.run import annotate
@@ -125,6 +126,7 @@ def test_a_process_whose_lease_expires_is_overtaken_and_may_come_back(
     assert silent.exitcode == 0
     assert s3.written == in_a_folder
     assert s3.momentary == []
+    assert ledger(s3) == ONCE, "who comes back writes nothing once more"
 
 
 def test_a_clock_of_the_store_that_differs_takes_no_claim_away(source: Path, s3: FakeS3) -> None:
@@ -160,6 +162,36 @@ def test_a_store_that_is_busy_or_loses_answers_for_a_while_is_asked_again(tmp_pa
     assert s3.written == written(tmp_path / "out")
     assert s3.momentary == []
     assert ledger(s3) == {"a": 1}
+
+
+@pytest.fixture
+def hasty(monkeypatch: pytest.MonkeyPatch) -> int:
+    """Send puts again at once, and return how often."""
+    monkeypatch.setattr(object_store, "_RESENT_AFTER", (0.01,) * 6)
+    return 6
+
+
+def test_a_put_whose_connection_breaks_is_sent_again_a_few_times(s3: FakeS3, hasty: int) -> None:
+    store = impatient()
+    store.now()
+    for there, said in ((b"mine", True), (b"of another", False)):
+        s3.objects.clear()
+        if not said:
+            store.put("one", there)
+        s3.troubles = chain([Trouble.cut] * hasty, repeat(None))
+        assert store.create("one", b"mine") is said
+        assert store.read("one") == there
+
+
+def test_a_put_that_never_comes_through_is_given_up(s3: FakeS3, hasty: int) -> None:
+    store = impatient()
+    store.now()
+    for trouble, sent in ((Trouble.cut, hasty + 1), (Trouble.refused, 1)):
+        s3.requests.clear()
+        s3.troubles = repeat(trouble)
+        with pytest.raises(OSError, match="s3://bucket/run/one"):
+            store.create("one", b"mine")
+        assert s3.requests == [("PUT", "run/one")] * sent, "what was answered is not asked again here"
 
 
 def impatient() -> ObjectFolder:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -68,6 +71,54 @@ def test_a_file_is_made_once_however_many_try(storage: Storage) -> None:
     assert storage.read("one") == f"by {made[0]}".encode()
     assert not storage.create("one", b"once more")
     assert list(storage.names("one")) == ["one"]
+
+
+def answer_is_lost(patch: pytest.MonkeyPatch, owner: object, name: str, says: OSError) -> None:
+    """Have something be done, and fail as on a file server whose answer does not come through."""
+    do = getattr(owner, name)
+
+    def done(*arguments: object) -> None:
+        do(*arguments)
+        raise says
+
+    patch.setattr(owner, name, done)
+
+
+LOST = [FileExistsError(errno.EEXIST, "it was asked again"), OSError(errno.EIO, "no answer")]
+
+
+@pytest.mark.parametrize("says", LOST, ids=["exists", "broken"])
+def test_a_file_whose_making_was_not_confirmed_is_not_taken_for_that_of_another(
+    says: OSError, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = LocalFolder(tmp_path)
+    folder.put("another", b"mine")
+    answer_is_lost(monkeypatch, os, "link", says)
+    assert folder.create("one", b"mine")
+    assert folder.read("one") == b"mine"
+    assert not folder.create("another", b"mine"), "the same bytes in a file of somebody else"
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["another", "one"]
+
+
+def test_where_there_are_no_links_a_file_is_made_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*arguments: object) -> None:
+        raise OSError(errno.EPERM, "no links here")
+
+    monkeypatch.setattr(os, "link", refused)
+    folder = LocalFolder(tmp_path)
+    assert folder.create("one", b"first")
+    assert not folder.create("one", b"second")
+    assert (folder.read("one"), list(folder.names(""))) == (b"first", ["one"])
+
+
+def test_a_file_whose_renaming_was_not_confirmed_is_published(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    answer_is_lost(monkeypatch, Path, "replace", FileNotFoundError(errno.ENOENT, "it was asked again"))
+    folder = LocalFolder(tmp_path)
+    draft, taken_away = folder.draft("file", "1"), folder.draft("file", "2")
+    with draft.open(), taken_away.open():
+        assert draft.publish()
+        taken_away.discard()
+        assert not taken_away.publish(), "there is a file, but another one"
 
 
 def test_files_are_found_by_their_endings_and_hidden_ones_are_not(storage: Storage) -> None:
@@ -137,6 +188,39 @@ def test_in_a_store_whoever_is_late_does_not_replace_what_is_newer(before: bytes
 def test_in_a_store_the_same_bytes_twice_are_no_conflict() -> None:
     store = ObjectFolder(MemoryStore(), "memory://run")
     assert overwrite(store, "file", b"same", b"same") == (True, True)
+
+
+def test_the_clock_of_a_store_goes_on_while_the_machine_sleeps(monkeypatch: pytest.MonkeyPatch) -> None:
+    store = ObjectFolder(MemoryStore(), "memory://run")
+    before = store.now()
+    clock = time.clock_gettime
+
+    def after_a_night(which: int) -> float:
+        return clock(which) + (30_000 if which == time.CLOCK_BOOTTIME else 0)
+
+    monkeypatch.setattr(time, "clock_gettime", after_a_night)
+    assert store.now() - before >= 30_000
+
+
+def test_what_a_store_has_written_is_not_of_the_future(monkeypatch: pytest.MonkeyPatch) -> None:
+    store = ObjectFolder(MemoryStore(), "memory://run")
+    store.now()
+    clock = time.clock_gettime
+    monkeypatch.setattr(time, "clock_gettime", lambda which: clock(which) - 30_000)  # it stood still for so long
+    store.put(f"{MOMENTARY}/a", b"")
+    (entry,) = store.entries(MOMENTARY)
+    assert entry.modified <= store.now()
+
+
+@pytest.mark.parametrize("size", [10, 11 << 20], ids=["small", "in parts"])
+def test_a_file_is_sent_to_a_store_whole(size: int, tmp_path: Path) -> None:
+    store = ObjectFolder(MemoryStore(), "memory://run")
+    assert store.is_empty
+    file = tmp_path / "file"
+    file.write_bytes(os.urandom(size))
+    store.send("deep/file", file)
+    assert store.read("deep/file") == file.read_bytes()
+    assert not store.is_empty
 
 
 def test_lines_are_appended(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from eyeward.cli.main import app
+from eyeward.evaluate.monitor import reading
 from eyeward.evaluate.monitor.window import Window
 from tests.evaluate.monitor.streams import window
 
@@ -96,3 +97,16 @@ def test_what_makes_no_sense_is_refused(tmp_path: Path, arguments: list[str], se
     result = run(log(tmp_path / "log.jsonl", *QUIET), "--out", tmp_path / "out", *arguments)
     assert (result.exit_code, result.stdout) == (2, "")
     assert sentence in result.stderr
+
+
+def test_windows_and_their_reference_may_lie_in_a_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def copied(place: str | Path) -> Path:
+        asked.append(str(place))
+        return log(tmp_path / f"{len(asked)}.jsonl", *QUIET)
+
+    monkeypatch.setattr(reading, "local_copy", copied)
+    result = run("s3://bucket/two", "--reference", "s3://bucket/one", "--out", tmp_path / "out")
+    assert result.exit_code == 0, result.output
+    assert sorted(asked) == ["s3://bucket/one", "s3://bucket/two"]

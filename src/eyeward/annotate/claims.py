@@ -3,8 +3,10 @@
 A claim is a row of numbered files, each of which only one process can make: the last one says who has the shard. Its
 owner makes the next one now and then, while it is alive. Where nobody has for the length of a lease, or the owner is
 known to be dead, another process makes the next one, and has the shard. Whoever finds a number taken has been too late.
-No file is changed or renamed, so an object store will do, and nobody's clock is asked but that of the storage. Should
-two work at one shard after all, both write the same bytes.
+No file is changed or renamed, so an object store will do, and nobody's clock is asked but that of the storage.
+
+A machine may sleep for longer than a lease, or a process be stopped, and know nothing of it when it goes on. So two may
+work at one shard. Before a file gets its name its writer asks whether it still has the claim; if not, it writes none.
 """
 
 from __future__ import annotations
@@ -153,7 +155,10 @@ class Claim:
         self.before = before
         self._storage = storage
         self._name = name
-        self._last = number - 1
+        self._first, self._last = number, number - 1
+        self._says = self.owner.model_dump_json().encode()
+        self._making = threading.Lock()
+        self._is_lost = False
         self._every = every
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._renew, daemon=True, name="eyeward-claim")
@@ -177,6 +182,14 @@ class Claim:
         self._thread.join()
         self._take_away()
 
+    def is_held(self) -> bool:
+        """Renew it, and tell whether nobody else has had the shard since it was taken; from now on a lease is left.
+
+        Raises:
+            OSError: when the storage cannot be asked.
+        """
+        return self._make_next()
+
     def _take_away(self) -> None:
         with suppress(OSError):  # else it expires
             for number in range(max(1, self._last - _KEPT - 1), self._last):
@@ -191,13 +204,24 @@ class Claim:
                     return
 
     def _make_next(self) -> bool:
-        """Make the next number, which of several processes one does; return whether it was this one."""
-        made = self._storage.create(self._file(self._last + 1), self.owner.model_dump_json().encode(), lasting=False)
-        if made:
+        """Make the next number, which of several processes one does; return whether the shard is still this one's.
+
+        Whoever takes it over makes that number, and may have taken it away again, but then the one before it, too.
+        """
+        with self._making:
+            name = self._file(self._last + 1)
+            if self._is_lost or not (
+                self._storage.create(name, self._says, lasting=False) or self._storage.read(name) == self._says
+            ):
+                self._is_lost = True
+                return False
             self._last += 1
-            if self._last > _KEPT:
-                self._storage.delete(self._file(self._last - _KEPT))
-        return made
+            self._is_lost = True  # until it is known; what cannot be read is not known
+            self._is_lost = self._last > self._first and self._storage.read(self._file(self._last - 1)) != self._says
+            if self._last > _KEPT and not self._is_lost:
+                with suppress(OSError):  # else it stays for a while
+                    self._storage.delete(self._file(self._last - _KEPT))
+            return not self._is_lost
 
     def _file(self, number: int) -> str:
         return f"{MOMENTARY}/{self._name}.{number:06}{_SUFFIX}"

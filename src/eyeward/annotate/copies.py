@@ -6,8 +6,9 @@ import errno
 import hashlib
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from eyeward.annotate.local_folder import LocalFolder
@@ -18,6 +19,7 @@ from eyeward.errors import UsageError
 
 _VERSIONS = "versions.json"
 """What the objects were when they were fetched."""
+_LOCK = ".lock"
 
 
 class Copy:
@@ -36,6 +38,11 @@ class Copy:
         self.folder = self._here.folder
         self.missing: list[str] = []
         """Files that are to be fetched."""
+        self._gone: list[str] = []
+        self._look()
+
+    def _look(self) -> None:
+        """Compare what there is here with what there is in the store."""
         if self._run is self._here:
             return
         from eyeward.annotate.object_store import ObjectFolder
@@ -50,16 +57,28 @@ class Copy:
             for name, version in self._versions.items()
             if before.get(name) != version or not (self.folder / name).is_file()
         ]
+        self._gone = [name for name in self._here.names(OUTPUT_SUFFIX) if name not in self._versions]
 
     def bring(self, advance: Callable[[], None] = lambda: None) -> Path:
         """Fetch what is missing and return the folder; `advance` is called after each file.
 
+        Of several processes one does so at a time, and looks again when it is its turn: else an old answer that came
+        late would stand in the place of a new one, and a new one would be taken for one that is gone. Files are
+        there whole or not at all, also for a process that reads an earlier state of the run.
+
         Raises:
             OSError: when something cannot be fetched, or there is no room for it.
         """
-        for name in list(self._here.names(OUTPUT_SUFFIX)) if self._versions else ():
-            if name not in self._versions:
-                self._here.delete(name)
+        if self.missing or self._gone:
+            with _alone(self.folder):
+                self._look()
+                self._renew(advance)
+        return self.folder
+
+    def _renew(self, advance: Callable[[], None]) -> None:
+        self._here.sweep(self._versions)
+        for name in self._gone:
+            self._here.delete(name)
         fetched = {name: version for name, version in self._versions.items() if name not in self.missing}
         pool = ThreadPoolExecutor(self._run.at_once)
         try:
@@ -72,7 +91,6 @@ class Copy:
             pool.shutdown(cancel_futures=True)
             if self.missing:
                 self._here.put(_VERSIONS, json.dumps(fetched).encode())
-        return self.folder
 
     def _fetch(self, name: str) -> None:
         data = self._run.read(name)
@@ -89,6 +107,18 @@ def local_copy(run: str | Path) -> Path:
         OSError: when it cannot be fetched.
     """
     return Copy(run).bring()
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Wait until no other process renews the copy in a folder; one that is killed holds nobody up."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / _LOCK).open("ab") as lock:
+        with suppress(ModuleNotFoundError):  # not on every system; there two may fetch the same
+            import fcntl
+
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def _folder_for(address: str) -> Path:

@@ -8,12 +8,14 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from eyeward.annotate.arrow import arrow, parquet
 from eyeward.annotate.exporting import Form
 from eyeward.annotate.exporting.fiftyone import FiftyOneFolder
 from eyeward.annotate.exporting.hub_dataset import HubDataset
+from eyeward.annotate.exporting.in_store import InStore, store_for
 from eyeward.annotate.exporting.kept import Sink
 from eyeward.annotate.filtering import write_kept
 from eyeward.annotate.finished import Finished
@@ -54,7 +56,7 @@ class Exported:
 
 def export(
     run: Finished,
-    out: Path,
+    out: str | Path,
     *,
     keep_review: bool = False,
     policies: Sequence[str] = (),
@@ -70,39 +72,63 @@ def export(
     `keep_review`; and when `where`, a condition in SQL over the columns, holds for every such row. Without `data` only
     the lists are written. `licence` is that of images of which the dataset says none, for the form `datasets`.
 
+    `out` is a folder, or an address in an object store (`s3://bucket/kept`) for archives and tables: what is kept of
+    each shard is sent when it is written, and the lists at the end, so that where they are everything is.
+
     Raises:
-        UsageError: when the folder is not empty, a policy was not asked, or the condition or the form makes no sense.
+        UsageError: when the place is not empty, a policy was not asked, or the condition or the form makes no sense.
         DataError: when an image that was judged cannot be read any more.
+        OSError: when something cannot be written or sent.
         MissingExtra: when there is a condition and no DuckDB.
     """
     asked = {policy.name for policy in run.record.policies}
     unknown = [name for name in policies if name not in asked]
     if unknown:
         raise UsageError(f"The run did not ask about {', '.join(unknown)}; it asked about {', '.join(sorted(asked))}.")
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+    if not is_address(out) and Path(out).exists() and (not Path(out).is_dir() or any(Path(out).iterdir())):
         raise UsageError(f"{out} is not empty; name a new folder.")
-    if is_address(out):
-        raise UsageError(f"{out} is no folder; export to one, then copy it.")
     videos = run.record.sampling is not None
     if videos and form is not Form.same:
         raise UsageError(f"Videos are not written as {form}; leave --format out.")
     if licence is not None and form is not Form.datasets:
         raise UsageError(f"A licence is stated in the form {Form.datasets} only; leave --licence out.")
-    columns = schema(videos, run.record.statistics)
-    holds = None if where is None else _Condition(where, columns)
-    out.mkdir(parents=True, exist_ok=True)
+    holds = None if where is None else _Condition(where, schema(videos, run.record.statistics))
+    if not is_address(out):
+        folder = Path(out)
+        folder.mkdir(parents=True, exist_ok=True)
+        with ExitStack() as stack:
+            sink = _sink(run, folder, form, licence, stack) if data else None
+            return _write(run, folder, sink, keep_review, frozenset(policies or asked), holds, progress)
+    store = store_for(out, run.source.shards if data else (), form)
+    with TemporaryDirectory(prefix="eyeward-export-") as lists:
+        sink = InStore(store) if data else None
+        found = _write(run, Path(lists), sink, keep_review, frozenset(policies or asked), holds, progress)
+        for name in (REMOVED_FILE, KEPT_FILE):
+            store.send(name, Path(lists) / name)
+    return found
+
+
+def _write(
+    run: Finished,
+    lists: Path,
+    sink: Sink | None,
+    keep_review: bool,
+    policies: frozenset[str],
+    holds: _Condition | None,
+    progress: Callable[[], None],
+) -> Exported:
+    """Write the lists into a folder, and give what is kept to the sink."""
+    columns = schema(run.record.sampling is not None, run.record.statistics)
     removed_columns = columns.append(arrow().field("reason", arrow().string()))
     found = Exported()
     with (
-        ExitStack() as stack,
-        parquet().ParquetWriter(out / KEPT_FILE, columns, compression="zstd") as kept_rows,
-        parquet().ParquetWriter(out / REMOVED_FILE, removed_columns, compression="zstd") as removed_rows,
+        parquet().ParquetWriter(lists / KEPT_FILE, columns, compression="zstd") as kept_rows,
+        parquet().ParquetWriter(lists / REMOVED_FILE, removed_columns, compression="zstd") as removed_rows,
     ):
-        sink = _sink(run, out, form, licence, stack) if data else None
         for shard, answers in run.shards():
             with parquet().ParquetFile(answers) as read:
                 table = read.read()
-            reasons = _reasons(table, keep_review, frozenset(policies or asked), holds)
+            reasons = _reasons(table, keep_review, policies, holds)
             places = table["index"].to_pylist()
             removed: dict[int, Reason] = {}
             for place, reason in zip(places, reasons, strict=True):

@@ -51,14 +51,9 @@ class LocalFolder:
                     os.fsync(output.fileno())
             try:
                 os.link(draft, file)
-            except FileExistsError:
-                return False
-            except OSError:  # a file system without links: the file is there before its text is
-                with suppress(FileExistsError):
-                    with file.open("xb") as output:
-                        output.write(data)
-                    return True
-                return False
+            except OSError as problem:
+                if not _is_same(file, draft.stat()):  # else it was made, and the answer of the file server was lost
+                    return not isinstance(problem, FileExistsError) and _create_without_links(file, data)
         finally:
             draft.unlink(missing_ok=True)
         if lasting:
@@ -148,17 +143,43 @@ class LocalDraft:
         os.fsync(self._output.fileno())
 
     def publish(self) -> bool:
-        """Rename it; whoever takes a shard over takes the temporary file of the one before away."""
+        """Rename it; whoever takes a shard over takes the temporary file of the one before away.
+
+        A file server whose answer was lost is asked again, and then finds no temporary file: it has its name already.
+        """
+        try:
+            written = self._temporary.stat()
+        except FileNotFoundError:
+            return False
         try:
             self._temporary.replace(self._file)
         except FileNotFoundError:
-            return False
+            if not _is_same(self._file, written):
+                return False
         _make_names_last(self._file.parent)
         return True
 
     def discard(self) -> None:
         """Unlink it."""
         self._temporary.unlink(missing_ok=True)
+
+
+def _create_without_links(file: Path, data: bytes) -> bool:
+    """Make a file where the file system has no links: it is there before its text is."""
+    try:
+        with file.open("xb") as output:
+            output.write(data)
+    except FileExistsError:
+        return False
+    return True
+
+
+def _is_same(file: Path, other: os.stat_result) -> bool:
+    """Whether a name leads to a file that was looked at before."""
+    try:
+        return os.path.samestat(file.stat(), other)
+    except OSError:
+        return False
 
 
 def _make_names_last(folder: Path) -> None:

@@ -4,13 +4,14 @@ Asked of a store is that it makes an object only where there is none (`If-None-M
 written. S3, Google Cloud Storage, Azure and most that speak like S3 do. A store that does not is refused: there two
 processes would take each other's work for their own.
 
-A request whose answer is lost is sent again, and then finds its own object there. So what is found in the way is
-compared with what was to be made: the same bytes are taken for ours.
+A request whose answer is lost is sent again, a few times, and then finds its own object there. So what is found in the
+way is compared with what was to be made: the same bytes are taken for ours.
 """
 
 from __future__ import annotations
 
 import errno
+import math
 import os
 import secrets
 import tempfile
@@ -18,6 +19,7 @@ import time
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Self
 
 import obstore
@@ -38,6 +40,12 @@ if TYPE_CHECKING:
     from obstore.store import ClientConfig, ObjectStore, RetryConfig
 
 _RETRIES: RetryConfig = {"max_retries": 12, "retry_timeout": timedelta(minutes=3)}
+_RESENT_AFTER = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
+"""Seconds before a put is sent once more whose answer was lost: nobody but us knows that this does no harm."""
+_RESENT_SECONDS = 180.0
+"""After which it is not sent any more, however often it was."""
+_ANSWERED = "Server returned"
+"""Stands in what is said of a put that was answered; where that helps it was sent again already."""
 _TIMEOUT = "120s"
 """For a whole object to come or go."""
 _ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT")
@@ -101,6 +109,11 @@ class ObjectFolder:
         """Put an object."""
         self._put(name, data, "overwrite")
 
+    def send(self, name: str, file: Path) -> None:
+        """Put a file of this machine; a large one goes in parts, and is an object when all are there."""
+        with self._asking(name):
+            self._send(name, file, "overwrite")
+
     def append(self, name: str, line: str) -> None:
         """Put the latest lines again; the token tells this process from an earlier one of its number."""
         part, lines = self._appended.get(name, (0, []))
@@ -110,6 +123,12 @@ class ObjectFolder:
         self._appended[name] = (part, lines)
         stem, _, ending = name.rpartition(".")
         self.put(f"{stem}-{self._token}-{part:04}.{ending}", "".join(lines).encode())
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing below the prefix."""
+        with self._asking(""):
+            return not any(obstore.list(self._store, chunk_size=1))
 
     def names(self, suffix: str) -> Iterator[str]:
         """List everything."""
@@ -130,7 +149,10 @@ class ObjectFolder:
         """List a folder."""
         with self._asking(folder):
             listed = [one for some in obstore.list(self._store, folder, chunk_size=_LISTED_AT_ONCE) for one in some]
-        return [Entry(one["path"], one["last_modified"].timestamp()) for one in listed]
+        found = [Entry(one["path"], one["last_modified"].timestamp()) for one in listed]
+        if self._ahead is not None and found:  # what was written there is not of the future: our clock stood still
+            self._ahead = max(self._ahead, max(entry.modified for entry in found) - _seconds())
+        return found
 
     def delete(self, name: str) -> None:
         """Delete an object."""
@@ -139,7 +161,7 @@ class ObjectFolder:
 
     def now(self) -> float:
         """Count on from when the store last said what time it was."""
-        return self._look_at_store() + time.monotonic()
+        return self._look_at_store() + _seconds()
 
     def draft(self, name: str, token: str) -> ObjectDraft:
         """Return what is put when it is whole."""
@@ -167,10 +189,7 @@ class ObjectFolder:
     def _put(self, name: str, data: bytes, mode: PutMode) -> bool:
         with self._asking(name):
             try:
-                try:
-                    obstore.put(self._store, name, data, mode=mode, use_multipart=False)
-                except GenericError:  # a connection that broke; it may have arrived
-                    obstore.put(self._store, name, data, mode=mode, use_multipart=False)
+                self._send(name, data, mode)
             except (AlreadyExistsError, PreconditionError):
                 return self.read(name) == data
             except FileNotFoundError:
@@ -178,6 +197,19 @@ class ObjectFolder:
                     raise
                 return False
         return True
+
+    def _send(self, name: str, data: bytes | Path, mode: PutMode) -> None:
+        """Put an object, again and again while connections break; it may have arrived each time."""
+        late = _seconds() + _RESENT_SECONDS
+        in_parts = None if isinstance(data, Path) else False
+        for pause in (*_RESENT_AFTER, math.inf):
+            try:
+                obstore.put(self._store, name, data, mode=mode, use_multipart=in_parts)
+                return
+            except GenericError as problem:
+                if _ANSWERED in str(problem) or _seconds() + pause > late:
+                    raise
+            time.sleep(pause)
 
     def _look_at_store(self) -> float:
         """Learn once what time it is there, and whether an object is made only where there is none.
@@ -202,7 +234,7 @@ class ObjectFolder:
                     self.delete(probe)
             if twice:
                 raise self._unfit()
-            self._ahead = written - time.monotonic()
+            self._ahead = written - _seconds()
         return self._ahead
 
     def _unfit(self) -> UsageError:
@@ -245,6 +277,13 @@ class ObjectDraft:
 
     def discard(self) -> None:
         """Leave it: nobody else can see it."""
+
+
+def _seconds() -> float:
+    """Count seconds that nobody sets back, and that go on, where the system can tell, while the machine sleeps."""
+    if hasattr(time, "CLOCK_BOOTTIME"):
+        return time.clock_gettime(time.CLOCK_BOOTTIME)
+    return time.monotonic()
 
 
 def _first_line(problem: Exception) -> str:

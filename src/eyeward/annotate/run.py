@@ -257,7 +257,7 @@ class Run:
                 sample=task.draws,
                 counts=counts,
             )
-            file.finish(proof)
+            file.finish(proof, claim.is_held)
         self.reached(Step.before_ledger, shard.name)
         self.ledger.write(shard.name, counts, time.monotonic() - began)
         self.reached(Step.ledger_written, shard.name)

@@ -168,14 +168,14 @@ class ShardFile:
             repeated_keys=self._images - len(self._keys),
         )
 
-    def finish(self, proof: Proof) -> None:
-        """Write the rest and the proof, make it last, and give the file its name."""
+    def finish(self, proof: Proof, is_held: Callable[[], bool]) -> None:
+        """Write the rest and the proof, make it last, and give the file its name if the shard is still held."""
         self._flush()
         self._writer.add_key_value_metadata({FOOTER_KEY: proof.model_dump_json()})
         self._writer.close()
         self._sink.make_last()
         self._reached(Step.temporary_written, self._shard)
-        if not self._draft.publish():
+        if not (is_held() and self._draft.publish()):
             raise Overtaken(f"Another process has taken {self._shard} over; this one was silent for too long.")
         self._reached(Step.renamed, self._shard)
 

@@ -17,7 +17,10 @@ def export(
         str,
         typer.Argument(metavar="DIR", show_default=False, help="Folder or s3://… of a finished `eyeward annotate`."),
     ],
-    out: Annotated[Path, typer.Option(help="An empty or new folder.")],
+    out: Annotated[
+        str,
+        typer.Option(metavar="DIR|s3://…", help="An empty or new folder, or such a place for archives and tables."),
+    ],
     keep_review: Annotated[bool, typer.Option("--keep-review", help="Keep what is for Review, too.")] = False,
     policy: Annotated[
         list[str] | None,
@@ -71,8 +74,8 @@ def export(
     removed = ", ".join(f"{number:,} {reason}" for reason, number in found.removed.most_common())
     screen.say(
         f"{counted(found.kept, 'image')} kept, {found.removed.total():,} removed{f' ({removed})' if removed else ''}; "
-        f"written to {visible(str(out))}."
+        f"written to {visible(out)}."
     )
     if form is Form.datasets and not lists_only:
-        written = visible(str(out / FOLDER))
+        written = visible(str(Path(out) / FOLDER))
         screen.say(f"`eyeward data push {written} OWNER/NAME` shows what would leave, and what is against it.")

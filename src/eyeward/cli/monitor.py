@@ -24,16 +24,17 @@ FILE_NAME = "monitor.json"
 
 def monitor(
     windows: Annotated[
-        list[Path],
+        list[str],
         typer.Argument(
             metavar="WINDOW…",
             show_default=False,
-            help="In the order of time: folders of `eyeward annotate` or `evaluate`, or logs with a window a line.",
+            help="In the order of time: folders of `eyeward annotate` (or s3://…) or `evaluate`, or logs with a window "
+            "a line.",
         ),
     ],
     out: Annotated[Path, typer.Option(help="Folder for monitor.json and monitor.html.")],
     reference: Annotated[
-        list[Path] | None, typer.Option(help="A window that is known to be good; may be given again.")
+        list[str] | None, typer.Option(help="A window that is known to be good; may be given again.")
     ] = None,
     first: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="In place of --reference: the first N windows.")

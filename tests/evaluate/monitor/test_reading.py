@@ -14,6 +14,7 @@ from eyeward.evaluate.run import Run
 from eyeward.images.statistics import RANGES
 from eyeward.policy import Policy
 from eyeward.verdict import Rating
+from tests.annotate.s3 import serving
 from tests.evaluate.monitor.streams import window
 from tests.evaluate.worlds import data, guard, row, small
 
@@ -69,6 +70,20 @@ def test_an_annotation_run_is_a_window_whose_labels_come_from_elsewhere(tmp_path
     ]
     (other,) = read_windows(tmp_path / "run", policy="open")
     assert other.policy != found.policy
+
+
+def test_a_run_in_an_object_store_is_the_window_that_a_folder_would_be(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = small(tmp_path / "d")
+    annotate([str(folder)], tmp_path / "week 2", guard(), [POLICY])
+    with serving() as s3:
+        for name, value in {**s3.environment, "XDG_CACHE_HOME": str(tmp_path / "caches")}.items():
+            monkeypatch.setenv(name, value)
+        annotate([str(folder)], "s3://bucket/runs/week 2", guard(), [POLICY])
+        assert read_windows("s3://bucket/runs/week 2") == read_windows(tmp_path / "week 2")
+        with pytest.raises(UsageError, match="s3://bucket/runs/week 3 holds no run"):
+            read_windows("s3://bucket/runs/week 3")
 
 
 def test_a_log_has_a_window_a_line_and_a_broken_line_is_named(tmp_path: Path) -> None:

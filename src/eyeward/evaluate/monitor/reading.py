@@ -10,12 +10,14 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from eyeward.annotate.arrow import parquet
+from eyeward.annotate.copies import local_copy
 from eyeward.annotate.local_folder import LocalFolder
 from eyeward.annotate.record import RUN_FILE
 from eyeward.annotate.record import read_run as read_annotation
 from eyeward.annotate.rows import STATISTICS
 from eyeward.annotate.shard_file import read_proof
 from eyeward.annotate.sources import OUTPUT_SUFFIX
+from eyeward.annotate.storage import is_address
 from eyeward.data.folder import SampleFolder
 from eyeward.errors import DataError, UsageError, described
 from eyeward.evaluate.monitor.window import Counting, Window
@@ -30,7 +32,7 @@ _ROWS_AT_ONCE = 65_536
 
 
 def read_windows(
-    source: Path,
+    source: str | Path,
     policy: str | None = None,
     guard: str | None = None,
     labels: Mapping[str, Rating] | None = None,
@@ -38,15 +40,23 @@ def read_windows(
 ) -> tuple[Window, ...]:
     """Read a folder of `eyeward annotate` or `eyeward evaluate` as one window, or a log with a window a line.
 
+<<<<<<< HEAD
     `policy` names one of several by its name or the beginning of its hash, `guard` one of several of an evaluation. A
     log knows hashes alone: a name there is that of a pack, or a file.
+=======
+    A run of `eyeward annotate` may lie in an object store (`s3://bucket/week-02`); of it a copy is read.
+
+    `policy` names one of several by its name or the beginning of its hash, `guard` one of several of an evaluation.
+>>>>>>> c8fc8bb91d1f5d00f12453443cc98b0a8b976905
     `labels` are the ratings of people by the SHA-256 of the image; an evaluation brings its own.
 
     Raises:
         UsageError: when it is none of these, or it does not say which policy or guard is meant.
         PolicyError: when a log is to be read under a policy that cannot be.
         DataError: with file and line, for a line of a log that is no window.
+        OSError: when a run cannot be fetched from its store.
     """
+    source = local_copy(source) if is_address(source) else Path(source)
     if source.is_file():
         return tuple(_of_log(source, policy))
     if (source / OUTCOMES).is_file():
