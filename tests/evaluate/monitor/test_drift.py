@@ -88,8 +88,8 @@ def test_one_category_is_tested_exactly(before: tuple[int, int], now: tuple[int,
 
     upper = sum(chance(hits) for hits in range(now[0], min(count, all_hits) + 1))
     lower = sum(chance(hits) for hits in range(max(0, count - whole + all_hits), now[0] + 1))
-    two = one_against_others(*({"it": hits, "rest": rest} for hits, rest in (before, now)), "it")
-    assert two == pytest.approx(min(1.0, 2 * min(upper, lower)), rel=1e-9)
+    old, new = ({"it": hits, "rest": rest} for hits, rest in (before, now))
+    assert one_against_others(old, new, "it") == pytest.approx(min(1.0, 2 * min(upper, lower)), rel=1e-9)
 
 
 def test_a_rare_category_is_called_odd_no_more_often_than_a_promise_over_many_windows_allows() -> None:
