@@ -23,8 +23,9 @@ demo: $(VENV)/.demo-installed
 	@echo; echo "The same images where weapons and substances (O6) are allowed:"
 	$(VENV)/bin/eyeward assess examples/images --non-violating O6
 
+# Two processes with one thread each, and every file in one of them: what its tests share is made once.
 test: $(VENV)/.dev-installed
-	$(PY) -m pytest
+	OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 # An environment with vLLM that is there already is used as it is.
 test-vllm: $(VENV)/.dev-installed $(if $(EYEWARD_VLLM),,.venv-vllm/.ready)

@@ -67,11 +67,11 @@ def silent() -> Guard:
     return guard(lambda prompt: RawAnswer(error=failure))
 
 
-def slow() -> Guard:
-    """Load one that takes its time, and says who it is."""
+def slow(seconds: float = 0.05) -> Guard:
+    """Load one that takes its time for every question, and always says the same."""
 
     def answer(prompt: Prompt) -> RawAnswer:
-        time.sleep(0.05)
+        time.sleep(seconds)
         return raw_answer(prompt, 0.1)
 
     return guard(answer)

@@ -97,6 +97,11 @@ def run(work: Work) -> int:
     return process.exitcode
 
 
+def is_stopped(process: int | None) -> bool:
+    """Whether a process has been silenced by SIGSTOP."""
+    return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] == "T"
+
+
 def _context() -> ForkServerContext:
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["tests.annotate.processes"])

@@ -19,7 +19,7 @@ import pytest
 from eyeward.annotate.local_folder import LocalFolder
 from eyeward.annotate.run import annotate
 from eyeward.annotate.shard_file import Step, read_proof
-from tests.annotate.processes import NO_SPACE, Work, run, start
+from tests.annotate.processes import NO_SPACE, Work, is_stopped, run, start
 from tests.annotate.world import DEFAULT, EXEMPT, left_behind, troubled, written
 from tests.evaluate.worlds import guard
 
@@ -138,8 +138,8 @@ def test_a_process_that_falls_silent_is_overtaken_and_may_come_back(
 ) -> None:
     out = tmp_path / "run"
     silent = start(Work(source, out, signal=signal.SIGSTOP, at=step, lease=0.4))
-    deadline = time.monotonic() + 30
-    while not list(out.glob(".claims/*.claim")) and time.monotonic() < deadline:
+    deadline = time.monotonic() + 60
+    while not is_stopped(silent.pid) and time.monotonic() < deadline:
         time.sleep(0.02)
     try:
         assert run(Work(source, out, lease=0.4)) == 0

@@ -22,7 +22,7 @@ from eyeward.annotate.shard_file import Step
 from eyeward.annotate.sources import open_source
 from eyeward.errors import ErrorType, UsageError
 from tests.annotate.crews import PlayedCrew, job
-from tests.annotate.processes import Work, run, start
+from tests.annotate.processes import Work, is_stopped, run, start
 from tests.annotate.s3 import OUT, FakeS3, Trouble, serving
 from tests.annotate.test_run import failing_at
 from tests.annotate.world import DEFAULT, EXEMPT, png, tar, troubled, written
@@ -111,8 +111,8 @@ def test_a_process_whose_lease_expires_is_overtaken_and_may_come_back(
     step: Step, source: Path, in_a_folder: dict[str, bytes], s3: FakeS3
 ) -> None:
     silent = start(replace(work(source, s3), signal=signal.SIGSTOP, at=step))
-    deadline = time.monotonic() + 30
-    while not (s3.momentary and _is_stopped(silent.pid)) and time.monotonic() < deadline:
+    deadline = time.monotonic() + 60
+    while not (s3.momentary and is_stopped(silent.pid)) and time.monotonic() < deadline:
         time.sleep(0.02)
     try:
         s3.ahead = 61.0  # one second more than the lease, by the clock of the store
@@ -127,17 +127,13 @@ def test_a_process_whose_lease_expires_is_overtaken_and_may_come_back(
     assert s3.momentary == []
 
 
-def _is_stopped(process: int | None) -> bool:
-    return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] == "T"
-
-
 def test_a_clock_of_the_store_that_differs_takes_no_claim_away(source: Path, s3: FakeS3) -> None:
     for ahead in (-100_000.0, 100_000.0):
         s3.ahead = ahead
         silent = start(replace(work(source, s3), signal=signal.SIGSTOP, at=Step.before_write))
         try:
-            deadline = time.monotonic() + 30
-            while not (s3.momentary and _is_stopped(silent.pid)) and time.monotonic() < deadline:
+            deadline = time.monotonic() + 60
+            while not (s3.momentary and is_stopped(silent.pid)) and time.monotonic() < deadline:
                 time.sleep(0.02)
             (held,) = s3.momentary
             other = start(work(source, s3))

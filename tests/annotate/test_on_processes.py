@@ -109,7 +109,7 @@ def led(source: Path, out: Path) -> Iterator[tuple[SpawnProcess, list[int]]]:
 
 
 def wait_for_the_end(processes: list[int]) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while living := [number for number in processes if Path(f"/proc/{number}").exists()]:
         assert time.monotonic() < deadline, f"{living} live on"
         time.sleep(0.05)
@@ -120,7 +120,7 @@ def test_an_interrupt_ends_all_and_leaves_nothing_unfinished(source: Path, tmp_p
     with led(source, out) as (leader, workers):
         assert leader.pid is not None
         os.kill(leader.pid, signal.SIGINT)
-        leader.join(30)
+        leader.join(60)
         assert leader.exitcode == 130
         wait_for_the_end(workers)
     assert left_behind(out) == []
@@ -131,7 +131,7 @@ def test_workers_whose_leader_is_killed_end_too(source: Path, tmp_path: Path) ->
     out = tmp_path / "run"
     with led(source, out) as (leader, workers):
         leader.kill()
-        leader.join(30)
+        leader.join(60)
         wait_for_the_end(workers)
     assert left_behind(out) == []
 

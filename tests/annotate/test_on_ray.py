@@ -110,8 +110,8 @@ def test_an_interrupt_drops_what_is_under_way_and_it_can_be_gone_on_with(
         annotate_on_ray(job(source, out, slow), open_source(source).shards, 2, watch=watch)
     assert left_behind(out) == []
     assert len(list(out.glob("*.parquet"))) < SHARDS
-    on_ray(source, out, slow)
-    annotate(source, tmp_path / "whole", slow(), (DEFAULT, EXEMPT))
+    on_ray(source, out, partial(slow, 0.0))
+    annotate(source, tmp_path / "whole", slow(0.0), (DEFAULT, EXEMPT))
     assert written(out) == written(tmp_path / "whole")
 
 

@@ -64,6 +64,7 @@ def test_a_run_of_attacks_goes_on_without_asking_twice(fakes: None, tmp_path: Pa
 
 def test_mini_under_attack_through_its_own_gradients(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setattr("eyeward.evaluate.suites.white_box.STEPS", 1)
     write_scenes(tmp_path / "s", 6, 5, split=Split.TEST, size=112)
     out = tmp_path / "out"
     result = run(

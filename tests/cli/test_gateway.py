@@ -24,6 +24,8 @@ from tests.evaluate.worlds import guard
 from tests.moderate.gateway.servers import ImageServer, ask, images, served
 
 UPSTREAM = ("--upstream", "http://127.0.0.1:8000")
+loaded: list[tuple[object, ...]] = []
+"""What panels were loaded with."""
 
 
 def run(*arguments: str) -> Result:
@@ -40,7 +42,12 @@ def serves(monkeypatch: pytest.MonkeyPatch) -> list[tuple[GatewaySettings, str, 
         made.append(settings)
         return Starlette()
 
-    monkeypatch.setattr(panel_module, "load_panel", lambda *asked: (Panel.of(guard()), ()))
+    def load_panel(*asked: object) -> tuple[Panel, tuple[str, ...]]:
+        loaded.append(asked)
+        return Panel.of(guard()), ()
+
+    loaded.clear()
+    monkeypatch.setattr(panel_module, "load_panel", load_panel)
     monkeypatch.setattr(gateway_module, "gateway_app", gateway_app)
     monkeypatch.setattr(command, "_serve", lambda app, host, port: served.append((made[-1], host, port)))
     return served
@@ -69,6 +76,7 @@ def test_options_reach_the_gateway(
     assert settings.key is not None and settings.key.get_secret_value() == "our key"
     assert settings.upstream_key is not None and settings.upstream_key.get_secret_value() == "their key"
     assert (host, port) == ("0.0.0.0", 80)
+    assert loaded[0][-1] == 9.0, "a guard behind a server gets no more time than a request has"
 
 
 @pytest.mark.parametrize(

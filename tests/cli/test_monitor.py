@@ -65,6 +65,15 @@ def test_a_reference_of_its_own_is_read_from_several_places(tmp_path: Path) -> N
     assert written["reference"]["images"] == QUIET[0].images + QUIET[1].images
 
 
+def test_canaries_that_the_reference_does_not_know_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "canaries").mkdir()
+    (tmp_path / "canaries" / "one.png").write_bytes(b"a canary")
+    source = log(tmp_path / "log.jsonl", *QUIET)
+    result = run(source, "--first", "2", "--out", tmp_path / "out", "--canaries", tmp_path / "canaries")
+    assert result.exit_code == 2
+    assert "1 of 1 canaries in" in result.stderr and "are not in the reference" in result.stderr
+
+
 def test_a_web_hook_that_is_not_there_is_told_and_the_exit_code_stays(tmp_path: Path) -> None:
     source = log(tmp_path / "log.jsonl", *QUIET, DRIFTED)
     result = run(source, "--first", "2", "--out", tmp_path / "out", "--webhook", "http://127.0.0.1:9/none")

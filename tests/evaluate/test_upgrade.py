@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from eyeward.errors import ErrorType
 from eyeward.evaluate.outcome import Outcome
 from eyeward.evaluate.upgrade import MOST_NAMED, Upgrade, upgrade
 from eyeward.verdict import Rating
@@ -65,9 +66,34 @@ def test_a_canary_that_changes_closes_the_gate_even_if_it_was_wrong_before() -> 
     assert gate(same, same, canaries=(old, old)).passed
 
 
+def test_where_nothing_moves_it_says_what_could_have_without_showing() -> None:
+    few, many = (gate(answers(*GOOD, times=n), answers(*GOOD, times=n)) for n in (5, 500))
+    assert few.passed and few.unseen["recall"] == few.unseen["specificity"] > 0.3
+    assert many.unseen["recall"] < 0.01
+    moved = gate(answers(*GOOD, times=20), answers((UNSAFE, SAFE), (SAFE, SAFE), *GOOD * 19))
+    assert list(moved.unseen) == ["specificity"]
+
+
+def test_what_was_not_measured_does_not_pass() -> None:
+    only_safe = answers((SAFE, SAFE), times=50)
+    assert gate(only_safe, only_safe).reasons == (
+        "recall was not measured: no question is Unsafe. Add images that are.",
+    )
+    down = [outcome(UNSAFE if n % 2 else SAFE, said(ErrorType.engine_unavailable), f"{n}.png") for n in range(40)]
+    (reason,) = gate(down, down).reasons
+    assert reason == "40 of 40 questions got no answer from new; see to them and ask again."
+
+
+def test_a_canary_that_nobody_judged_is_none_that_kept_its_verdict() -> None:
+    same = answers(*GOOD, times=50)
+    dead = [outcome(UNSAFE, said(ErrorType.not_found), "c.png")]
+    assert gate(same, same, canaries=(dead, dead)).reasons == ("1 of 1 canaries could not be judged by either guard.",)
+
+
 def test_wrong_in_another_way_is_counted_apart_and_at_most_fifty_are_named() -> None:
     before, after = answers((UNSAFE, SAFE), times=80), answers((UNSAFE, REVIEW), times=80)
     found = gate(before, after)
+    assert found.unseen.keys() == {"recall"}  # Review is as wrong as Safe
     assert (found.broken, found.mended, found.otherwise) == (0, 0, 80)
     assert len(found.named) == MOST_NAMED and found.named[0].after == "Review"
 

@@ -74,14 +74,14 @@ def drip(handler: BaseHTTPRequestHandler) -> None:
     handler.send_response(200)
     handler.send_header("Content-Length", "1000000")
     handler.end_headers()
-    for _ in range(100):
+    for _ in range(600):
         handler.wfile.write(b"x")
         time.sleep(0.1)
 
 
 def drip_headers(handler: BaseHTTPRequestHandler) -> None:
     handler.wfile.write(b"HTTP/1.1 200 OK\r\n")
-    for number in range(100):
+    for number in range(600):
         handler.wfile.write(f"X-{number}: y\r\n".encode())
         time.sleep(0.1)
 
@@ -317,14 +317,14 @@ def test_a_server_that_drips_is_left_at_the_deadline(server: Server, path: str) 
     failed = failure(fetcher(server, limits=FetchLimits(seconds=0.4)).fetch_now(server.url(path)))
     assert failed.type is ErrorType.fetch_failed
     assert "longer than 0.4 seconds" in failed.message
-    assert time.monotonic() - start < 4.0
+    assert time.monotonic() - start < 30.0
 
 
 def test_a_silent_name_server_is_left_at_the_deadline() -> None:
     released = threading.Event()
 
     def silent(host: str, port: int) -> Sequence[str]:
-        released.wait(20.0)
+        released.wait(60.0)
         return []
 
     start = time.monotonic()
@@ -333,7 +333,7 @@ def test_a_silent_name_server_is_left_at_the_deadline() -> None:
     released.set()
     assert waiting and all(thread.daemon for thread in waiting)  # or Python would wait for it at its end
     assert "longer than 0.2 seconds" in failed.message
-    assert time.monotonic() - start < 4.0
+    assert time.monotonic() - start < 30.0
 
 
 def test_a_host_that_does_not_exist_is_a_failure_with_its_reason() -> None:

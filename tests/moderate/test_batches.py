@@ -82,7 +82,21 @@ def test_levels_that_are_no_picture_are_a_failure_of_that_image(broken: object) 
         "images",
         Image.new("RGB", (8, 8)),
     ],
-    ids=repr,
+    ids=[
+        "latents",
+        "more latents",
+        "no batch",
+        "whole numbers",
+        "array with channels first",
+        "array that is no batch",
+        "array of whole numbers",
+        "list of arrays",
+        "nested",
+        "list of texts",
+        "nothing",
+        "text",
+        "picture",
+    ],
 )
 def test_anything_else_is_refused(other: object) -> None:
     with pytest.raises(UsageError, match="nothing is given out"):

@@ -168,7 +168,7 @@ def test_latents_do_not_leave_and_are_not_even_made(output_type: object) -> None
         None,
         "a.png",
     ],
-    ids=repr,
+    ids=["another", "latents", "array", "nested", "nothing", "text"],
 )
 def test_what_is_not_what_was_asked_for_does_not_leave(images: object) -> None:
     class Liar:

@@ -12,10 +12,12 @@ import pytest
 from eyeward.images import Limits
 from eyeward.images.known import KnownHashes
 from eyeward.policy import Policy
+from eyeward.serve import bodies
 from eyeward.serve.policies import PolicyBook
 from eyeward.serve.settings import ServeSettings
 from eyeward.verdict import Verdict
-from tests.serve.world import BRIGHT, DARK, GREY, LOCAL, Engine, assess, coded, data_url, png, service, serving
+from tests.serve.watching import Watch
+from tests.serve.world import BRIGHT, DARK, GREY, LOCAL, Engine, assess, bmp, coded, data_url, png, service, serving
 
 WEAPONS = "O6: Weapons or Substance Abuse"
 
@@ -68,7 +70,7 @@ def test_a_form_says_the_same_as_json() -> None:
         answer = client.post(
             "/v1/assess",
             files=[("image", ("one.png", png(BRIGHT), "image/png")), ("image", ("two.png", png(DARK), "text/plain"))],
-            data={"policy": ["default", "news"], "explain": "true", "deadline_seconds": "3"},
+            data={"policy": ["default", "news"], "explain": "true", "deadline_seconds": "30"},
         )
         found = verdicts(answer)
         assert [(v.image, v.policy.name, v.rating) for v in found] == [
@@ -230,3 +232,29 @@ def test_the_words_of_a_policy_that_the_guard_never_met_make_every_verdict_revie
         answer = assess(client, DARK, policies=[mine.to_yaml()])
         assert ratings(answer) == ["Review"]
         assert answer.json()["flagged"] is True
+
+
+def test_others_need_not_wait_while_large_bodies_are_read_and_hashed(monkeypatch: pytest.MonkeyPatch) -> None:
+    images = [bmp(BRIGHT, 100) for _ in range(12)]
+    known = KnownHashes(frozenset([hashlib.sha256(images[0]).hexdigest()]))
+    of, watch = service(known=known), Watch(monkeypatch)
+    watch(bodies, "_asked")
+    watch(KnownHashes, "match_digests")
+    with serving(of) as client:
+        sent = {"images": [{"base64": coded(image)} for image in images], "policies": ["default"]}
+        assert ratings(client.post("/v1/assess", json=sent)) == ["Unsafe"] * 12
+        assert watch.in_loop == [("_asked", False)] + [("match_digests", False)] * 12
+        watch.in_loop.clear()
+        assert assess(client, BRIGHT).status_code == 200
+        assert watch.in_loop == [("_asked", True), ("match_digests", True)], "what is small is read at once"
+
+
+def test_more_policies_than_may_be_asked_about_are_refused_before_one_is_looked_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    of = service()
+    with serving(of) as client:
+        monkeypatch.setattr(of.book, "find", lambda name: pytest.fail("it was looked for"))
+        answer = assess(client, DARK, policies=["default"] * 65)
+    assert answer.status_code == 422
+    assert "names at most 64 policies" in answer.json()["error"]["message"]

@@ -74,9 +74,9 @@ def test_nothing_passes_while_something_is_wrong_with_the_engine(
     way: Callable[[TestClient, bytes], Any], trouble: str
 ) -> None:
     engine = Engine()
-    settings = ServeSettings(deadline=0.3, queue=QueueLimits(retry_seconds=0.05))
+    settings = ServeSettings(deadline=0.1 if trouble == "slow" else 60.0, queue=QueueLimits(retry_seconds=0.05))
     with serving(service(engine, settings=settings)) as client:
-        engine.trouble, engine.seconds = trouble, 0.6 if trouble == "slow" else 0.0
+        engine.trouble, engine.seconds = trouble, 0.2 if trouble == "slow" else 0.0
         for _ in range(3):
             answer = way(client, png(DARK))
             assert not passes(answer)

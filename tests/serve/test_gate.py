@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from eyeward.serve import logs
+from eyeward.serve import bodies, logs
 from eyeward.serve.app import make_app
 from eyeward.serve.keys import Keys
 from eyeward.serve.refusals import QueueFull
@@ -23,9 +23,10 @@ from tests.serve.world import BRIGHT, DARK, assess, coded, patiently, png, servi
 
 
 @pytest.fixture
-def lines() -> Iterator[Any]:
+def lines(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """What is logged, as objects."""
     stream = io.StringIO()
+    monkeypatch.setattr(logs, "MOST_HELD", 0)
     before = [(logging.getLogger(n), logging.getLogger(n).handlers, logging.getLogger(n).propagate) for n in LOGGERS]
     logs.write_to(stream)
     yield lambda: [json.loads(line) for line in stream.getvalue().splitlines()]
@@ -131,6 +132,81 @@ def test_when_there_is_no_room_nothing_of_a_body_is_read(path: str, monkeypatch:
     asyncio.run(make_app(of)(scope, receive, send))
     assert sent[0]["status"] == 429
     assert (b"retry-after", b"3") in sent[0]["headers"]
+
+
+FORM = b'--x\r\nContent-Disposition: form-data; name="image"; filename="a.png"\r\n\r\n' + png(DARK) + b"\r\n--x--\r\n"
+
+
+@pytest.mark.parametrize(
+    ("kind", "content"),
+    [
+        ("application/json", json.dumps({"images": [{"base64": coded(png(DARK))}]}).encode()),
+        ("multipart/form-data; boundary=x", FORM),
+    ],
+)
+def test_when_room_goes_while_a_body_comes_in_nothing_of_it_is_taken_apart(
+    kind: str, content: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    of = service()
+    for name in ("_asked", "_form", "read_record"):
+        monkeypatch.setattr(bodies, name, lambda *given: pytest.fail("the body is taken apart"))
+
+    def full(*arguments: object) -> None:
+        raise QueueFull(3.0)
+
+    monkeypatch.setattr(of.queue, "check", lambda *arguments: None)
+    half = len(content) // 2
+    sent: list[Any] = []
+
+    async def receive() -> Any:
+        if not sent:
+            sent.append("half of the body")
+            return {"type": "http.request", "body": content[:half], "more_body": True}
+        monkeypatch.setattr(of.queue, "check", full)
+        return {"type": "http.request", "body": content[half:], "more_body": False}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    headers = [(b"host", b"localhost"), (b"content-type", kind.encode())]
+    scope = {"type": "http", "method": "POST", "path": "/v1/assess", "query_string": b"", "headers": headers}
+    asyncio.run(make_app(of)(scope, receive, send))
+    assert sent[1]["status"] == 429
+    assert (b"retry-after", b"3") in sent[1]["headers"]
+
+
+@pytest.mark.parametrize("sent_first", [0, 1000, 300_000])
+def test_a_connection_goes_on_after_a_body_that_nobody_read(sent_first: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    of = service()
+
+    def full(*arguments: object) -> None:
+        raise QueueFull(3.0)
+
+    content = b"x" * 300_000
+    with listening(of) as address:
+        monkeypatch.setattr(of.queue, "check", full)
+        parts = urlsplit(address)
+        with socket.create_connection((parts.hostname or "", parts.port or 0)) as caller:
+            caller.settimeout(60.0)
+            answers = caller.makefile("rb")
+            head = f"POST /v1/assess HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(content)}\r\n\r\n".encode()
+            for _ in range(2):
+                caller.sendall(head + content[:sent_first])
+                assert _read_answer(answers) == 429
+                caller.sendall(content[sent_first:])
+            caller.sendall(b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            assert _read_answer(answers) == 200
+
+
+def _read_answer(answers: Any) -> int:
+    status = int(answers.readline().split()[1])
+    length = 0
+    while (line := answers.readline()) != b"\r\n":
+        name, _, value = line.partition(b":")
+        assert name.lower() != b"connection"
+        length = int(value) if name.lower() == b"content-length" else length
+    assert len(answers.read(length)) == length
+    return status
 
 
 def test_more_requests_than_are_taken_in_are_refused() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from eyeward.errors import PolicyError, UsageError
 from eyeward.policy import Policy
-from eyeward.serve.policies import PolicyBook, PolicyRejected, read_policy
+from eyeward.serve.policies import PolicyBook, PolicyRejected, SavedMeanwhile, read_policy
 from eyeward.serve.refusals import NotAllowed, Unjudgeable
 
 MINE = Policy.load("default").only("O6").renamed("mine")
@@ -69,6 +69,54 @@ def test_many_writers_get_a_version_each(tmp_path: Path) -> None:
         Policy.from_text(text).hash for text in texts
     }
     assert [file.name for file in (tmp_path / "mine").iterdir() if file.name.startswith(".")] == []
+
+
+def test_of_many_who_began_with_the_same_version_one_is_kept(tmp_path: Path) -> None:
+    PolicyBook(tmp_path).put("mine", MINE.to_yaml())
+    books = [PolicyBook(tmp_path) for _ in range(3)]
+    texts = [MINE.add_rule("O6", f"rule number {n}.", "can").to_yaml() for n in range(9)]
+    together = threading.Barrier(9)
+    kept: list[int] = []
+    refused: list[int] = []
+
+    def write(number: int) -> None:
+        together.wait(60.0)
+        try:
+            kept.append(books[number % 3].put("mine", texts[number], based_on=1).policy.version)
+        except SavedMeanwhile as reason:
+            refused.append(reason.latest)
+
+    threads = [threading.Thread(target=write, args=(number,)) for number in range(9)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert (kept, refused) == ([2], [2] * 8)
+    assert PolicyBook(tmp_path).versions("mine") == (1, 2)
+
+
+def test_another_process_that_is_quicker_by_a_moment_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    book, other = PolicyBook(tmp_path), PolicyBook(tmp_path)
+    book.put("mine", MINE.to_yaml())
+    write = book._write
+
+    def late(policy: Policy) -> bool:
+        other.put("mine", MINE.sensitive("O6").to_yaml())
+        return write(policy)
+
+    monkeypatch.setattr(book, "_write", late)
+    with pytest.raises(SavedMeanwhile, match="Version 2 of 'mine' stands now, and you began with version 1") as refused:
+        book.put("mine", MINE.non_violating("O6").to_yaml(), based_on=1)
+    assert refused.value.latest == 2
+
+
+def test_what_is_sent_twice_on_the_same_version_is_kept_once(tmp_path: Path) -> None:
+    book = PolicyBook(tmp_path)
+    first = book.put("mine", MINE.to_yaml(), based_on=0)
+    again = book.put("mine", MINE.to_yaml(), based_on=0)
+    assert (first.created, again.created, again.policy.version) == (True, False, 1)
+    with pytest.raises(SavedMeanwhile, match="to you it was new"):
+        book.put("mine", MINE.sensitive("O6").to_yaml(), based_on=0)
 
 
 def test_a_policy_with_errors_is_refused_with_all_of_them(tmp_path: Path) -> None:

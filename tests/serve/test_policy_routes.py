@@ -36,6 +36,19 @@ def test_a_policy_is_written_read_and_judged_by(client: TestClient) -> None:
     assert "mine" in [policy["policy"]["name"] for policy in client.get("/v1/policies").json()["policies"]]
 
 
+def test_a_change_of_somebody_else_is_not_passed_over(client: TestClient) -> None:
+    assert client.put("/v1/policies/mine?based_on=0", content=MINE.to_yaml()).status_code == 201
+    first, second = MINE.sensitive("O6").to_yaml(), MINE.non_violating("O6").to_yaml()
+    assert client.put("/v1/policies/mine?based_on=1", content=first).status_code == 201
+    late = client.put("/v1/policies/mine?based_on=1", content=second)
+    assert (late.status_code, late.json()["error"]["code"]) == (409, "conflict")
+    assert "Version 2 of 'mine' stands now" in late.json()["error"]["message"]
+    assert client.get("/v1/policies/mine").json()["versions"] == [1, 2]
+    assert client.put("/v1/policies/mine?based_on=2", content=second).json()["policy"]["version"] == 3
+    for nonsense in ("x", "-1", "1.5", "", "9" * 10):
+        assert client.put(f"/v1/policies/mine?based_on={nonsense}", content=first).status_code == 400
+
+
 def test_what_the_guard_cannot_read_of_a_policy_is_said(client: TestClient) -> None:
     policy = MINE.add_rule("O6", "zeppelin.", "can")
     assert client.put("/v1/policies/mine", content=policy.to_yaml()).json()["not_covered"] == ["O6"]

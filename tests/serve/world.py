@@ -23,6 +23,7 @@ from eyeward.images.known import KnownHashes
 from eyeward.policy import Policy
 from eyeward.serve.app import make_app
 from eyeward.serve.canary import KnownAnswer
+from eyeward.serve.counters import Counters
 from eyeward.serve.keys import Keys
 from eyeward.serve.policies import PolicyBook
 from eyeward.serve.queue import QueueLimits
@@ -34,11 +35,20 @@ from tests.fakes import CAPABILITIES, brightness, model_text, raw_answer, rule
 DEFAULT = Policy.load("default")
 BRIGHT, GREY, DARK = 250, 128, 5
 LOCAL = "http://127.0.0.1"
+SHIPPED = PolicyBook()
+"""Nothing can be kept there, so that all services may have the same one."""
 
 
 def png(level: int, side: int = 8) -> bytes:
     file = io.BytesIO()
     Image.new("RGB", (side, side), (level, level, level)).save(file, "PNG")
+    return file.getvalue()
+
+
+def bmp(level: int, side: int) -> bytes:
+    """Return a picture of 3 x side x side bytes and a few."""
+    file = io.BytesIO()
+    Image.new("RGB", (side, side), (level, level, level)).save(file, "BMP")
     return file.getvalue()
 
 
@@ -116,6 +126,7 @@ def service(
     book: PolicyBook | None = None,
     known: KnownHashes | None = None,
     unknown: Sequence[str] = (),
+    counters: Counters | None = None,
 ) -> Service:
     quick = ServeSettings(deadline=60.0, queue=QueueLimits(retry_seconds=0.05, probe_seconds=60.0))
     return Service(
@@ -123,8 +134,9 @@ def service(
         PROBES,
         settings=settings or quick,
         keys=keys,
-        book=book,
+        book=book or SHIPPED,
         known=known,
+        counters=counters,
     )
 
 

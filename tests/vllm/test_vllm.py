@@ -14,9 +14,16 @@ from PIL import Image
 
 import eyeward
 from eyeward.data.folder import SampleFolder
+from eyeward.data.sample import Split
 from eyeward.engine.local.checkpoint import load_checkpoint
 from eyeward.engine.remote.engine import RemoteEngine
 from eyeward.engine.remote.servers import Scoring, ServerKind
+from eyeward.evaluate.outcome import OutcomeKind
+from eyeward.evaluate.questions import Ask, read_questions
+from eyeward.evaluate.run import Run
+from eyeward.evaluate.suites.attacks import plan_attacks
+from eyeward.evaluate.suites.robustness import attack_report
+from eyeward.guard import Request
 from eyeward.guard.exporting import Exported, Target, export_guard
 from eyeward.guard.loading import load_subject, packaged_guards
 from eyeward.guard.self_check import faults
@@ -114,6 +121,27 @@ def test_what_prompts_share_is_computed_once(remote: eyeward.Guard, scenes: list
     prompt = remote.profile.prompt(question, scenes[0], False, remote.rule)
     (answer,) = remote.engine.judge([prompt])
     assert answer.tokens.cached > 5 * answer.tokens.computed
+
+
+def test_the_attack_suite_works_on_a_server(remote: eyeward.Guard, tmp_path: Path) -> None:
+    write_scenes(tmp_path / "scenes", 3, 5, split=Split.TEST)  # one of them is unsafe
+    plan = plan_attacks(read_questions(tmp_path / "scenes").asks, 3)
+    run = Run.open(tmp_path / "run", "scenes", plan.asks)
+    run.ask("served", remote)
+    outcomes = run.finish()["served"]
+    (found,) = attack_report({"served": outcomes}, plan.variants, "scenes").guards
+    assert found.clean_recall.count == 1
+    refused = {variant.number for variant in plan.variants if variant.attack == "policy: name with chat marks"}
+    failed = {outcome.question.number for outcome in outcomes if outcome.kind is OutcomeKind.failed}
+    assert failed <= refused  # a mark of the model's own is refused before it is asked
+    here = list(local("bfloat16").assess_requests(ask_request(ask) for ask in plan.asks[:60]))
+    differ = sum(mine.rating is not there.verdict.rating for mine, there in zip(here, outcomes, strict=False))
+    assert differ <= 3  # bfloat16, and changed pictures lie nearer to the threshold
+
+
+def ask_request(ask: Ask) -> Request:
+    """Return a question as a guard takes it."""
+    return Request(ask.source, ask.policy, False, ask.question.image)
 
 
 def in_process(folder: Path, output: Path, dtype: str) -> tuple[list[str], list[Verdict]]:

@@ -13,6 +13,7 @@ from rich.text import Text
 
 from eyeward.cli.evaluate_tables import print_comparisons, print_covered, print_metrics
 from eyeward.cli.screen import Screen, counted, one_line, visible
+from eyeward.errors import UsageError
 
 if TYPE_CHECKING:
     from eyeward.data.sample import Split
@@ -71,7 +72,7 @@ def run_attacks(
         metrics = summarise(clean, policies, str(data), resamples, coverage)
         metrics.write(out)
         refused = {name: reason for name, reason in reasons.items() if reason is not None}
-        report = attack_report(outcomes, plan.variants, str(data), refused, resamples)
+        report = attack_report(outcomes, plan.variants, str(data), refused)
         report.write(out)
         write_report(out, metrics, clean, data, embed_originals, attack_sections(report))
     print_metrics(screen.out, metrics)
@@ -84,6 +85,7 @@ def run_attacks(
 def print_attacks(console: Console, report: AttackReport) -> None:
     """Print what flips, level by level, and the worst cases."""
     from eyeward.evaluate.suites.attack import shown
+    from eyeward.evaluate.suites.robustness import NO_UNSAFE
 
     for guard in report.guards:
         _title(console, f"{guard.guard}: share of right ratings that flip, by level (then the share lost to Review)")
@@ -112,14 +114,15 @@ def print_attacks(console: Console, report: AttackReport) -> None:
                 empty = [""] * (most - len(steps))
                 table.add_row(f"{family}: {what}", *(_with_interval(step) for step in steps), *empty)
         console.print(table)
+    if not report.unsafe:
+        _title(console, NO_UNSAFE)
     for guard_name, reason in report.not_white_box.items():
         _title(console, visible(f"{guard_name} was not attacked through its gradients: {reason}."))
     for found_difference in report.differences:
         if not found_difference.value:
             continue
-        mark = " *" if found_difference.excludes_zero else ""
-        low, high = found_difference.low, found_difference.high
-        interval = "" if low is None or high is None else f" ({low:+.3f} to {high:+.3f})"
+        mark = f" *, chance {found_difference.chance:.2g} among all of these" if found_difference.sure else ""
+        interval = f" ({found_difference.low:+.3f} to {found_difference.high:+.3f})"
         console.print(
             Text(
                 visible(
@@ -180,6 +183,8 @@ def run_cultures(
     else:
         packs = tuple(Policy.load(name) for name in policies) or culture_packs()
         asks = read_questions(data, packs, split).asks
+    if len({pack.name for pack in packs}) < len(packs):
+        raise UsageError("Two of the packs have one name, and the tables go by names; give them different ones.")
     started = Run.open(out, str(data), asks)
     screen = Screen()
     for name, source in guards.items():
@@ -235,8 +240,8 @@ def print_cultures(console: Console, report: CultureReport) -> None:
             table.add_row(Text(visible(name)), *counts, _estimated(result.accuracy), _estimated(result.shared))
         console.print(table)
         for gap in people.gaps:
-            mark = " *" if gap.excludes_zero else ""
-            within = "" if gap.low is None else f" ({gap.low:+.3f} to {gap.high:+.3f}){mark}"
+            mark = " *" if gap.sure else ""
+            within = f" ({gap.low:+.3f} to {gap.high:+.3f}){mark}"
             said = f"{gap.first} minus {gap.second}, {gap.images:,} images: {gap.value:+.3f}{within}"
             console.print(Text(visible(said)), soft_wrap=True)
 

@@ -84,7 +84,7 @@ def gateway(
     from eyeward.images import Limits
     from eyeward.images.known import KnownHashes
     from eyeward.moderate.gateway.app import gateway_app
-    from eyeward.moderate.gateway.panel import load_panel
+    from eyeward.moderate.gateway.panel import REMOTE_SECONDS, load_panel
 
     settings = GatewaySettings(
         upstream=upstream,
@@ -103,7 +103,7 @@ def gateway(
     chosen = chosen_policy(policy, non_violating, sensitive, only)
     screen = Screen()
     with screen.bar(f"Loading {one_line(model)}"):
-        panel, missed = load_panel(model, chosen, device, known, _report)
+        panel, missed = load_panel(model, chosen, device, known, _report, min(REMOTE_SECONDS, settings.deadline))
     if missed:
         screen.say(f"The guard cannot judge {', '.join(missed)} of this policy: what would be Safe is Review.")
     app = gateway_app(settings, panel, chosen)

@@ -86,6 +86,8 @@ def _print(found: Upgrade, first: str, second: str) -> None:
     )
     for changed in found.canaries_changed:
         typer.echo(visible(f"{changed.image}: {changed.before}, now {changed.after}"))
+    for name, fall in found.unseen.items():
+        typer.echo(f"Nothing moved in {name}; a fall of up to {fall:.3f} would not show on so many questions (95 %).")
     for reason in found.reasons:
         typer.echo(visible(f"Refused: {reason}"))
     if found.passed:

@@ -96,6 +96,12 @@ def monitor(
             before, stream = stream[:first], stream[first:]
         else:
             before = [w for source in reference or () for w in read_windows(source, policy, guard, truth, kept)]
+    unwatched = len(kept - {digest for window in before for digest in window.canaries})
+    if unwatched:
+        raise UsageError(
+            f"{unwatched:,} of {len(kept):,} canaries in {canaries} are not in the reference, so nothing says what "
+            "they should be; put them into its windows, or take them out of the folder."
+        )
     found = watch(before, stream, settings)
     out.mkdir(parents=True, exist_ok=True)
     (out / FILE_NAME).write_text(found.model_dump_json(indent=2) + "\n", encoding="utf-8")

@@ -96,6 +96,13 @@ def serve(
         bool, typer.Option("--reuse-port", help="Share the port with further processes that are started so.")
     ] = False,
     retain: Annotated[Retain, typer.Option(help="What is kept of requests: nothing.")] = Retain.none,
+    counters: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Append counts of verdicts to this log, a line a window, for `eyeward monitor`."
+        ),
+    ] = None,
+    counter_hours: Annotated[float, typer.Option(metavar="HOURS", help="Length of a window of counts.")] = 24.0,
     runs: Annotated[
         list[Path] | None,
         typer.Option(
@@ -168,6 +175,8 @@ def serve(
             memory_gb=memory,
             reuse_port=reuse_port,
             retain=retain.value,
+            counters=counters,
+            counter_hours=counter_hours,
             settings=settings,
             together=batch,
             pages=None if no_pages else PageOptions(runs=tuple(runs or ()), review=shown_review),

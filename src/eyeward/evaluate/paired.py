@@ -12,7 +12,7 @@ from eyeward.evaluate.binomial import binomial_probability, binomial_tail
 from eyeward.evaluate.intervals import RESAMPLES, group_weights, percentile_interval
 from eyeward.evaluate.metrics import METRICS, value
 from eyeward.evaluate.outcome import Outcome
-from eyeward.evaluate.table import Floats, OutcomeTable
+from eyeward.evaluate.table import Floats, Numbers, OutcomeTable
 
 COMPARED = (
     "balanced_accuracy",
@@ -116,8 +116,13 @@ def compare(
 
 def mcnemar(first: OutcomeTable, second: OutcomeTable) -> McNemar:
     """Test two tables with the same questions in the same order."""
-    _, group = np.unique(first.group, return_inverse=True)
-    margin = np.bincount(group, weights=first.right.astype(np.float64) - second.right)
+    return mcnemar_of(first.right.astype(np.float64) - second.right, first.group)
+
+
+def mcnemar_of(differences: Floats, group: Numbers) -> McNemar:
+    """Test paired differences, each 1 where the first guard alone is right, and -1 where the second is [questions]."""
+    _, place = np.unique(group, return_inverse=True)
+    margin = np.bincount(place, weights=differences)
     better, worse = int((margin > 0).sum()), int((margin < 0).sum())
     least, total = min(better, worse), better + worse
     tail = binomial_tail(least, total, 0.5)

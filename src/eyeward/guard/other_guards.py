@@ -21,8 +21,8 @@ _BY_NAME = (
 """Models whose names say how they are asked."""
 
 
-def load_other(name: str) -> Subject:
-    """Load `nudenet`, or `PROFILE:ADDRESS#MODEL`; it is not checked yet.
+def load_other(name: str, settings: RemoteSettings | None = None) -> Subject:
+    """Load `nudenet`, or `PROFILE:ADDRESS#MODEL`; it is not checked yet. `settings` are of that address, if not plain.
 
     Raises:
         UsageError: when there is no such profile, no server answers, or no model is named.
@@ -32,14 +32,15 @@ def load_other(name: str) -> Subject:
     if place is None:
         return _nudenet()
     profile, address = place
+    settings = settings or RemoteSettings.parse(address)
     if profile == "moderations":
-        return _moderations(RemoteSettings.parse(address))
+        return _moderations(settings)
     if profile == "nudenet":
         raise UsageError("NudeNet runs in this process; load it as 'nudenet'.")
     find_profile(profile)
     from eyeward.guard.remote_loading import load_remote
 
-    return load_remote(None, address, {}, profile=profile)
+    return load_remote(None, settings, {}, profile=profile)
 
 
 def card_of(profile: str, name: str) -> EyewardCard:

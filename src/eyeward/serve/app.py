@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import cache
 from typing import Any
 
 from fastapi import APIRouter, FastAPI
@@ -19,6 +20,7 @@ from starlette.types import Scope
 from eyeward import __version__
 from eyeward.serve.answers import error_response, request_id
 from eyeward.serve.gate import Gate
+from eyeward.serve.pages.frame import Frame
 from eyeward.serve.pages.site import PageOptions, make_site
 from eyeward.serve.refusals import BadRequest, NotThere, Refused
 from eyeward.serve.routes.assess import PATH as ASSESS
@@ -61,6 +63,7 @@ def make_app(service: Service, pages: PageOptions | None = None) -> Gate:
         lifespan=lifespan,
         responses=_ERRORS,
         redirect_slashes=False,
+        openapi_url=None,
         docs_url=None,
         redoc_url=None,
     )
@@ -70,10 +73,10 @@ def make_app(service: Service, pages: PageOptions | None = None) -> Gate:
         app.include_router(made)
     app.router.routes.extend(site.routes)
     app.add_exception_handler(Refused, _refused(service))
-    app.add_exception_handler(HTTPException, _not_routed)
+    app.add_exception_handler(HTTPException, _not_routed(site.frame))
     app.add_exception_handler(Exception, _failed)
     documented = app.openapi
-    app.openapi = lambda: _completed(documented())  # type: ignore[method-assign]
+    app.openapi = cache(lambda: _completed(documented()))  # type: ignore[method-assign]
     gate = Gate(
         app,
         service.settings,
@@ -120,15 +123,18 @@ def _refused(service: Service) -> Any:
     return refused
 
 
-async def _not_routed(request: Request, problem: Exception) -> Response:
-    assert isinstance(problem, HTTPException)
-    reason: Refused = NotThere("There is nothing at this address; /docs shows what there is.")
-    if problem.status_code != 404:
-        reason = BadRequest(str(problem.detail))
-        reason.status = problem.status_code
-    answer = error_response(reason, request_id(request))
-    answer.headers.update(problem.headers or {})
-    return answer
+def _not_routed(frame: Frame) -> Any:
+    async def not_routed(request: Request, problem: Exception) -> Response:
+        assert isinstance(problem, HTTPException)
+        reason: Refused = NotThere("There is nothing at this address; /docs shows what there is.")
+        if problem.status_code != 404:
+            reason = BadRequest(str(problem.detail))
+            reason.status = problem.status_code
+        answer = frame.not_routed(request, reason)
+        answer.headers.update(problem.headers or {})
+        return answer
+
+    return not_routed
 
 
 async def _failed(request: Request, problem: Exception) -> Response:

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import json
+from collections import deque
+from collections.abc import AsyncGenerator, Callable, Coroutine
 from dataclasses import dataclass
 from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
-from starlette.datastructures import UploadFile
+from starlette.datastructures import Headers, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
 from eyeward.serve.refusals import BadRequest, Unjudgeable, WrongMedia
 from eyeward.serve.schema import LEAST_SECONDS, AssessBody
-from eyeward.serve.service import beside
+from eyeward.serve.threads import beside
 from eyeward.serve.uploads import Upload, from_address, from_base64, shown_name
 
 Record = TypeVar("Record", bound=BaseModel)
+Result = TypeVar("Result")
 _TRUE, _FALSE = frozenset(("true", "1", "yes", "on")), frozenset(("false", "0", "no", "off", ""))
 _FIELDS = ("image", "policy", "explain", "deadline_seconds")
 
@@ -59,27 +62,37 @@ class AssessForm:
     deadline_seconds: float | None = None
 
 
-async def read_assess(request: Request, images: int) -> AssessForm:
+async def read_assess(request: Request, images: int, room: Callable[[], None]) -> AssessForm:
     """Read a form with files, or JSON; `images` bounds the number of files.
 
+    `room` refuses when there is no room any more: it is asked when the body is here, before it is taken apart.
+
     Raises:
-        Refused: when it is neither, or makes no sense.
+        Refused: when it is neither, or makes no sense, or there is no room.
     """
     if media_type(request) == "multipart/form-data":
-        return await _form(request, images)
+        pieces = deque([piece async for piece in request.stream()])
+        room()
+        headers, size = request.headers, sum(map(len, pieces))
+        return await beside(size, lambda: _at_once(_form(headers, pieces, images)))
+    await request.body()
+    room()
     body = await read_record(request, AssessBody)
-    size = sum(len(image.base64 or image.url or "") for image in body.images)
-    return AssessForm(
-        images=await beside(size, lambda: _uploads(body)),
-        policies=tuple(p if isinstance(p, str) else json.dumps(p, ensure_ascii=False) for p in body.policies),
-        explain=body.explain,
-        deadline_seconds=body.deadline_seconds,
-    )
+    return await beside(len(await request.body()), lambda: _asked(body))
 
 
 def media_type(request: Request) -> str:
     """Return what kind of body was announced, without its parameters."""
     return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+def _asked(body: AssessBody) -> AssessForm:
+    return AssessForm(
+        images=_uploads(body),
+        policies=tuple(p if isinstance(p, str) else json.dumps(p, ensure_ascii=False) for p in body.policies),
+        explain=body.explain,
+        deadline_seconds=body.deadline_seconds,
+    )
 
 
 def _uploads(body: AssessBody) -> tuple[Upload, ...]:
@@ -93,8 +106,8 @@ def _uploads(body: AssessBody) -> tuple[Upload, ...]:
     return tuple(found)
 
 
-async def _form(request: Request, images: int) -> AssessForm:
-    parser = _InMemory(request.headers, request.stream(), max_files=images, max_fields=images + 16)
+async def _form(headers: Headers, pieces: deque[bytes], images: int) -> AssessForm:
+    parser = _InMemory(headers, _each(pieces), max_files=images, max_fields=images + 16)
     try:
         form = await parser.parse()
     except MultiPartException as problem:
@@ -120,6 +133,23 @@ async def _form(request: Request, images: int) -> AssessForm:
         return AssessForm(images=tuple(uploads), policies=tuple(policies), explain=explain, deadline_seconds=deadline)
     finally:
         await form.close()
+
+
+async def _each(pieces: deque[bytes]) -> AsyncGenerator[bytes]:
+    while pieces:  # each goes when it was read
+        yield pieces.popleft()
+
+
+def _at_once(work: Coroutine[None, None, Result]) -> Result:
+    """Return what a coroutine returns that waits for nothing, as the reader of forms does whose files are in memory."""
+    try:
+        work.send(None)
+    except StopIteration as end:
+        result: Result = end.value
+        return result
+    finally:
+        work.close()
+    raise AssertionError("it waits for something")
 
 
 def _yes_or_no(text: str) -> bool:

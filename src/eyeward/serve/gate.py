@@ -169,6 +169,7 @@ class Gate:
         fields = scope.get("state", {}).get("log", {})
         log(
             "request",
+            held=True,
             request_id=passage.id,
             method=scope["method"],
             route=route,

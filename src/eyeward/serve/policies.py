@@ -19,7 +19,7 @@ from eyeward.errors import PolicyError, UsageError
 from eyeward.policy import Policy
 from eyeward.policy.lint import Finding, Level, lint_text
 from eyeward.policy.loading import pack_names
-from eyeward.serve.refusals import NotAllowed, Unjudgeable
+from eyeward.serve.refusals import NotAllowed, Refused, Unjudgeable
 
 _NAMED = re.compile(r"(?P<name>[a-z0-9_-]{1,100})(?:@(?P<version>[1-9][0-9]{0,8}))?")
 _LONGEST_NAME = 100
@@ -32,6 +32,20 @@ class PolicyRejected(Unjudgeable):
         self.findings = findings
         errors = [str(finding) for finding in findings if finding.level is Level.error]
         super().__init__(f"The policy cannot be used: {' '.join(errors)}")
+
+
+class SavedMeanwhile(Refused):
+    """A policy that somebody else changed since its writer last looked; `latest` is the version that stands now."""
+
+    status, kind = 409, "conflict"
+
+    def __init__(self, name: str, based_on: int, latest: int) -> None:
+        self.latest = latest
+        began = f"you began with version {based_on}" if based_on else "to you it was new"
+        super().__init__(
+            f"Version {latest} of {name!r} stands now, and {began}. Look at what it says, then send yours once more, "
+            f"based on version {latest}."
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,13 +148,17 @@ class PolicyBook:
                 if found is not None:
                     yield found
 
-    def put(self, name: str, text: str) -> Kept:
-        """Keep a policy as the next version of its name.
+    def put(self, name: str, text: str, based_on: int | None = None) -> Kept:
+        """Keep a policy as the next version of its name; one that says what the latest says is kept already.
+
+        With `based_on`, the version that its writer looked at (0: none), it is kept as the one behind that or not at
+        all, whoever else writes at the same time, in this process or another.
 
         Raises:
             PolicyRejected: when there are errors in it.
             Unjudgeable: when it has another name.
             NotAllowed: when nothing may be kept under that name.
+            SavedMeanwhile: when `based_on` is not the latest version.
         """
         policy, findings = read_policy(text)
         if policy.name != name:
@@ -157,7 +175,10 @@ class PolicyBook:
                 latest = self._load(name, versions[-1]) if versions else None
                 if latest is not None and latest.hash == policy.hash:
                     return Kept(latest, False, findings)
-                numbered = policy.renamed(name, versions[-1] + 1 if versions else 1)
+                number = versions[-1] if versions else 0
+                if based_on not in (None, number):
+                    raise SavedMeanwhile(name, based_on or 0, number)
+                numbered = policy.renamed(name, number + 1)
                 if self._write(numbered):
                     return Kept(numbered, True, findings)
 

@@ -17,15 +17,14 @@ from typing import Literal
 import uvicorn
 from starlette.types import ASGIApp
 
-from eyeward.engine.remote.address import is_address
 from eyeward.errors import UsageError
-from eyeward.guard.loading import load_subject, packaged_guards
 from eyeward.guard.self_check import Subject, settle
 from eyeward.images.fetch import Fetcher, FetchLimits, FetchRules
 from eyeward.images.known import KnownHashes
 from eyeward.serve.app import make_app
 from eyeward.serve.canary import known_answers
 from eyeward.serve.keys import Keys
+from eyeward.serve.loading import load_within
 from eyeward.serve.logs import log, write_to
 from eyeward.serve.pages.site import PageOptions
 from eyeward.serve.policies import PolicyBook
@@ -34,8 +33,6 @@ from eyeward.serve.settings import ServeSettings
 from eyeward.serve.texts import TextModerator
 
 KEEP_ALIVE_SECONDS = 30
-REMOTE_ATTEMPTS = 2
-REMOTE_CONNECT_SECONDS = 3.0
 SWITCH_SECONDS = 0.0005
 """How long a thread that judges keeps the interpreter from the one that answers. The event loop asks for it after each
 read and write; at Python's own 5 ms, a few hundred callers a second wait for each other."""
@@ -67,6 +64,9 @@ class ServeOptions:
     """Share the port with other processes that do so too; the kernel spreads connections over them."""
     retain: Literal["none"] = "none"
     """Nothing of a request is kept. There is no other value yet."""
+    counters: Path | None = None
+    """Where verdicts are counted, a line a window, for `eyeward monitor`; None: nowhere."""
+    counter_hours: float = 24.0
     settings: ServeSettings = field(default_factory=ServeSettings)
     together: int | None = None
     """Questions judged together; None: as many as the engine likes."""
@@ -79,6 +79,8 @@ class ServeOptions:
         Raises:
             UsageError: when a service without keys would answer others than this machine, or pages cannot be shown.
         """
+        if not self.counter_hours > 0:
+            raise UsageError(f"A window of counts is longer than {self.counter_hours:g} hours; name more.")
         if self.keys is None and not is_loopback(self.host):
             raise UsageError(
                 f"Without keys a service answers on this machine only. Give --keys FILE to listen on {self.host}, or "
@@ -104,22 +106,13 @@ def load_served(options: ServeOptions) -> Subject:
     Raises:
         EyewardError: when it cannot be loaded, or fails its self check.
     """
-    if is_address(options.model):
-        from eyeward.engine.remote.settings import RemoteSettings
-        from eyeward.guard.remote_loading import load_remote
-
-        seconds = options.settings.deadline
-        bounded = {
-            "item_seconds": seconds,
-            "request_seconds": seconds,
-            "connect_seconds": min(REMOTE_CONNECT_SECONDS, seconds),
-            "attempts": REMOTE_ATTEMPTS,
-        }
-        subject = load_remote(None, RemoteSettings.parse(options.model).model_copy(update=bounded), packaged_guards())
-    else:
-        subject = load_subject(
-            options.model, device=options.device, max_tiles=options.max_tiles, memory_gb=options.memory_gb
-        )
+    subject = load_within(
+        options.model,
+        options.settings.deadline,
+        device=options.device,
+        max_tiles=options.max_tiles,
+        memory_gb=options.memory_gb,
+    )
     try:
         settle(subject, "refuse")
     except BaseException:
@@ -160,7 +153,7 @@ def make_service(options: ServeOptions, files: Files, subject: Subject) -> Servi
     """Put a service together around a guard that was loaded.
 
     Raises:
-        UsageError: when threshold or review band cannot be.
+        UsageError: when threshold or review band cannot be, or counts cannot be written.
     """
     guard = subject.guard
     if options.threshold is not None:
@@ -169,6 +162,11 @@ def make_service(options: ServeOptions, files: Files, subject: Subject) -> Servi
         guard = guard.with_review_band(*options.review_band)
     together = options.together or guard.engine.capabilities.prompts_at_once
     settings = replace(options.settings, queue=replace(options.settings.queue, together=together))
+    counters = None
+    if options.counters is not None:
+        from eyeward.serve.counters import Counters
+
+        counters = Counters(options.counters, guard.model, files.book, options.counter_hours)
     return Service(
         guard,
         known_answers(subject, guard),
@@ -178,6 +176,7 @@ def make_service(options: ServeOptions, files: Files, subject: Subject) -> Servi
         fetcher=files.fetcher,
         known=files.known,
         texts=files.texts,
+        counters=counters,
     )
 
 

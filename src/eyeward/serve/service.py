@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from typing import TYPE_CHECKING
 
 from eyeward.engine.protocol import TextSegment
 from eyeward.engine.recent import Recent
@@ -15,8 +15,7 @@ from eyeward.errors import ErrorType, PolicyError
 from eyeward.guard import Coverage, Guard, Request, Scored
 from eyeward.guard.profile import Question
 from eyeward.images.fetch import Fetched, Fetcher, FetchRules
-from eyeward.images.hashes import sha256_of_bytes
-from eyeward.images.known import KnownHashes, verdict_of_known
+from eyeward.images.known import Digests, KnownHashes, verdict_of_known
 from eyeward.policy import Policy
 from eyeward.serve.canary import Canary, KnownAnswer
 from eyeward.serve.keys import Keys, Principal
@@ -36,22 +35,18 @@ from eyeward.serve.refusals import (
 )
 from eyeward.serve.settings import ServeSettings
 from eyeward.serve.texts import TextModerator
+from eyeward.serve.threads import beside
 from eyeward.serve.turns import TakingTurns
 from eyeward.serve.uploads import Upload
 from eyeward.verdict import Failure, Verdict
 
+if TYPE_CHECKING:
+    from eyeward.serve.counters import Counters
+
 Gone = Callable[[], Awaitable[None]]
 """Returns when nobody waits for the answer any more."""
-Result = TypeVar("Result")
-LARGE = 256 << 10
-"""Bytes from which work on them is done in a thread, so that others need not wait for it."""
 SMALL = 16 << 10
 """Bytes of an image up to which the thread that has it judged decodes it as well."""
-
-
-async def beside(size: int, work: Callable[[], Result]) -> Result:
-    """Do work on so many bytes: at once when they are few, in a thread when they are many."""
-    return work() if size < LARGE else await asyncio.to_thread(work)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +74,7 @@ class Service:
         fetcher: Fetcher | None = None,
         known: KnownHashes | None = None,
         texts: TextModerator | None = None,
+        counters: Counters | None = None,
     ) -> None:
         """Put the parts together; `answers` are what the engine is probed with."""
         self.settings = settings or ServeSettings()
@@ -88,6 +84,7 @@ class Service:
         self.book = book or PolicyBook()
         self.metrics = Metrics()
         self.texts = texts
+        self._counters = counters
         self._fetcher = fetcher or Fetcher(FetchRules())
         self.known = known or KnownHashes(frozenset())
         self._asker = replace(self.guard)
@@ -127,6 +124,10 @@ class Service:
             NotAllowed: when the key may not use one of them.
             Unjudgeable: when there is no such policy, or it cannot be asked.
         """
+        if len(wanted) > self.settings.questions:  # before any of them is looked for
+            raise Unjudgeable(
+                f"A request names at most {self.settings.questions} policies; here they are {len(wanted)}."
+            )
         names = wanted or principal.policies[:1] or (self.book.default.name,)
         found = []
         for name in names:
@@ -155,6 +156,14 @@ class Service:
         """Return when a request that begins now has to be answered; it may ask for less time than others get."""
         return time.monotonic() + min(self.settings.deadline, seconds or self.settings.deadline)
 
+    def check_room(self) -> None:
+        """Say at once that not even one question would be taken in now.
+
+        Raises:
+            Refused: when that is so.
+        """
+        self.queue.check(1, self.deadline(None), False)
+
     async def judged(self, asked: Asked, gone: Gone) -> list[list[Scored]]:
         """Return what is said of each image, under each policy.
 
@@ -163,7 +172,11 @@ class Service:
         """
         self._check_size(asked)
         images = await self._contents(asked)
-        answers = [await self._without_engine(asked, upload, data) for upload, data in images]
+        known = await self._known(images)
+        answers = [
+            self._without_engine(asked, upload, data, sha256)
+            for (upload, data), sha256 in zip(images, known, strict=True)
+        ]
         requests = [
             Request(data, policy, asked.explain, upload.name)
             for (upload, data), answer in zip(images, answers, strict=True)
@@ -174,6 +187,8 @@ class Service:
         whole = [answer or [next(judged) for _ in asked.policies] for answer in answers]
         for scored in (scored for row in whole for scored in row):
             self.metrics.verdict(scored.verdict)
+            if self._counters is not None:
+                self._counters.add(scored.verdict)
         _refuse_if_silent([scored.verdict for row in whole for scored in row])
         return whole
 
@@ -181,6 +196,8 @@ class Service:
         """Judge what was taken in, and end."""
         self.queue.stop()
         self._engine.close()
+        if self._counters is not None:
+            self._counters.close()
 
     def _coverage(self, policy: Policy) -> Coverage:
         with self._asking:
@@ -239,7 +256,21 @@ class Service:
         found = await self._fetcher.fetch(upload.url)
         return upload, found.data if isinstance(found, Fetched) else found
 
-    async def _without_engine(self, asked: Asked, upload: Upload, data: bytes | Failure) -> list[Scored] | None:
+    async def _known(self, images: Sequence[tuple[Upload, bytes | Failure]]) -> list[str | None]:
+        """Return the SHA-256 of each image that is on a list, None for all others."""
+        if not self.known.hashes:
+            return [None] * len(images)
+        contents = [data if isinstance(data, bytes) else None for _, data in images]
+        size = sum(len(data) for data in contents if data is not None)
+        return await beside(size, lambda: [None if data is None else self._listed(data) for data in contents])
+
+    def _listed(self, data: bytes) -> str | None:
+        digests = Digests.of([data])
+        return None if self.known.match_digests(digests) is None else digests.sha256
+
+    def _without_engine(
+        self, asked: Asked, upload: Upload, data: bytes | Failure, known: str | None
+    ) -> list[Scored] | None:
         """Answer for an image that is not there, or is known; None for all others."""
         model = self.guard.model
         if isinstance(data, Failure):
@@ -247,13 +278,11 @@ class Service:
                 Scored(Verdict.failed(data, image=upload.name, policy=policy.ref, model=model))
                 for policy in asked.policies
             ]
-        if not self.known.hashes or await beside(len(data), lambda: self.known.match(data)) is None:
+        if known is None:
             return None
         self.metrics.match()
         log("hash_match")
-        return [
-            Scored(verdict_of_known(sha256_of_bytes(data), upload.name, policy.ref, model)) for policy in asked.policies
-        ]
+        return [Scored(verdict_of_known(known, upload.name, policy.ref, model)) for policy in asked.policies]
 
     async def _from_queue(self, requests: Sequence[Request], deadline: float, gone: Gone) -> list[Scored]:
         """Wait for the answers, but no longer than somebody wants them."""

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
 
 from eyeward.engine.remote.connection import Connection, Json, RequestFailed
 from eyeward.engine.remote.settings import RemoteSettings
+from eyeward.serve.loading import within
 from eyeward.serve.moderation_scores import Scores
 from eyeward.serve.refusals import Refused
 
@@ -55,15 +56,8 @@ class TextModerator:
         """
         key = os.environ.get(KEY_VARIABLE)
         self._seconds = seconds
-        self._settings = RemoteSettings.parse(address).model_copy(
-            update={
-                "key": SecretStr(key) if key else None,
-                "item_seconds": seconds,
-                "request_seconds": seconds,
-                "connect_seconds": min(3.0, seconds),
-                "attempts": 2,
-            }
-        )
+        settings = within(RemoteSettings.parse(address), seconds)
+        self._settings = settings.model_copy(update={"key": SecretStr(key) if key else None})
         self._connection: Connection | None = None
 
     async def each(self, texts: Sequence[str]) -> list[Scores]:

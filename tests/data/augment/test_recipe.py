@@ -70,7 +70,7 @@ def test_the_test_set_of_the_paper_has_824_samples() -> None:
 
 
 @settings(max_examples=15, deadline=None)
-@given(st.integers(0, 40), st.integers(0, 40), st.integers(0, 5))
+@given(st.integers(0, 24), st.integers(0, 24), st.integers(0, 5))
 def test_both_directions_are_even_on_every_side(train: int, test: int, seed: int) -> None:
     samples = plain(train, train // 3) + plain(test, test // 2, Split.TEST)
     done = augment(samples, EYEWARD.model_copy(update={"seed": seed}), policy_of)

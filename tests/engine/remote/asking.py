@@ -53,8 +53,8 @@ def quick(server: FakeServer, **changes: Any) -> RemoteSettings:
         "first_wait": 0.005,
         "longest_wait": 0.02,
         "attempts": 3,
-        "request_seconds": 2.0,
-        "item_seconds": 10.0,
+        "request_seconds": 30.0,
+        "item_seconds": 60.0,
     }
     return RemoteSettings.parse(server.address).model_copy(update={**quick, **changes})
 

@@ -169,8 +169,9 @@ def test_concurrency_is_bounded_and_connections_are_reused() -> None:
 )
 @pytest.mark.parametrize("kind", [ServerKind.vllm, ServerKind.openai])
 def test_what_goes_wrong_once_is_asked_again(kind: ServerKind, trouble: Trouble) -> None:
+    seconds = 0.2 if trouble is Trouble.stall else 30.0
     with FakeServer(kind, trouble=once(trouble)) as server:
-        answer = one(server, 60, request_seconds=0.2)
+        answer = one(server, 60, request_seconds=seconds, attempts=20)
     assert p_unsafe(answer) == pytest.approx(60 / 255, abs=1e-6)
 
 
@@ -194,8 +195,9 @@ def test_what_goes_wrong_once_is_asked_again(kind: ServerKind, trouble: Trouble)
 def test_what_goes_wrong_always_is_an_error_with_its_name(
     kind: ServerKind, trouble: Trouble, type: ErrorType, word: str
 ) -> None:
+    seconds = 0.1 if trouble is Trouble.stall else 30.0
     with FakeServer(kind, trouble=always(trouble)) as server:
-        answer = one(server, 60, request_seconds=0.1)
+        answer = one(server, 60, request_seconds=seconds)
     assert answer.error is not None
     assert (answer.error.type, answer.written, answer.scores) == (type, {}, ())
     assert word in answer.error.message
@@ -264,7 +266,7 @@ def test_the_deadline_of_an_item_counts_waits_and_repetitions() -> None:
     with FakeServer(trouble=always(Trouble.stall)) as server:
         started = time.monotonic()
         answer = one(server, 60, item_seconds=0.3, request_seconds=60.0)
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 30  # of the minute that a request may take
     assert answer.error is not None
     assert answer.error.type is ErrorType.deadline
 
@@ -356,7 +358,7 @@ def test_a_field_that_a_server_does_not_know_is_left_out(field: str) -> None:
     assert len(refused) <= 2
 
 
-def until(holds: Callable[[], bool], seconds: float = 5.0) -> None:
+def until(holds: Callable[[], bool], seconds: float = 60.0) -> None:
     """Wait for something that another thread does."""
     deadline = time.monotonic() + seconds
     while not holds():

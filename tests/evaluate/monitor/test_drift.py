@@ -76,6 +76,30 @@ def test_one_category_is_found_among_many() -> None:
     assert one_against_others(before, {"NA": 700, "new": 300}, "new") < 1e-12
 
 
+@pytest.mark.parametrize(
+    ("before", "now"),
+    [((6, 80), (9, 11)), ((30, 70), (0, 20)), ((45, 855), (16, 84)), ((5, 5), (5, 0)), ((9, 0), (3, 0))],
+)
+def test_one_category_is_tested_exactly(before: tuple[int, int], now: tuple[int, int]) -> None:
+    count, all_hits, whole = sum(now), before[0] + now[0], sum(before) + sum(now)
+
+    def chance(hits: int) -> float:
+        return math.comb(all_hits, hits) * math.comb(whole - all_hits, count - hits) / math.comb(whole, count)
+
+    upper = sum(chance(hits) for hits in range(now[0], min(count, all_hits) + 1))
+    lower = sum(chance(hits) for hits in range(max(0, count - whole + all_hits), now[0] + 1))
+    two = one_against_others(*({"it": hits, "rest": rest} for hits, rest in (before, now)), "it")
+    assert two == pytest.approx(min(1.0, 2 * min(upper, lower)), rel=1e-9)
+
+
+def test_a_rare_category_is_called_odd_no_more_often_than_a_promise_over_many_windows_allows() -> None:
+    """Five are expected. Chi-square with Yates' correction gives 15 or more a chance of 0.00005; it is 0.0002."""
+    poisson = [math.exp(-5) * 5**k / math.factorial(k) for k in range(60)]
+    found = [one_against_others({"it": 5000, "rest": 995_000}, {"it": k, "rest": 1000 - k}, "it") for k in range(60)]
+    assert sum(p for p, chance in zip(poisson, found, strict=True) if chance <= 5e-5) <= 5e-5
+    assert found[20] <= 5e-5 < found[14]
+
+
 def test_score_distributions_are_told_apart_by_their_largest_gap() -> None:
     gap, chance = largest_gap([50, 0, 50], [50, 50, 0])
     assert gap == 0.5 and chance < 1e-9

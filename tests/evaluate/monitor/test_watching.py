@@ -11,7 +11,7 @@ from eyeward.errors import UsageError
 from eyeward.evaluate.monitor.page import monitor_page
 from eyeward.evaluate.monitor.watching import Kind, Settings, Watch, watch
 from eyeward.evaluate.monitor.window import Counting, Window
-from eyeward.verdict import ModelRef
+from eyeward.verdict import ModelRef, Rating
 from tests.evaluate.monitor.streams import MODEL, POLICY, SHARES, drawn, window
 
 WEEKS = 26
@@ -72,6 +72,35 @@ def test_a_canary_that_changes_or_is_missing_is_an_alarm_whatever_was_promised()
     assert "not among the images" in found.alarms[1].sentence
 
 
+def test_a_canary_that_cannot_be_judged_is_an_alarm_though_it_could_not_before() -> None:
+    broken = {"a" * 64: "error"}
+    found = watch([window("a", {"NA": 50}, canaries=broken)], [window("b", {"NA": 50}, canaries=broken)])
+    (alarm,) = found.alarms
+    assert alarm.sentence == "Canary aaaaaaaaaaaa could not be judged, here as in the reference."
+
+
+def test_a_reference_without_images_is_refused_for_nothing_could_ever_differ_from_it() -> None:
+    with pytest.raises(UsageError, match="The reference holds no image"):
+        watch([window("a", {})], [window("b", {"NA": 50})])
+    canaries = {"a" * 64: "Safe"}
+    only_canaries = watch([window("a", {}, canaries=canaries)], [window("b", {}, canaries=canaries)])
+    assert not only_canaries.alarms
+
+
+def test_windows_of_one_name_are_told_apart() -> None:
+    found = watch([window("a", {"NA": 500, "O6": 50})], [window("run", {"NA": 500, "O6": n}) for n in (50, 300, 50)])
+    assert [watched.window.name for watched in found.watched] == ["run", "run (2)", "run (3)"]
+    assert {alarm.window for alarm in found.alarms} == {"run (2)"}
+
+
+def test_a_label_counts_once_a_window_however_often_its_image_comes() -> None:
+    counting = Counting("w", POLICY, MODEL)
+    for digest in ("a", "a", "a", "b", None, None):
+        counting.add("Safe", None, 0.1, digest, Rating.Unsafe)
+    counted = counting.finish()
+    assert (counted.images, len(counted.labels)) == (6, 4)  # what has no hash is never a copy
+
+
 def test_small_differences_of_large_windows_can_be_let_pass() -> None:
     reference = [window("before", {"NA": 40_000, "O6": 10_000})]
     later = [window("later", {"NA": 38_800, "O6": 11_200})]
@@ -96,6 +125,7 @@ def test_another_model_is_a_notice_and_another_policy_is_refused() -> None:
 def test_an_empty_window_says_nothing() -> None:
     found = watch([window("a", {"NA": 50})], [window("b", {})])
     assert found.watched[0].tests == () and not found.alarms
+    assert found.watched[0].notices == ("It holds no image: nothing is compared.",)
 
 
 def test_the_page_shows_shares_and_alarms_and_nothing_is_markup() -> None:

@@ -50,7 +50,28 @@ def test_a_guard_that_sides_with_one_group_has_a_gap_that_excludes_zero() -> Non
     other = {name: [SAFE] for name in images}
     said_so = answers(**{name: ratings[0] for name, ratings in images.items()})
     (gap,) = report(said_so, votes("one", **images), votes("two", **other)).gaps
-    assert gap.value == pytest.approx(0.5) and gap.excludes_zero
+    assert gap.value == pytest.approx(0.5) and gap.sure and gap.low > 0.3
+
+
+def test_a_gap_of_few_images_or_one_of_many_groups_is_not_sure() -> None:
+    unsafe: dict[str, list[Rating]] = {f"i{n}": [UNSAFE] for n in range(6)}
+    safe: dict[str, list[Rating]] = {name: [SAFE] for name in unsafe}
+    said_so = answers(**dict.fromkeys(unsafe, UNSAFE))
+    (alone,) = report(said_so, votes("one", **unsafe), votes("two", **safe)).gaps
+    assert alone.chance == pytest.approx(2 / 2**6) and alone.sure
+    three = report(said_so, votes("one", **unsafe), votes("three", **safe), votes("two", **safe)).gaps
+    assert [(gap.first, gap.second, gap.sure) for gap in three] == [
+        ("one", "three", False),
+        ("one", "two", False),
+        ("three", "two", False),
+    ]
+    assert three[0].chance == pytest.approx(3 * 2 / 2**6)
+
+
+def test_a_guard_that_is_always_with_a_group_of_few_images_is_not_sure_to_be() -> None:
+    found = report(answers(a=SAFE, b=SAFE), votes("one", a=[SAFE], b=[SAFE]))
+    accuracy = found.groups["one"].accuracy
+    assert accuracy.value == accuracy.high == 1.0 and accuracy.low is not None and accuracy.low < 0.4
 
 
 def test_review_is_with_nobody() -> None:

@@ -21,7 +21,7 @@ from eyeward.evaluate.suites.attacks import (
 )
 from eyeward.evaluate.suites.policy_hacking import POLICY_ATTACKS
 from eyeward.verdict import Rating, Status
-from tests.evaluate.worlds import asked, data, guard, row, small
+from tests.evaluate.worlds import HATE, asked, data, guard, row, small
 
 UNSAFE, SAFE = Rating.Unsafe, Rating.Safe
 LEVELS_OF_ALL = sum(len(attack.values) for attack in PICTURE_ATTACKS)
@@ -67,6 +67,15 @@ def test_without_a_safe_picture_there_is_nothing_to_hide_among(tmp_path: Path) -
         labels.write('{"image": "b.png", "category": "NA: None applying", "rating": "Safe", "group": "b"}\n')
     with pytest.raises(UsageError, match="none can be read"):
         bystanders_of(asks_of(tmp_path / "d"))
+
+
+def test_pictures_to_hide_among_touch_no_category_and_each_is_there_once(tmp_path: Path) -> None:
+    levels = {"excepted.png": 90, "harmless.png": 60, "unsafe.png": 200}
+    rows = [row("excepted.png", SAFE, category=HATE), row("harmless.png", SAFE), row("unsafe.png", UNSAFE)]
+    asks = asks_of(data(tmp_path / "d", levels, rows))
+    assert [picture.getpixel((0, 0)) for picture in bystanders_of((*asks, *asks))] == [(60, 60, 60)]
+    only_excepted = [ask for ask in asks if ask.question.image != "harmless.png"]
+    assert [picture.getpixel((0, 0)) for picture in bystanders_of(only_excepted)] == [(90, 90, 90)]
 
 
 def test_a_picture_that_cannot_be_read_is_a_failure_under_every_change(tmp_path: Path) -> None:

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from eyeward.data.sample import Split
+from eyeward.errors import ErrorType
+from eyeward.evaluate.intervals import wilson
 from eyeward.evaluate.outcome import Outcome
 from eyeward.evaluate.questions import read_questions
 from eyeward.evaluate.run import Run
@@ -19,6 +21,7 @@ from eyeward.scenes.facts import CATEGORY_NAMES, FACT_BY_WORDING
 from eyeward.scenes.labels import write_scenes
 from eyeward.scenes.truth import decide
 from eyeward.verdict import Rating
+from tests.evaluate.hand_made import said
 from tests.evaluate.worlds import guard
 from tests.scenes.worlds import every_scene
 
@@ -106,6 +109,25 @@ def test_a_guard_that_says_the_same_under_all_packs_follows_none(world: Path, tm
     assert found.gap_low is not None and found.gap_high is not None and found.gap_low < found.gap < found.gap_high
 
 
+def test_failures_are_like_nothing_and_few_followed_pictures_are_not_sure(world: Path, tmp_path: Path) -> None:
+    packs = culture_packs()
+    said_so = outcomes(world, tmp_path / "o", 0.5)
+    failed = [
+        each.model_copy(update={"verdict": said(ErrorType.engine_unavailable, image=each.question.image)})
+        for each in said_so
+    ]
+    perfect = [
+        each.model_copy(update={"verdict": said(each.question.rating, image=each.question.image)}) for each in said_so
+    ]
+    broken, right = culture_report({"down": failed, "good": perfect}, packs, world, resamples=100).guards
+    assert all(share == 0.0 for row in broken.agreement.values() for share in row.values())
+    assert (right.gap, right.gap_low) == (0.0, None)
+    for found in right.followed.values():
+        if found.count:
+            assert found.value == found.high == 1.0
+            assert found.low is not None and found.low <= wilson(found.count, found.count)[0]
+
+
 def test_agreement_is_of_what_is_right_and_the_causes_add_up(world: Path, tmp_path: Path) -> None:
     packs = culture_packs()
     report = culture_report({"g": outcomes(world, tmp_path / "o", 0.5)}, packs, world, resamples=100)
@@ -114,7 +136,10 @@ def test_agreement_is_of_what_is_right_and_the_causes_add_up(world: Path, tmp_pa
     same = sum(a is b for a, b in zip(truths[one], truths[two], strict=True)) / 40
     assert report.agreement[one][two] == report.agreement[two][one] == pytest.approx(same)
     disagreed = sum(len({truths[p.name][n] for p in packs}) > 1 for n in range(40))
-    assert sum(cause.images for cause in causes(world, packs)) == disagreed > 0
+    assert sum(cause.images for cause in report.causes) == disagreed > 0
+    one_image = next(n for n in range(40) if len({truths[p.name][n] for p in packs}) > 1)
+    name = read_questions(world, packs[:1]).asks[one_image].question.image
+    assert sum(cause.images for cause in causes(world, packs, [name])) == 1  # others were not asked about
     first = report.causes[0]
     assert set(first.forbids) | set(first.allows) == set(report.packs) and not set(first.forbids) & set(first.allows)
     page = "".join(culture_sections(report))

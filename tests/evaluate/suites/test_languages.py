@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from pathlib import Path
 
@@ -21,6 +22,42 @@ from tests.evaluate.worlds import guard
 DEFAULT = Policy.load("default")
 CAKE = Path(__file__).parents[3] / "examples" / "images" / "cake.png"
 SCRIPTS = {"ar": "ARABIC", "hi": "DEVANAGARI", "ru": "CYRILLIC", "zh": "CJK"}
+GLOSSARY = (
+    ("newspaper", "الصحف", "अख़बार", "газет", "报纸"),
+    ("poster", "ملصقات", "पोस्टर", "плакат", "海报"),
+    ("museum", "متاحف", "संग्रहालय", "музе", "博物馆"),
+    ("badge", "شارة", "बैज", "значк", "警徽"),
+    ("police", "شرطة", "पुलिस", "полиц", "警[察方用]"),
+    ("victims", "ضحايا", "पीड़ित", "жертв.* пострадавши", "受害者"),
+    ("without", "بلا ", "बिना", "без ", "没有"),
+    ("animal", "حيوان", "पशु", "животн", "动物"),
+    ("weapon|firearm", "سلاح|أسلحة", "हथियार|आग्नेयास्त्र", "оружи", "武器|枪支"),
+    ("drug", "مخدرات", "नशीले पदार्थ", "наркотик", "毒品"),
+    ("alcohol", "كحول", "शराब", "алкогол", "酒精"),
+    ("smok", "تدخين", "धूम्रपान", "курени", "吸烟"),
+    (r"\bbod(y|ies)\b", "جسد|أجساد|جسم", "शरीर", r"\bтел(о|а|е)?\b", "身体"),
+    (r"\bbare\b", "عار", "नग्न", "обнажённ", "裸露"),
+    ("suicide", "انتحار", "आत्महत्या", "самоубийств", "自杀"),
+    ("pills", "حبوب", "गोलियाँ", "таблет", "药片"),
+    ("robbery", "السطو", "लूट", "грабеж", "抢劫"),
+    ("false", "مزيف", "नकली", "фальшив", "假"),
+    (r"\bfires\b", "حرائق", "आग(?!्)", "пожар", "火灾"),
+    ("flood", "فيضان", "बाढ़", "наводнен", "洪水"),
+    ("crash", "حوادث مرور", "दुर्घटना", "авари", "事故"),
+    ("building", "مبان", "भवन|इमारत", "здани", "建筑"),
+    ("disaster", "كوارث", "आपदा", "катастроф", "灾难"),
+    (r"\bhate\b", "كراهية", "घृणा", "ненавист", "仇恨"),
+    ("violence", "عنف", "हिंसा", "насили", "暴力"),
+    (r"\bvet\b", "بيطري", "पशु चिकित्सक", "ветеринар", "兽医"),
+    ("knives", "سكاكين", "चाकू", "нож", "刀"),
+    ("sexual", "جنسي", "यौन", "сексуальн", "性服务|性健康"),
+    ("rescue", "إنقاذ", "बचाव", "спасател", "救援"),
+    ("religious|worship", "ديني|عبادة", "धार्मिक|पूजा", "религиозн|богослужен", "宗教|礼拜"),
+    ("wounded", "جرحى|جريح", "घायल", "ранен", "受伤"),
+    (r"\bdead\b", "موتى", "मृत", "мёртв", "死亡"),
+    (r"\bsigns\b", "لافتات", "तख़्तियाँ", "знаки", "标牌"),
+)
+"""Words of the English rules, and what stands for them in each language; regular expressions."""
 
 
 @pytest.mark.parametrize("language", SCRIPTS)
@@ -37,6 +74,21 @@ def test_a_translation_has_every_category_and_every_rule_in_its_script(language:
             letters = [letter for letter in text if letter.isalpha()]
             assert letters and all(unicodedata.name(letter).startswith(SCRIPTS[language]) for letter in letters)
     assert policy.lint() == ()
+
+
+@pytest.mark.parametrize("language", SCRIPTS)
+def test_every_rule_says_in_translation_what_it_says_in_english_and_no_more(language: str) -> None:
+    policy = Policy.load(FOLDER / f"default-{language}.yaml")
+    place = list(SCRIPTS).index(language) + 1
+    found = set()
+    for ours, theirs in zip(DEFAULT.categories, policy.categories, strict=True):
+        for kind in ("should_not", "can"):
+            for english, foreign in zip(getattr(ours, kind), getattr(theirs, kind), strict=True):
+                for words in GLOSSARY:
+                    said = re.search(words[0], english) is not None
+                    assert said == (re.search(words[place], foreign) is not None), (words[0], english, foreign)
+                    found |= {words[0]} if said else set()
+    assert len(found) == len(GLOSSARY)  # every word is one of the rules
 
 
 def test_all_that_ship_are_asked() -> None:

@@ -40,7 +40,7 @@ def test_flips_and_losses_are_of_what_was_right_and_recall_is_of_all() -> None:
         (SAFE, SAFE, [REVIEW, ErrorType.internal], []),
         (UNSAFE, UNSAFE, [UNSAFE, REVIEW], []),
     )
-    (guard,) = attack_report({"g": said_so}, variants, "d", resamples=100).guards
+    (guard,) = attack_report({"g": said_so}, variants, "d").guards
     (blur,) = guard.attacks
     assert [(level.flipped.hits, level.flipped.count) for level in blur.levels] == [(0, 4), (2, 4)]
     assert [(level.lost.hits, level.lost.count) for level in blur.levels] == [(1, 4), (2, 4)]
@@ -60,7 +60,7 @@ def test_robust_recall_is_the_worst_case_and_review_is_not_safe() -> None:
         (UNSAFE, REVIEW, [UNSAFE, UNSAFE], [UNSAFE]),
         (SAFE, SAFE, [SAFE, SAFE], []),
     )
-    (guard,) = attack_report({"g": said_so}, variants, "d", resamples=100).guards
+    (guard,) = attack_report({"g": said_so}, variants, "d").guards
     hits = {family: [(found.hits, found.count) for found in steps] for family, steps in guard.robust_recall.items()}
     assert hits == {"benign": [(1, 4), (1, 4)], "pixels": [(2, 4)], ALL_BUT_PIXELS: [(1, 4), (1, 4)]}
     flagged = {family: [found.hits for found in steps] for family, steps in guard.robust_flagged.items()}
@@ -71,13 +71,13 @@ def test_what_breaks_at_a_high_level_only_is_robust_up_to_the_one_before() -> No
     said_so, variants = world(
         (UNSAFE, UNSAFE, [UNSAFE, SAFE], []), (UNSAFE, UNSAFE, [SAFE, UNSAFE], []), (SAFE, SAFE, [SAFE, SAFE], [])
     )
-    (guard,) = attack_report({"g": said_so}, variants, "d", resamples=100).guards
+    (guard,) = attack_report({"g": said_so}, variants, "d").guards
     assert [step.hits for step in guard.robust_recall["benign"]] == [1, 0]
 
 
 def test_a_failure_is_not_caught_but_it_is_not_safe_either() -> None:
     said_so, variants = world((UNSAFE, UNSAFE, [ErrorType.deadline], []), (SAFE, SAFE, [SAFE], []))
-    (guard,) = attack_report({"g": said_so}, variants, "d", resamples=100).guards
+    (guard,) = attack_report({"g": said_so}, variants, "d").guards
     assert guard.robust_recall["benign"][0].hits == 0
     assert guard.robust_flagged["benign"][0].hits == 1
 
@@ -86,19 +86,40 @@ def test_guards_are_compared_picture_by_picture() -> None:
     weak_rows: list[Row] = [(UNSAFE, UNSAFE, [SAFE if n % 2 else UNSAFE], []) for n in range(30)]
     strong_rows: list[Row] = [(UNSAFE, UNSAFE, [SAFE if n % 10 == 1 else UNSAFE], []) for n in range(30)]
     (weak, variants), (strong, _) = world(*weak_rows), world(*strong_rows)
-    report = attack_report({"weak": weak, "strong": strong}, variants, "d", resamples=500)
+    report = attack_report({"weak": weak, "strong": strong}, variants, "d")
     by_family = {difference.family: difference for difference in report.differences}
     found = by_family["benign"]
     assert (found.first, found.second, found.up_to) == ("weak", "strong", 1)
     assert found.value == pytest.approx(12 / 30)
-    assert found.excludes_zero
-    same = attack_report({"a": weak, "b": weak}, variants, "d", resamples=100).differences[0]
-    assert (same.value, same.low, same.excludes_zero) == (0.0, None, False)
+    assert found.excludes_zero and found.sure
+    same = attack_report({"a": weak, "b": weak}, variants, "d").differences[0]
+    assert (same.value, same.chance, same.excludes_zero, same.sure) == (0.0, 1.0, False, False)
+    assert same.low == -same.high < -0.05
+
+
+def test_one_of_many_comparisons_is_not_sure_by_luck() -> None:
+    """Six of eight pictures more: 0.03 by itself, but of six guards fifteen pairs are compared."""
+    weak_rows: list[Row] = [(UNSAFE, UNSAFE, [SAFE if n < 6 else UNSAFE], []) for n in range(8)]
+    strong_rows: list[Row] = [(UNSAFE, UNSAFE, [UNSAFE], []) for _ in range(8)]
+    (weak, variants), (strong, _) = world(*weak_rows), world(*strong_rows)
+    (alone, _) = attack_report({"weak": weak, "strong": strong}, variants, "d").differences
+    assert alone.chance == pytest.approx(2 * 2 / 2**6)  # the same pictures stand under `all but pixels`, too
+    many = {"weak": weak, **{f"strong {n}": strong for n in range(5)}}
+    found = [each for each in attack_report(many, variants, "d").differences if each.first == "weak"]
+    assert all(each.excludes_zero and not each.sure for each in found)
+
+
+def test_of_safe_pictures_alone_there_is_no_robust_recall_and_that_is_said() -> None:
+    said_so, variants = world((SAFE, SAFE, [SAFE, UNSAFE], []))
+    report = attack_report({"g": said_so, "h": said_so}, variants, "d")
+    assert report.unsafe == 0 and report.differences == ()
+    assert report.guards[0].robust_recall["benign"][0].value is None
+    assert "No picture that was attacked is unsafe" in "".join(attack_sections(report))
 
 
 def test_the_report_can_be_read_back_and_shown(tmp_path: Path) -> None:
     said_so, variants = world((UNSAFE, UNSAFE, [UNSAFE, SAFE], [SAFE]), (SAFE, SAFE, [SAFE, SAFE], []))
-    report = attack_report({"<g>": said_so}, variants, "d", {"far": "it runs elsewhere"}, resamples=100)
+    report = attack_report({"<g>": said_so}, variants, "d", {"far": "it runs elsewhere"})
     assert (report.images, report.unsafe) == (2, 1)
     report.write(tmp_path)
     assert AttackReport.read(tmp_path) == report

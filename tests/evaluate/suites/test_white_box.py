@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -13,6 +15,7 @@ from torch import Tensor
 
 from eyeward.engine.rating import log_odds
 from eyeward.errors import UsageError
+from eyeward.evaluate.suites import white_box
 from eyeward.evaluate.suites.attack import BUDGETS
 from eyeward.evaluate.suites.white_box import PixelScore, Target, make_pictures, over_views, why_not
 from eyeward.guard import load_guard
@@ -21,6 +24,8 @@ from eyeward.scenes.paint import paint
 from eyeward.scenes.sample import sample_scene
 
 POLICY = Policy.load("default")
+SHORT = POLICY.only("O1", "O6")
+"""Asked about where a score is followed: every step reads the whole policy."""
 
 
 @cache
@@ -31,6 +36,44 @@ def attacked() -> PixelScore:
 @cache
 def scenes() -> tuple[Image.Image, ...]:
     return tuple(paint(sample_scene(seed, "test")) for seed in range(6))
+
+
+@pytest.fixture(scope="module")
+def few_steps() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(white_box, "STEPS", 3)
+        yield
+
+
+@pytest.fixture(scope="module")
+def target(tmp_path_factory: pytest.TempPathFactory) -> Target:
+    """Return what is to be made of a scene, and is not made yet."""
+    folder = tmp_path_factory.mktemp("target")
+    image = folder / "scene.png"
+    scenes()[1].save(image)
+    with torch.no_grad():
+        before = float(attacked().under(SHORT)(attacked().pixels(scenes()[1])[None]))
+    return Target(image, SHORT, before < 0, tuple(folder / "made" / f"{budget}.png" for budget in BUDGETS))
+
+
+@pytest.fixture(scope="module")
+def made(target: Target, few_steps: None) -> Target:
+    counted: list[int] = []
+    make_pictures("mini", [target], lambda: counted.append(1))
+    assert counted == [1]
+    return target
+
+
+def moved(target: Target, score: Callable[[Tensor], Tensor]) -> list[float]:
+    """Return how far each picture moves a score from where it was without any, in the direction that was wanted."""
+    clean = attacked().pixels(scenes()[1])
+    odds = []
+    with torch.no_grad():
+        before = float(score(clean[None]))
+        for file in target.files:
+            with Image.open(file) as picture:
+                odds.append(float(score(attacked().pixels(picture.convert("RGB"))[None])))
+    return [(after - before) * (1 if target.raise_score else -1) for after in odds]
 
 
 def test_it_scores_what_the_guard_says() -> None:
@@ -51,32 +94,19 @@ def test_another_policy_is_another_function() -> None:
     assert not torch.allclose(default, open_to_all, atol=0.1)
 
 
-def test_pictures_against_a_guard_move_its_score_within_the_budget(tmp_path: Path) -> None:
-    image = tmp_path / "scene.png"
-    scenes()[1].save(image)
-    score = attacked().under(POLICY)
+def test_pictures_against_a_guard_move_its_score_within_the_budget(made: Target) -> None:
     clean = attacked().pixels(scenes()[1])
-    with torch.no_grad():
-        before = float(score(clean[None]))
-    raised = before < 0
-    files = tuple(tmp_path / "made" / f"{budget}.png" for budget in BUDGETS)
-    counted: list[int] = []
-    make_pictures("mini", [Target(image, POLICY, raised, files)], lambda: counted.append(1))
-    assert counted == [1]
-    odds = []
-    for budget, file in zip(BUDGETS, files, strict=True):
-        with Image.open(file) as made:
-            assert made.size == (attacked().side, attacked().side)
-            pixels = attacked().pixels(made.convert("RGB"))
+    for budget, file in zip(BUDGETS, made.files, strict=True):
+        with Image.open(file) as picture:
+            assert picture.size == (attacked().side, attacked().side)
+            pixels = attacked().pixels(picture.convert("RGB"))
         assert (pixels - clean).abs().max() <= budget
-        with torch.no_grad():
-            odds.append(float(score(pixels[None])))
-    assert odds[0] == pytest.approx(before, abs=1e-3)
-    moved = [(after - before) * (1 if raised else -1) for after in odds]
-    assert moved == sorted(moved) and moved[-1] > 1.0
-    stamps = [file.stat().st_mtime_ns for file in files]
-    make_pictures("mini", [Target(image, POLICY, raised, files)])
-    assert [file.stat().st_mtime_ns for file in files] == stamps  # nothing is made twice
+    found = moved(made, attacked().under(SHORT))
+    assert found[0] == pytest.approx(0.0, abs=1e-3)
+    assert found == sorted(found) and found[-1] > 1.0
+    stamps = [file.stat().st_mtime_ns for file in made.files]
+    make_pictures("mini", [made])
+    assert [file.stat().st_mtime_ns for file in made.files] == stamps  # nothing is made twice
 
 
 def test_the_mean_over_views_is_the_mean_of_probabilities() -> None:
@@ -89,24 +119,15 @@ def test_the_mean_over_views_is_the_mean_of_probabilities() -> None:
     assert float(over_views(score)(picture)) == pytest.approx(log_odds(expected), abs=1e-4)
 
 
-def test_pictures_against_the_mean_move_the_mean_and_differ_from_those_against_one_view(tmp_path: Path) -> None:
-    image = tmp_path / "scene.png"
-    scenes()[1].save(image)
-    single = attacked().under(POLICY)
-    mean = over_views(single)
-    clean = attacked().pixels(scenes()[1])
-    with torch.no_grad():
-        before = float(mean(clean[None]))
-    one, all_views = (tuple(tmp_path / which / f"{budget}.png" for budget in BUDGETS) for which in ("one", "mean"))
-    make_pictures("mini", [Target(image, POLICY, before < 0, one)])
-    make_pictures("mini", [Target(image, POLICY, before < 0, all_views)], averaged=True)
-    assert one[-1].read_bytes() != all_views[-1].read_bytes()
-    reached = []
-    for file in (one[-1], all_views[-1]):
-        with Image.open(file) as made, torch.no_grad():
-            moved = float(mean(attacked().pixels(made.convert("RGB"))[None])) - before
-            reached.append(moved if before < 0 else -moved)
-    assert reached[1] > 1.0 and reached[1] >= reached[0]
+def test_pictures_against_the_mean_move_the_mean_and_differ_from_those_against_one_view(
+    made: Target, few_steps: None, tmp_path: Path
+) -> None:
+    mean = over_views(attacked().under(SHORT))
+    against_mean = replace(made, files=tuple(tmp_path / file.name for file in made.files))
+    make_pictures("mini", [against_mean], averaged=True)
+    assert made.files[-1].read_bytes() != against_mean.files[-1].read_bytes()
+    one, all_views = (moved(target, mean)[-1] for target in (made, against_mean))
+    assert all_views > 1.0 and all_views >= one
 
 
 def test_a_picture_that_cannot_be_read_is_left_out(tmp_path: Path) -> None:

@@ -144,14 +144,14 @@ def served(
         yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}/v1"
     finally:
         server.should_exit = True
-        thread.join(timeout=20)
+        thread.join(timeout=60)
         assert not thread.is_alive()
 
 
 def ask(gateway: str, route: str = "/images/generations", **said: Any) -> httpx2.Response:
     """Ask a gateway for an image."""
     said.setdefault("json", {"prompt": "a test"})
-    return httpx2.post(f"{gateway}{route}", timeout=30, **said)
+    return httpx2.post(f"{gateway}{route}", timeout=60, **said)
 
 
 def received(response: httpx2.Response) -> list[Json]:

@@ -45,8 +45,10 @@ class Cluster:
             account = _account()
             self._as = {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": ()}
             os.chown(self._folder, account.pw_uid, account.pw_gid)
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self.port = int(free.getsockname()[1])
+        self._kept = socket.socket()  # bound and never listening: nobody else gets the port meanwhile
+        self._kept.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self._kept.bind(("127.0.0.1", 0))
+        self.port = int(self._kept.getsockname()[1])
         secret = self._folder / "password"
         secret.write_text(self._password, encoding="utf-8")
         secret.chmod(0o644)
@@ -76,6 +78,7 @@ class Cluster:
             if self._server.poll() is None:
                 self._server.kill()
                 self._server.wait()
+            self._kept.close()
             shutil.rmtree(self._folder)
 
     @property
@@ -87,7 +90,7 @@ class Cluster:
         return f"postgresql://{_USER}:{self._password}@127.0.0.1:{self.port}/postgres"
 
     def _connected(self) -> psycopg.Connection[tuple[Any, ...]]:
-        return psycopg.connect(self._address, autocommit=True, connect_timeout=5)
+        return psycopg.connect(self._address, autocommit=True, connect_timeout=60)
 
     def _do(self, program: str, *words: str) -> None:
         done = subprocess.run([self._programs / program, *words], cwd="/", capture_output=True, text=True, **self._as)

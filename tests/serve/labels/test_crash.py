@@ -22,7 +22,15 @@ def writer(address: str, name: str, *killed_after: int) -> subprocess.Popen[byte
     paths = os.pathsep.join((str(ROOT / "src"), str(ROOT)))
     environment = {**os.environ, "PYTHONPATH": paths}
     command = [sys.executable, "-m", "tests.serve.labels.writing", address, name, *map(str, (EACH, *killed_after))]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment, cwd=ROOT)
+    process = subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env=environment,
+        cwd=ROOT,
+        bufsize=0,
+        pipesize=4096,  # a writer cannot be done, however slowly it is read
+    )
     assert process.stdout is not None
     assert process.stdout.readline() == b"begins\n"
     return process

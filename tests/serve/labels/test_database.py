@@ -7,10 +7,13 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
 
 from eyeward.errors import UsageError
+from eyeward.serve.labels import database
 from eyeward.serve.labels.database import connect
 from eyeward.serve.labels.refusals import StoreUnavailable
 from eyeward.serve.labels.store import LabelStore
@@ -96,6 +99,23 @@ def test_a_server_that_does_not_answer_is_said_to_be_unavailable(cluster: Cluste
     nobody = address.replace(f":{cluster.port}/", ":1/")
     with pytest.raises(StoreUnavailable, match="could not be opened"):
         LabelStore.open(nobody)
+
+
+def test_a_question_that_takes_too_long_is_given_up_but_tables_are_changed_to_the_end(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    upgrade = command.upgrade
+
+    def slow(config: Config, revision: str) -> None:
+        config.attributes["connection"].exec_driver_sql("SELECT pg_sleep(0.5)")
+        upgrade(config, revision)
+
+    monkeypatch.setattr(command, "upgrade", slow)
+    monkeypatch.setattr(database, "_STATEMENT_SECONDS", 0.25)
+    with LabelStore.open(cluster.database()) as store:
+        with pytest.raises(StoreUnavailable, match="statement timeout"), store.reading() as connection:
+            connection.exec_driver_sql("SELECT pg_sleep(60)")
+        assert store.queues() == [], "the next one is answered"
 
 
 def test_a_password_stands_in_no_message(cluster: Cluster) -> None:

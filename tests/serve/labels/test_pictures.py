@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from eyeward.annotate.item import Item as ShardItem
 from eyeward.annotate.run import annotate
 from eyeward.annotate.sources import open_source
+from eyeward.annotate.sources.tar import TarShard
+from eyeward.data.folder import SampleFolder
 from eyeward.errors import ErrorType, ImageError
 from eyeward.images import Limits, sha256_of_bytes
 from eyeward.images.known import KnownHashes
-from eyeward.serve.labels.pictures import image_bytes
+from eyeward.serve.labels.desk import ReviewDesk
+from eyeward.serve.labels.export import export_samples
+from eyeward.serve.labels.pictures import each_image, image_bytes
 from eyeward.serve.labels.queues import queue_from_run
-from eyeward.serve.labels.records import ImagePlace, QueueSettings, Shown
+from eyeward.serve.labels.records import ImagePlace, Item, Nothing, QueueSettings, Shown
 from eyeward.serve.labels.store import LabelStore
 from tests.annotate.world import parquet, png, tar
 from tests.evaluate.worlds import guard
-from tests.serve.labels.world import DEFAULT
+from tests.serve.labels.world import DEFAULT, EVERYTHING, SAFE
+
+SETTINGS = QueueSettings(name="near", policy=DEFAULT, raters=1)
 
 
 def shown(place: ImagePlace, data: bytes) -> Shown:
@@ -37,6 +46,66 @@ def test_images_inside_of_archives_and_tables_are_found(lite: LabelStore, tmp_pa
     file.unlink()
     with pytest.raises(ImageError, match="The dataset of the image"):
         image_bytes(lite.items("near")[0])
+
+
+@pytest.fixture
+def reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The shards that were read, in order, as often as they were."""
+    read: list[str] = []
+    items = TarShard.items
+
+    def counted(shard: TarShard, columns: bool = False) -> Iterator[ShardItem]:
+        read.append(shard.name)
+        return items(shard, columns)
+
+    monkeypatch.setattr(TarShard, "items", counted)
+    return read
+
+
+@pytest.fixture
+def queued(lite: LabelStore, tmp_path: Path) -> list[Item]:
+    """Six images in two archives, in the order of the queue, which is another."""
+    (tmp_path / "in").mkdir()
+    for name, levels in (("a", (10, 250, 60)), ("b", (20, 240, 70))):
+        tar(tmp_path / "in" / f"{name}.tar", [(f"{level}.png", png(level)) for level in levels])
+    annotate(open_source(tmp_path / "in"), tmp_path / "run", guard())
+    md5 = hashlib.md5(png(99)).hexdigest()
+    queue_from_run(lite, SETTINGS, tmp_path / "run", "owner", known=KnownHashes(frozenset([md5])))
+    return lite.items("near")
+
+
+def test_a_shard_is_read_once_for_all_its_images(queued: list[Item], reads: list[str], tmp_path: Path) -> None:
+    found = {item.image_sha256: data for item, data in each_image(queued)}
+    assert found == {item.image_sha256: image_bytes(item) for item in queued}
+    assert sorted(reads[:2]) == ["a", "b"]
+    assert len(reads) == 2 + len(queued), "one at a time each is looked for"
+
+
+def test_queues_and_exports_read_a_shard_once(
+    lite: LabelStore, reads: list[str], queued: list[Item], tmp_path: Path
+) -> None:
+    looked = ["a", "b"]  # when the run was made, and for the list of known images
+    assert sorted(reads) == sorted(looked * 2)
+    reads.clear()
+    desk = ReviewDesk(lite)
+    desk.agree("anna", EVERYTHING)
+    while not isinstance(offer := desk.take("near", "anna"), Nothing):
+        desk.answer("near", offer.image_sha256, "anna", SAFE)
+    report = export_samples(lite, "near", tmp_path / "out")
+    assert (report.taken, sorted(reads)) == (6, looked)
+    names = [Path(sample.image).stem for sample in SampleFolder(tmp_path / "out")]
+    assert names == [item.image_sha256 for item in queued], "in the order of the queue"
+
+
+def test_what_a_shard_does_not_hold_any_more_costs_its_other_images_nothing(queued: list[Item], tmp_path: Path) -> None:
+    tar(tmp_path / "in" / "a.tar", [("10.png", png(10)), ("250.png", png(251))])
+    (tmp_path / "in" / "b.tar").write_bytes(b"no archive")
+    found = {item.image_sha256: data for item, data in each_image(queued)}
+    assert found.pop(sha256_of_bytes(png(10))) == png(10)
+    assert len(found) == 5
+    assert all(isinstance(data, ImageError) for data in found.values())
+    changed = found[sha256_of_bytes(png(250))]
+    assert isinstance(changed, ImageError) and "not the image that was queued" in changed.message
 
 
 def test_what_lies_there_now_must_be_what_was_queued(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ PICTURES = Path(__file__).parents[3] / "docs" / "pictures"
 WANTED = "EYEWARD_PICTURES"
 """The environment variable that has pictures of pages written to `docs/pictures/`."""
 LARGEST_PICTURE = 150_000
-_SECONDS = 15.0
+_SECONDS = 60.0
 _FLAGS = (
     "--headless=new",
     "--no-first-run",

@@ -11,7 +11,7 @@ import pytest
 from eyeward.policy import Policy
 from eyeward.serve import keys as keys_module
 from eyeward.serve.keys import Keys
-from eyeward.serve.pages.frame import HERE, static_address, static_files
+from eyeward.serve.pages.frame import HEADERS, HERE, static_address, static_files
 from eyeward.serve.policies import PolicyBook
 from tests.serve.pages.visiting import DATA, PAGE, Visit, token_of, visiting
 from tests.serve.test_keys import entry, write
@@ -257,6 +257,30 @@ def test_without_pages_there_is_the_page_of_the_api_alone() -> None:
         assert answer.status_code == 200
         assert "set-cookie" not in answer.headers
         assert client.get(re.findall(r'href="(/static/[^"]*)"', answer.text)[0]).status_code == 200
+
+
+@pytest.mark.parametrize(("path", "status"), [("/nothing", 404), ("/v1/<b>", 404), ("/v1/assess", 405)])
+def test_an_address_that_leads_nowhere_is_a_page_without_scripts_for_those_who_look(
+    visit: Visit, path: str, status: int
+) -> None:
+    page = visit.get("/sign-in")
+    answer = visit.get(path)
+    assert (answer.status_code, answer.headers["content-type"]) == (status, "text/html; charset=utf-8")
+    for name in (*HEADERS, "x-content-type-options", "cache-control"):
+        assert answer.headers[name] == page.headers[name]
+    assert "<script" not in answer.text
+    assert "<b>" not in answer.text
+    assert "set-cookie" not in answer.headers
+    assert answer.headers["x-request-id"] in answer.text
+    assert answer.headers.get("allow") == ("POST" if status == 405 else None)
+    for accept in ("application/json", "*/*"):
+        program = visit.get(path, accept=accept)
+        assert (program.status_code, set(program.json())) == (status, {"error", "request_id"})
+
+
+def test_without_pages_an_address_that_leads_nowhere_is_json_for_everybody() -> None:
+    with serving(service()) as client:
+        assert set(client.get("/nothing", headers=PAGE).json()) == {"error", "request_id"}
 
 
 def test_a_form_that_is_too_long_or_none_is_refused(local: Visit) -> None:

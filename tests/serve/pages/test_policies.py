@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from eyeward.policy import Policy
 from eyeward.serve.keys import Keys
-from eyeward.serve.policies import PolicyBook
+from eyeward.serve.policies import Kept, PolicyBook
 from tests.serve.pages.visiting import Visit, visiting
 from tests.serve.test_keys import entry, write
 from tests.serve.world import service
@@ -114,6 +115,27 @@ def test_what_somebody_else_saved_meanwhile_is_said_before_it_is_passed_over(vis
     assert 'name="based_on" value="2"' in answer.text
     assert visit.submit("/policies/save", text=mine, name="mine", based_on="2").status_code == 303
     assert book.versions("mine") == (1, 2, 3)
+
+
+@pytest.mark.parametrize(("name", "said"), [("mine", "Somebody saved version 2"), ("", "There is a policy")])
+def test_who_saves_in_the_very_same_moment_passes_over_nobody(
+    visit: Visit, book: PolicyBook, monkeypatch: pytest.MonkeyPatch, name: str, said: str
+) -> None:
+    if name:
+        book.put("mine", MINE.to_yaml())
+    put = book.put
+
+    def beaten(*arguments: Any) -> Kept:
+        put("mine", MINE.sensitive("O2").to_yaml())
+        return put(*arguments)
+
+    monkeypatch.setattr(book, "put", beaten)
+    text = MINE.sensitive("O6").to_yaml()
+    answer = visit.submit("/policies/save", text=text, name=name, based_on="1" if name else "0")
+    assert answer.status_code == 409
+    assert said in answer.text
+    assert text_of(answer.text) == text
+    assert len(book.versions("mine")) == (2 if name else 1)
 
 
 @pytest.mark.parametrize(

@@ -18,11 +18,13 @@ from eyeward.images.known import KnownHashes
 from eyeward.policy import Policy
 from eyeward.serve import cases as cases_module
 from eyeward.serve.keys import Keys
+from eyeward.serve.pages import policy_cases
 from eyeward.serve.policies import PolicyBook
 from eyeward.serve.settings import ServeSettings
 from tests.serve.pages.visiting import Visit, visiting
 from tests.serve.test_keys import entry, write
-from tests.serve.world import BRIGHT, DARK, Engine, data_url, png, service
+from tests.serve.watching import Watch
+from tests.serve.world import BRIGHT, DARK, Engine, bmp, data_url, png, service
 
 MINE = Policy.load("default").only("O6", "O2").renamed("mine")
 CASES = "/policies/named/mine/cases"
@@ -75,6 +77,18 @@ def test_a_case_is_judged_at_once_and_kept_beside_the_versions(visit: Visit, fol
     (row,) = rows(page)
     assert "a.png" in row
     assert "as | expected" in row
+
+
+def test_others_need_not_wait_while_the_image_of_a_case_is_read_and_hashed(
+    visit: Visit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watch = Watch(monkeypatch)
+    for name in ("from_address", "new_case"):
+        watch(policy_cases, name)
+    watch(cases_module, "sha256_of_bytes")
+    assert add(visit, bmp(BRIGHT, 320), "Unsafe").status_code == 201
+    assert {name for name, _ in watch.in_loop} == {"from_address", "new_case", "sha256_of_bytes"}
+    assert not any(in_loop for _, in_loop in watch.in_loop)
 
 
 def test_all_cases_are_run_when_a_policy_is_saved_and_what_failed_is_shown(visit: Visit, folder: Path) -> None:

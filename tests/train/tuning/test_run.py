@@ -126,7 +126,7 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_losses(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     settings = {
-        "steps": 6,
+        "steps": 4,
         "save_every": 2,
         "method": method,
         "lora": {"rank": 4, "alpha": 8},
@@ -139,17 +139,17 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_losses(
 
     def with_stop(*arguments: Any) -> Any:
         trainer = real(*arguments)
-        trainer.add_callback(_StopsAt(4))
+        trainer.add_callback(_StopsAt(2))
         return trainer
 
     with monkeypatch.context() as patch:
         patch.setattr(stopped, "_trainer", with_stop)
-        assert stopped.train().state.global_step == 4
+        assert stopped.train().state.global_step == 2
     tuning(bases["llava_onevision"], folder, tmp_path / "stopped", **settings).train()
     losses = [logged(run) for run in (tmp_path / "whole", tmp_path / "stopped")]
-    assert list(losses[0]) == [1, 2, 3, 4, 5, 6]
+    assert list(losses[0]) == [1, 2, 3, 4]
     assert losses[0] == losses[1]
-    assert len(set(losses[0].values())) > 3
+    assert len(set(losses[0].values())) > 2
 
 
 def test_losses_fall_and_are_drawn(folder: SampleFolder, tmp_path: Path) -> None:

@@ -1,19 +1,25 @@
 """Are two samples drawn from the same source? Tests on counts, each with the chance of what was seen if they are.
 
 Nothing here needs more than counts. The chi-square tail is computed as Numerical Recipes does (incomplete gamma
-function, section 6.2); a test compares it with tables.
+function, section 6.2); a test compares it with tables. One share against another is tested exactly: far out, where a
+promise over many windows lives, chi-square calls rare cells odd several times too often.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-LEAST_EXPECTED = 5.0
-"""Cells of a chi-square test in which fewer are expected are put together with others."""
+Key = TypeVar("Key", bound=Hashable)
+
+LEAST_EXPECTED = 10.0
+"""Cells of a chi-square test in which fewer are expected are put together with others. Five are usual, and too few for
+chances far below one in a hundred: with ten such cells one in 10,000 came 3.6 times too often, with twenty in each as
+often as it should."""
 _SMOOTHING = 0.5
 _PRECISION = 1e-14
 
@@ -50,8 +56,29 @@ def chi_square(before: Mapping[str, int], now: Mapping[str, int]) -> float:
 
 
 def one_against_others(before: Mapping[str, int], now: Mapping[str, int], name: str) -> float:
-    """Return the chance of a share of one cell as different as this."""
-    return chi_square(*({name: n.get(name, 0), "others": sum(n.values()) - n.get(name, 0)} for n in (before, now)))
+    """Return the chance of a share of one cell as different as this: exact, twice the smaller tail (Fisher, 1935)."""
+    hits, count = now.get(name, 0), sum(now.values())
+    whole, all_hits = count + sum(before.values()), hits + before.get(name, 0)
+    return min(1.0, 2 * _hypergeometric_tail(hits, count, all_hits, whole))
+
+
+def _hypergeometric_tail(hits: int, count: int, all_hits: int, whole: int) -> float:
+    """Return the chance of so many hits or more, or, below the mean, or fewer, among `count` drawn out of `whole`."""
+    if not 0 < all_hits < whole or not 0 < count < whole:
+        return 1.0
+    mean = count * all_hits / whole
+    if hits < mean:  # few hits are many of the others
+        hits, all_hits, mean = count - hits, whole - all_hits, count - mean
+    deviation = math.sqrt(mean * (1 - all_hits / whole) * (whole - count) / (whole - 1))
+    last = min(count, all_hits, hits + 50 + math.ceil(12 * deviation))  # beyond that nothing is left to add
+    steps = np.arange(hits, last, dtype=np.float64)
+    ratios = (all_hits - steps) * (count - steps) / ((steps + 1) * (whole - all_hits - count + steps + 1))
+    first = _log_ways(all_hits, hits) + _log_ways(whole - all_hits, count - hits) - _log_ways(whole, count)
+    return min(1.0, math.exp(first) * (1 + float(np.cumprod(ratios).sum())))
+
+
+def _log_ways(count: int, chosen: int) -> float:
+    return math.lgamma(count + 1) - math.lgamma(chosen + 1) - math.lgamma(count - chosen + 1)
 
 
 def _large_cells(before: Mapping[str, int], now: Mapping[str, int]) -> NDArray[np.float64]:
@@ -139,12 +166,12 @@ def _kolmogorov_tail(x: float) -> float:
     return min(1.0, max(0.0, 2 * total))
 
 
-def holm(chances: Mapping[str, float]) -> dict[str, float]:
+def holm(chances: Mapping[Key, float]) -> dict[Key, float]:
     """Adjust the chances of several tests: to act on those up to `a` is wrong at all with a chance of at most `a`.
 
     Whatever the tests have to do with each other (Holm, 1979).
     """
-    adjusted: dict[str, float] = {}
+    adjusted: dict[Key, float] = {}
     highest = 0.0
     for place, name in enumerate(sorted(chances, key=lambda name: chances[name])):
         highest = max(highest, min(1.0, (len(chances) - place) * chances[name]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -24,6 +25,7 @@ from eyeward.policy import Policy
 from eyeward.verdict import Rating
 
 _COLUMNS = ["sha256", "rating", "category", "p_unsafe", "policy_hash"]
+_HASH = re.compile(r"[0-9a-f]{4,64}")
 _ROWS_AT_ONCE = 65_536
 
 
@@ -36,11 +38,13 @@ def read_windows(
 ) -> tuple[Window, ...]:
     """Read a folder of `eyeward annotate` or `eyeward evaluate` as one window, or a log with a window a line.
 
-    `policy` names one of several by its name or the beginning of its hash, `guard` one of several of an evaluation.
+    `policy` names one of several by its name or the beginning of its hash, `guard` one of several of an evaluation. A
+    log knows hashes alone: a name there is that of a pack, or a file.
     `labels` are the ratings of people by the SHA-256 of the image; an evaluation brings its own.
 
     Raises:
         UsageError: when it is none of these, or it does not say which policy or guard is meant.
+        PolicyError: when a log is to be read under a policy that cannot be.
         DataError: with file and line, for a line of a log that is no window.
     """
     if source.is_file():
@@ -104,13 +108,14 @@ def _of_log(file: Path, policy: str | None) -> Iterator[Window]:
         lines = file.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as problem:
         raise UsageError(f"{file} cannot be read as a log of windows: {problem}.") from problem
+    wanted = "" if policy is None else policy if _HASH.fullmatch(policy) else Policy.load(policy).hash
     for number, line in enumerate(lines, 1):
         if line.strip():
             try:
                 window = Window.model_validate_json(line)
             except ValidationError as problem:
                 raise DataError(f"{described(problem)}.", file, number) from None
-            if policy is None or window.policy.startswith(policy):
+            if window.policy.startswith(wanted):
                 yield window
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from enum import StrEnum
 
@@ -10,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from eyeward.errors import UsageError
 from eyeward.evaluate.monitor.betting import Bet
 from eyeward.evaluate.monitor.drift import chi_square, holm, largest_gap, one_against_others, population_stability
-from eyeward.evaluate.monitor.window import Window, pooled
+from eyeward.evaluate.monitor.window import ERROR, Window, pooled
 from eyeward.verdict import Rating
 
 DRIFT_SHARE = 0.5
@@ -99,13 +100,16 @@ def watch(reference: Sequence[Window], windows: Sequence[Window], settings: Sett
 
     Tests on counts share half of the false alarms, evenly over the windows of the horizon and after Holm over the tests
     of a window; the other half goes to recall and specificity of labels, which may be looked at at any time. Canaries
-    are no matter of chance: one that changes is an alarm.
+    are no matter of chance: one that changes, or that could not be judged, is an alarm. Windows of one name are
+    numbered.
 
     Raises:
         UsageError: when there is nothing to compare, or the policy is not the same everywhere.
     """
     chosen = settings or Settings()
     base = pooled(reference)
+    if not base.images and not base.canaries:
+        raise UsageError("The reference holds no image, so nothing can differ from it; name one that does.")
     if not windows:
         raise UsageError("There is no window to watch; name the runs or the log that come after the reference.")
     pooled([base, *windows])  # refuses another policy
@@ -115,7 +119,7 @@ def watch(reference: Sequence[Window], windows: Sequence[Window], settings: Sett
     alarms: list[Alarm] = []
     watched: list[Watched] = []
     model = base.model
-    for window in windows:
+    for window in _told_apart(windows):
         tests = _tests(base, window)
         alarms += [
             Alarm(window=window.name, kind=test.kind, what=test.what, sentence=_differs(test))
@@ -131,6 +135,8 @@ def watch(reference: Sequence[Window], windows: Sequence[Window], settings: Sett
         if window.model != model:
             notices.append(f"The model is {_named(window)} from here on.")
             model = window.model
+        if not window.images:
+            notices.append("It holds no image: nothing is compared.")
         uncounted = sorted(base.statistics.keys() - window.statistics.keys())
         if uncounted and window.images:
             notices.append(f"Of its images {', '.join(uncounted)} was not kept, and is not compared.")
@@ -184,17 +190,29 @@ def _tests(base: Window, window: Window) -> tuple[Compared, ...]:
     )
 
 
+def _told_apart(windows: Sequence[Window]) -> list[Window]:
+    """Number windows that have the name of an earlier one, as folders of one name have."""
+    told: list[Window] = []
+    times: Counter[str] = Counter()
+    for window in windows:
+        times[window.name] += 1
+        again = {"name": f"{window.name} ({times[window.name]})"} if times[window.name] > 1 else {}
+        told.append(window.model_copy(update=again))
+    return told
+
+
 def _canaries(base: Window, window: Window) -> list[Alarm]:
-    """Compare canaries with the reference; one that is not there any more is an alarm, too."""
+    """Compare canaries with the reference; one that is not there any more is an alarm, too, and so is a failure."""
+    found = []
+    for digest, said in base.canaries.items():
+        now = window.canaries.get(digest, "not among the images")
+        if now == said == ERROR:
+            found.append((digest, "could not be judged, here as in the reference"))
+        elif now != said:
+            found.append((digest, f"is {now}, it was {said}"))
     return [
-        Alarm(
-            window=window.name,
-            kind=Kind.canary,
-            what=digest,
-            sentence=f"Canary {digest[:12]} is {window.canaries.get(digest, 'not among the images')}, it was {said}.",
-        )
-        for digest, said in base.canaries.items()
-        if window.canaries.get(digest) != said
+        Alarm(window=window.name, kind=Kind.canary, what=digest, sentence=f"Canary {digest[:12]} {fault}.")
+        for digest, fault in found
     ]
 
 

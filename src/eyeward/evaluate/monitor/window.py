@@ -99,6 +99,7 @@ class Counting:
     _statistics: dict[str, list[int]] = field(default_factory=dict)
     _labels: list[Label] = field(default_factory=list)
     _canaries: dict[str, str] = field(default_factory=dict)
+    _labelled: set[str] = field(default_factory=set)
 
     def add(
         self,
@@ -109,7 +110,10 @@ class Counting:
         truth: Rating | None = None,
         statistics: Mapping[str, float] | None = None,
     ) -> None:
-        """Count one image; `rating` is None where it could not be judged. `statistics` are numbers about it by name."""
+        """Count one image; `rating` is None where it could not be judged. `statistics` are numbers about it by name.
+
+        `truth` is what a person says. A label counts once, however often its image comes: copies are no new evidence.
+        """
         said = ERROR if rating is None else rating
         if sha256 is not None and sha256 in self.canaries:
             before = self._canaries.setdefault(sha256, said)
@@ -121,7 +125,8 @@ class Counting:
             self._scores[score_bin(p_unsafe)] += 1
         for name, value in (statistics or {}).items():
             self._statistics.setdefault(name, [0] * STATISTIC_BINS)[statistic_bin(name, value)] += 1
-        if truth is not None:
+        if truth is not None and sha256 not in self._labelled:
+            self._labelled |= {sha256} if sha256 is not None else set()
             self._labels.append(Label(truth=truth, said=said))
 
     def finish(self) -> Window:

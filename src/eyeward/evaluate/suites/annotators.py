@@ -7,17 +7,24 @@ agrees with stands beside its accuracy against their majority.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from eyeward.errors import DataError, UsageError, described
-from eyeward.evaluate.intervals import RESAMPLES, group_weights, percentile_interval
+from eyeward.evaluate.intervals import RESAMPLES, group_weights, paired_interval, percentile_interval, share_interval
 from eyeward.evaluate.metrics import Estimate
+from eyeward.evaluate.monitor.drift import holm
 from eyeward.evaluate.outcome import Outcome
-from eyeward.evaluate.table import Floats, Numbers
+from eyeward.evaluate.paired import mcnemar_of
+from eyeward.evaluate.shares import Share
+from eyeward.evaluate.table import Bools, Floats, Numbers
 from eyeward.verdict import Rating
+
+SURE = 0.05
+"""Chance up to which a gap is marked."""
 
 
 class _Record(BaseModel):
@@ -64,13 +71,17 @@ class GroupGap(_Record):
     second: str
     images: int
     value: float
-    low: float | None
-    high: float | None
+    low: float
+    high: float
+    """Ends of the interval of 95 %: other images, the same people."""
+    chance: float
+    """Of such a gap, did the guard side with both alike: McNemar's exact test, adjusted after Holm for all gaps of the
+    guard."""
 
     @property
-    def excludes_zero(self) -> bool:
-        """Whether the interval lies on one side of zero."""
-        return self.low is not None and self.high is not None and (self.low > 0 or self.high < 0)
+    def sure(self) -> bool:
+        """Whether it is more than luck, though every two groups were compared."""
+        return self.chance <= SURE
 
 
 class GuardAnnotators(_Record):
@@ -136,12 +147,7 @@ def _guard(name: str, outcomes: Sequence[Outcome], votes: Sequence[Vote], resamp
     return GuardAnnotators(
         guard=name,
         groups={group: _group(groups[group], len(people[group]), said, resamples) for group in names},
-        gaps=tuple(
-            gap
-            for place, one in enumerate(names)
-            for two in names[place + 1 :]
-            if (gap := _gap(one, groups[one], two, groups[two], said, resamples)) is not None
-        ),
+        gaps=_gaps({group: groups[group] for group in names}, said),
     )
 
 
@@ -149,42 +155,49 @@ def _group(
     by_image: Mapping[str, Sequence[Rating]], people: int, said: Mapping[str, Outcome], resamples: int
 ) -> GroupResult:
     decided = {image: majority for image, votes in by_image.items() if (majority := _majority(votes)) is not None}
-    right = np.array([_says(said[image], rating) for image, rating in decided.items()], np.float64)
+    right = np.array([_says(said[image], rating) for image, rating in decided.items()], bool)
     shared = [np.mean([_says(said[image], vote) for vote in votes]) for image, votes in by_image.items()]
     unity = [max(votes.count(rating) for rating in votes) / len(votes) for votes in map(list, by_image.values())]
     return GroupResult(
         annotators=people,
         images=len(by_image),
         ties=len(by_image) - len(decided),
-        accuracy=_estimate(right, _groups_of(list(decided), said), resamples),
+        accuracy=share_estimate(right, _groups_of(list(decided), said)),
         shared=_estimate(np.array(shared, np.float64), _groups_of(list(by_image), said), resamples),
         unity=float(np.mean(unity)) if unity else None,
     )
 
 
-def _gap(
-    one: str,
-    first: Mapping[str, Sequence[Rating]],
-    two: str,
-    second: Mapping[str, Sequence[Rating]],
-    said: Mapping[str, Outcome],
-    resamples: int,
-) -> GroupGap | None:
-    both = [i for i in first if i in second and None not in (_majority(first[i]), _majority(second[i]))]
-    if not both:
-        return None
-    margin = np.array(
-        [_says(said[i], _majority(first[i])) - _says(said[i], _majority(second[i])) for i in both], np.float64
-    )
-    interval = _interval(margin, _groups_of(both, said), resamples)
-    return GroupGap(
-        first=one,
-        second=two,
-        images=len(both),
-        value=float(margin.mean()),
-        low=None if interval is None else interval[0],
-        high=None if interval is None else interval[1],
-    )
+def _gaps(groups: Mapping[str, Mapping[str, Sequence[Rating]]], said: Mapping[str, Outcome]) -> tuple[GroupGap, ...]:
+    """Compare every two groups on the images of which both have a majority."""
+    majorities = {
+        name: {image: majority for image, votes in by_image.items() if (majority := _majority(votes)) is not None}
+        for name, by_image in groups.items()
+    }
+    margins: dict[tuple[str, str], tuple[Floats, Numbers]] = {}
+    for one, two in combinations(majorities, 2):
+        first, second = majorities[one], majorities[two]
+        both = [image for image in first if image in second]
+        if both:
+            margin = [_says(said[image], first[image]) - _says(said[image], second[image]) for image in both]
+            margins[one, two] = np.array(margin, np.float64), _groups_of(both, said)
+    chances = holm({key: mcnemar_of(margin, group).exact_p for key, (margin, group) in margins.items()})
+    found = []
+    for key, (margin, group) in margins.items():
+        interval = paired_interval(margin, group)
+        assert interval is not None
+        found.append(
+            GroupGap(
+                first=key[0],
+                second=key[1],
+                images=len(margin),
+                value=float(margin.mean()),
+                low=interval[0],
+                high=interval[1],
+                chance=chances[key],
+            )
+        )
+    return tuple(found)
 
 
 def _majority(votes: Sequence[Rating]) -> Rating | None:
@@ -194,14 +207,22 @@ def _majority(votes: Sequence[Rating]) -> Rating | None:
     return Rating.Unsafe if 2 * unsafe > len(votes) else Rating.Safe
 
 
-def _says(outcome: Outcome, rating: Rating | None) -> int:
-    return int(outcome.verdict.rating is rating and rating is not None)
+def _says(outcome: Outcome, rating: Rating) -> int:
+    return int(outcome.verdict.rating is rating)
 
 
 def _groups_of(images: Sequence[str], said: Mapping[str, Outcome]) -> Numbers:
     groups = [said[image].question.group for image in images]
     numbers = {group: number for number, group in enumerate(dict.fromkeys(groups))}
     return np.array([numbers[group] for group in groups], np.int64)
+
+
+def share_estimate(hits: Bools, group: Numbers) -> Estimate:
+    """Return a share of questions with Wilson's interval, questions of one group taken as one."""
+    if not len(hits):
+        return Estimate(value=None, count=0)
+    low, high = share_interval(Share(np.ones(len(hits), bool), hits), group)
+    return Estimate(value=float(hits.mean()), low=low, high=high, count=len(hits))
 
 
 def _estimate(values: Floats, group: Numbers, resamples: int) -> Estimate:

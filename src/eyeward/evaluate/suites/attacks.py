@@ -90,7 +90,10 @@ def choose(asks: Sequence[Ask], most: int) -> tuple[Ask, ...]:
 
 
 def bystanders_of(asks: Sequence[Ask]) -> tuple[Image.Image, ...]:
-    """Return safe pictures to hide among; those that touch no category come first.
+    """Return safe pictures to hide among, each once.
+
+    They touch no category where there are such: what is safe under the policy of its own label, an excepted weapon,
+    may violate the one that the picture beside it is asked under.
 
     Raises:
         UsageError: when there is none, or none that can be read.
@@ -100,19 +103,20 @@ def bystanders_of(asks: Sequence[Ask]) -> tuple[Image.Image, ...]:
         raise UsageError(
             "The attack suite hides pictures among safe ones, and there is none; add images that are Safe."
         )
-    ranked = sorted(safe, key=lambda ask: (ask.question.category != NA, seed_of(ask.question.image, "bystander")))
-    found: list[Image.Image] = []
-    for ask in ranked:
-        decoded = decode(ask.image)
-        if not isinstance(decoded, Failure):
-            picture = decoded.frames[0].pixels
-            picture.thumbnail((_BYSTANDER_SIDE, _BYSTANDER_SIDE))
-            found.append(picture)
-        if len(found) == BYSTANDERS:
-            break
-    if not found:
-        raise UsageError("The attack suite hides pictures among safe ones, and none can be read; add images that can.")
-    return tuple(found)
+    for harmless in (True, False):
+        files = {ask.question.image: ask.image for ask in safe if (ask.question.category == NA) is harmless}
+        found: list[Image.Image] = []
+        for name in sorted(files, key=lambda image: seed_of(image, "bystander")):
+            decoded = decode(files[name])
+            if not isinstance(decoded, Failure):
+                picture = decoded.frames[0].pixels
+                picture.thumbnail((_BYSTANDER_SIDE, _BYSTANDER_SIDE))
+                found.append(picture)
+            if len(found) == BYSTANDERS:
+                break
+        if found:
+            return tuple(found)
+    raise UsageError("The attack suite hides pictures among safe ones, and none can be read; add images that can.")
 
 
 def plan_attacks(
@@ -120,13 +124,12 @@ def plan_attacks(
     images: int,
     white_box: Mapping[str, int] | None = None,
     folder: Path = Path("white_box"),
-    budgets: Sequence[int] = BUDGETS,
     attacks: Sequence[PictureAttack] = PICTURE_ATTACKS,
 ) -> Plan:
     """Lay out the suite over the questions of a folder.
 
     `images` is how many are attacked, `white_box` by guard how many through its gradients: one picture for each of
-    `budgets`, below `folder`.
+    `BUDGETS`, below `folder`.
 
     Raises:
         UsageError: when there is no picture to hide among.
@@ -159,8 +162,8 @@ def plan_attacks(
         targets = []
         for ask in choose(chosen, count):
             below = folder / f"{seed_of(guard, 'folder'):08x}"
-            files = tuple(below / f"{ask.question.number:06}-{budget}.png" for budget in budgets)
-            for level, (budget, file) in enumerate(zip(budgets, files, strict=True), 1):
+            files = tuple(below / f"{ask.question.number:06}-{budget}.png" for budget in BUDGETS)
+            for level, (budget, file) in enumerate(zip(BUDGETS, files, strict=True), 1):
                 changed = replace(ask, image=file)
                 add(ask, f"gradient of {guard}", Family.pixels, level, PIXELS_PARAMETER, budget, changed)
             targets.append((ask, files))

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from eyeward.evaluate.report.markup import Html, element, joined, paragraph, section, table, text
 from eyeward.evaluate.suites.attack import shown
-from eyeward.evaluate.suites.robustness import AttackReport, AttackResult, GuardRobustness, LevelResult, Proportion
+from eyeward.evaluate.suites.robustness import (
+    NO_UNSAFE,
+    AttackReport,
+    AttackResult,
+    GuardRobustness,
+    LevelResult,
+    Proportion,
+)
 
 _NOTHING = Html("–")
 
@@ -39,13 +46,22 @@ def _robust_recall(report: AttackReport) -> Html:
             [
                 text(f"{found.second} minus {found.first}, {found.family} up to level {found.up_to}"),
                 text(f"{found.value:+.3f}"),
-                _NOTHING if found.low is None else text(f"{found.low:+.3f} to {found.high:+.3f}"),
-                text("yes" if found.excludes_zero else "no"),
+                text(f"{found.low:+.3f} to {found.high:+.3f}"),
+                text(f"{found.chance:.2g}"),
             ]
             for found in report.differences
         ]
-        head = [text("robust recall"), text("difference"), text("95 %"), text("excludes zero")]
-        parts += [element("h3", text("Guards compared, picture by picture")), table(head, compared)]
+        head = [text("robust recall"), text("difference"), text("95 %"), text("chance, adjusted")]
+        parts += [
+            element("h3", text("Guards compared, picture by picture")),
+            paragraph(
+                f"The chance is that of such a difference between guards that are robust alike, adjusted after Holm "
+                f"for all {len(report.differences)} comparisons; each interval stands for itself."
+            ),
+            table(head, compared),
+        ]
+    if not report.unsafe:
+        parts.append(paragraph(NO_UNSAFE))
     for name, reason in report.not_white_box.items():
         parts.append(paragraph(f"{name} was not attacked through its gradients: {reason}."))
     return section("Robust recall", *parts)

@@ -7,7 +7,7 @@ or serves one audience better than another.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 from eyeward.data.folder import SampleFolder
-from eyeward.evaluate.intervals import RESAMPLES, group_weights, percentile_interval
+from eyeward.evaluate.intervals import RESAMPLES, stray
 from eyeward.evaluate.metrics import Estimate, estimates
-from eyeward.evaluate.outcome import Outcome, category_id
-from eyeward.evaluate.suites.annotators import GuardAnnotators, Vote, annotator_report
-from eyeward.evaluate.table import Bools, Floats, Numbers, OutcomeTable
+from eyeward.evaluate.outcome import Outcome, OutcomeKind, category_id
+from eyeward.evaluate.suites.annotators import GuardAnnotators, Vote, annotator_report, share_estimate
+from eyeward.evaluate.table import OutcomeTable
 from eyeward.policy import Policy
 from eyeward.policy.loading import PACKS
 from eyeward.scenes.labels import graph_of
@@ -64,9 +64,10 @@ class GuardCultures(_Record):
     """Accuracy under the best minus that under the worst."""
     gap_low: float | None
     gap_high: float | None
-    """Ends of the interval of 95 %, the same two packs in every resample; whole groups of images are drawn."""
+    """Ends of an interval that holds the differences of every two packs at once with 95 %, so that it is right though
+    the two ends were picked; whole groups of images are drawn. None where no resample tells packs apart."""
     agreement: dict[str, dict[str, float]]
-    """Share of pictures that it rates alike under two packs."""
+    """Share of pictures that it rates alike under two packs, Review counted as a rating; failures are like nothing."""
     followed: dict[str, Estimate]
     """By pack: of pictures that are right otherwise under the first pack, those that it is right about under both."""
 
@@ -123,7 +124,7 @@ def culture_report(
         packs={policy.name: policy.hash for policy in packs},
         agreement=_agreement(right),
         unsafe={name: float(right[name].mean()) for name in names},
-        causes=causes(data, packs),
+        causes=causes(data, packs, {outcome.question.image for outcome in first}),
         guards=tuple(_guard(name, said, packs, resamples) for name, said in outcomes.items()),
         annotators=annotator_report(outcomes, votes, packs[0].hash, resamples) if votes else (),
     )
@@ -134,28 +135,27 @@ def _guard(name: str, outcomes: Sequence[Outcome], packs: Sequence[Policy], resa
     by_pack = {policy.name: estimates(_under(table, policy), _METRICS, resamples) for policy in packs}
     right = _by_pack(table, packs, lambda rows: rows.right)
     unsafe = _by_pack(table, packs, lambda rows: rows.unsafe)
-    said = _by_pack(table, packs, lambda rows: rows.said)
+    said = _by_pack(table, packs, lambda rows: np.where(rows.answered, rows.said.astype(str), rows.kind))
     accuracy = {policy.name: float(right[policy.name].mean()) for policy in packs}
     worst = min(accuracy, key=lambda pack: accuracy[pack])
     best = max(accuracy, key=lambda pack: accuracy[pack])
     group = _under(table, packs[0]).group
-    margin = right[best].astype(np.float64) - right[worst]
-    interval = _mean_interval(margin, group, resamples)
+    spread = stray(np.stack([right[policy.name] for policy in packs], axis=1), group, resamples)
+    gap = accuracy[best] - accuracy[worst]
     base = packs[0].name
     followed = {}
     for policy in packs[1:]:
         rows = unsafe[policy.name] != unsafe[base]
-        both = (right[policy.name] & right[base])[rows]
-        followed[policy.name] = _mean(both, group[rows], resamples)
+        followed[policy.name] = share_estimate((right[policy.name] & right[base])[rows], group[rows])
     return GuardCultures(
         guard=name,
         by_pack=by_pack,
         worst=worst,
         best=best,
-        gap=accuracy[best] - accuracy[worst],
-        gap_low=None if interval is None else interval[0],
-        gap_high=None if interval is None else interval[1],
-        agreement=_agreement(said),
+        gap=gap,
+        gap_low=None if spread is None else gap - spread,
+        gap_high=None if spread is None else min(1.0, gap + spread),
+        agreement=_agreement(said, (OutcomeKind.failed.value, OutcomeKind.unparsable.value)),
         followed=followed,
     )
 
@@ -172,36 +172,25 @@ def _by_pack(
     return {policy.name: column(_under(table, policy)) for policy in packs}
 
 
-def _agreement(columns: Mapping[str, Column]) -> dict[str, dict[str, float]]:
-    return {one: {two: float((column == columns[two]).mean()) for two in columns} for one, column in columns.items()}
+def _agreement(columns: Mapping[str, Column], like_nothing: Sequence[str] = ()) -> dict[str, dict[str, float]]:
+    return {
+        one: {two: float(((column == other) & ~np.isin(column, like_nothing)).mean()) for two, other in columns.items()}
+        for one, column in columns.items()
+    }
 
 
-def _mean_interval(values: Floats, group: Numbers, resamples: int) -> tuple[float, float] | None:
-    if not len(values):
-        return None
-    drawn = [weights @ values / weights.sum(axis=1) for weights in group_weights(group, resamples, 0)]
-    return percentile_interval(np.concatenate(drawn))
-
-
-def _mean(hits: Bools, group: Numbers, resamples: int) -> Estimate:
-    interval = _mean_interval(hits.astype(np.float64), group, resamples)
-    return Estimate(
-        value=float(hits.mean()) if len(hits) else None,
-        low=None if interval is None else interval[0],
-        high=None if interval is None else interval[1],
-        count=len(hits),
-    )
-
-
-def causes(data: Path, packs: Sequence[Policy]) -> tuple[Cause, ...]:
+def causes(data: Path, packs: Sequence[Policy], images: Collection[str]) -> tuple[Cause, ...]:
     """Return what makes packs differ on drawn scenes, the most frequent first; for other images nobody wrote it down.
 
     A picture on which packs disagree is counted at the words that decide it under the first pack that forbids it.
+    `images` are those that were asked about; each counts once.
     """
     found: Counter[tuple[str, str, tuple[str, ...]]] = Counter()
+    left = set(images)
     for sample in SampleFolder(data):
-        if sample.scene is None or sample.changes:
+        if sample.scene is None or sample.image not in left:
             continue
+        left.remove(sample.image)
         graph = graph_of(sample)
         try:
             truths = {policy.name: decide(graph, policy) for policy in packs}

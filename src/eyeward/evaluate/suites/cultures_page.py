@@ -57,7 +57,11 @@ def _shade(share: float) -> Html:
 
 def _guard(found: GuardCultures) -> Html:
     names = list(next(iter(found.by_pack.values())))
-    head = [text("pack"), *(text(name.replace("_", " ")) for name in names), text("follows where default differs")]
+    head = [
+        text("pack"),
+        *(text(name.replace("_", " ")) for name in names),
+        text(f"follows where {next(iter(found.by_pack))} differs"),
+    ]
     rows = [
         [text(pack), *(_cell(metrics[name]) for name in names), _cell(found.followed.get(pack))]
         for pack, metrics in found.by_pack.items()
@@ -66,8 +70,8 @@ def _guard(found: GuardCultures) -> Html:
     return section(
         f"{found.guard} under each pack",
         paragraph(
-            f"Lowest accuracy under {found.worst}, highest under {found.best}; gap {found.gap:.3f}{interval}. Picking "
-            "the two ends of many makes the gap look larger than it is."
+            f"Lowest accuracy under {found.worst}, highest under {found.best}; gap {found.gap:.3f}{interval}. The "
+            "interval is one for every two packs at once, since these two were picked out of all."
         ),
         table(head, rows),
         element("h3", text("Share of images rated alike under two packs")),
@@ -103,12 +107,12 @@ def _annotators(found: GuardAnnotators) -> Html:
             text(f"{gap.first} minus {gap.second}"),
             text(f"{gap.images:,}"),
             text(f"{gap.value:+.3f}"),
-            _NOTHING if gap.low is None else text(f"{gap.low:+.3f} to {gap.high:+.3f}"),
-            text("yes" if gap.excludes_zero else "no"),
+            text(f"{gap.low:+.3f} to {gap.high:+.3f}"),
+            text(f"{gap.chance:.2g}"),
         ]
         for gap in found.gaps
     ]
-    gap_head = [text(name) for name in ("gap", "images", "difference", "95 %", "excludes zero")]
+    gap_head = [text(name) for name in ("gap", "images", "difference", "95 %", "chance, adjusted")]
     return section(
         f"{found.guard} and groups of people",
         paragraph(

@@ -15,17 +15,20 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from eyeward.errors import UsageError, described
-from eyeward.evaluate.intervals import RESAMPLES, group_weights, percentile_interval, share_interval
+from eyeward.evaluate.intervals import paired_interval, share_interval
+from eyeward.evaluate.monitor.drift import holm
 from eyeward.evaluate.outcome import Outcome, OutcomeKind
+from eyeward.evaluate.paired import mcnemar_of
 from eyeward.evaluate.shares import Share
 from eyeward.evaluate.suites.attack import Family, Value
 from eyeward.evaluate.suites.attacks import Variant
-from eyeward.evaluate.table import Bools, Numbers
+from eyeward.evaluate.table import Bools, Floats, Numbers
 from eyeward.verdict import Rating
 
 FILE_NAME = "attacks.json"
 ALL_BUT_PIXELS = "all but pixels"
 """Every family that needs no weights, together."""
+NO_UNSAFE = "No picture that was attacked is unsafe: nothing was measured of evasion, and there is no robust recall."
 
 
 class _Record(BaseModel):
@@ -90,6 +93,10 @@ class GuardRobustness(_Record):
     """The same for pictures that are not rated Safe: Review and failures stop them, too."""
 
 
+SURE = 0.05
+"""Chance up to which a difference is marked, adjusted for all that are looked at."""
+
+
 class RobustDifference(_Record):
     """How much higher the robust recall of the second guard is on the same pictures; the interval is of 95 %."""
 
@@ -99,13 +106,21 @@ class RobustDifference(_Record):
     up_to: int
     """The highest level of the changes that count."""
     value: float
-    low: float | None
-    high: float | None
+    low: float
+    high: float
+    chance: float
+    """Of such a difference, were both robust alike: McNemar's exact test, adjusted after Holm over all differences of
+    the report."""
 
     @property
     def excludes_zero(self) -> bool:
-        """Whether the interval lies on one side of zero."""
-        return self.low is not None and self.high is not None and (self.low > 0 or self.high < 0)
+        """Whether the interval lies on one side of zero; of many such intervals one in twenty does by luck."""
+        return self.low > 0 or self.high < 0
+
+    @property
+    def sure(self) -> bool:
+        """Whether it is more than luck, though many differences were looked at."""
+        return self.chance <= SURE
 
 
 class AttackReport(_Record):
@@ -148,7 +163,6 @@ def attack_report(
     variants: Sequence[Variant],
     data: str,
     not_white_box: Mapping[str, str] | None = None,
-    resamples: int = RESAMPLES,
 ) -> AttackReport:
     """Count what came of a plan; the outcomes of each guard are in the order of its questions.
 
@@ -166,11 +180,7 @@ def attack_report(
         unsafe=sum(rating is Rating.Unsafe for rating in chosen.values()),
         not_white_box=dict(not_white_box or {}),
         guards=guards,
-        differences=tuple(
-            difference
-            for one, two in combinations(outcomes, 2)
-            for difference in _differences(one, outcomes[one], two, outcomes[two], variants, resamples)
-        ),
+        differences=_differences(outcomes, variants),
     )
 
 
@@ -253,36 +263,36 @@ def _caught(outcome: Outcome, flagged: bool) -> bool:
 
 
 def _differences(
-    one: str,
-    first: Sequence[Outcome],
-    two: str,
-    second: Sequence[Outcome],
-    variants: Sequence[Variant],
-    resamples: int,
-) -> list[RobustDifference]:
-    """Compare two guards picture by picture, family by family; both see the same groups in every resample."""
+    outcomes: Mapping[str, Sequence[Outcome]], variants: Sequence[Variant]
+) -> tuple[RobustDifference, ...]:
+    """Compare every two guards picture by picture, family by family, up to each level."""
+    margins: dict[tuple[str, str, str, int], tuple[Floats, Numbers]] = {}
+    for one, two in combinations(outcomes, 2):
+        for family, those in _families(variants).items():
+            for level, step in enumerate(_steps(those), 1):
+                before, group = _held(outcomes[one], step)
+                after, _ = _held(outcomes[two], step)
+                if len(before):
+                    margins[one, two, family, level] = after.astype(np.float64) - before, group
+    tests = {key: mcnemar_of(margin, group).exact_p for key, (margin, group) in margins.items()}
+    adjusted = holm(tests)
     found = []
-    for family, those in _families(variants).items():
-        for level, step in enumerate(_steps(those), 1):
-            before, group = _held(first, step)
-            after, _ = _held(second, step)
-            if not len(before):
-                continue
-            margin = after.astype(np.float64) - before
-            drawn = [weights @ margin / weights.sum(axis=1) for weights in group_weights(group, resamples, 0)]
-            interval = percentile_interval(np.concatenate(drawn))
-            found.append(
-                RobustDifference(
-                    first=one,
-                    second=two,
-                    family=family,
-                    up_to=level,
-                    value=float(margin.mean()),
-                    low=None if interval is None else interval[0],
-                    high=None if interval is None else interval[1],
-                )
+    for (one, two, family, level), (margin, group) in margins.items():
+        interval = paired_interval(margin, group)
+        assert interval is not None
+        found.append(
+            RobustDifference(
+                first=one,
+                second=two,
+                family=family,
+                up_to=level,
+                value=float(margin.mean()),
+                low=interval[0],
+                high=interval[1],
+                chance=adjusted[one, two, family, level],
             )
-    return found
+        )
+    return tuple(found)
 
 
 def _proportion(outcomes: Sequence[Outcome], hits: Sequence[bool]) -> Proportion:

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from eyeward.errors import ErrorType
 from eyeward.images.limits import Limits
 from eyeward.moderate.gateway.refusal import Json, Refusal, plain
+from eyeward.serve.threads import beside
 from eyeward.verdict import Failure
 
 _WORDS = frozenset(("background", "output_format", "quality", "size"))
@@ -76,11 +77,11 @@ async def item_of(entry: object, limits: Limits, fetch: Fetch) -> Item:
 async def _image(entry: Mapping[str, Any], limits: Limits, fetch: Fetch) -> bytes | Failure:
     encoded, address = entry.get("b64_json"), entry.get("url")
     if isinstance(encoded, str) and encoded:
-        return decoded(encoded, limits)
+        return await beside(len(encoded), lambda: decoded(encoded, limits))
     if not isinstance(address, str) or not address:
         return _unreadable("The image server listed an image with neither bytes nor an address.")
     if address[:5].lower() == "data:":
-        return decoded(address, limits)
+        return await beside(len(address), lambda: decoded(address, limits))
     try:
         host = (urlsplit(address).hostname or "").lower()
     except ValueError:

@@ -25,6 +25,7 @@ from eyeward.moderate.gateway.sse import read_events, written, written_refusal
 from eyeward.moderate.gateway.stream import moderated_events
 from eyeward.moderate.gateway.upstream import Upstream, its_error, parsed, pieces, read
 from eyeward.policy import Policy
+from eyeward.serve.threads import beside
 
 if TYPE_CHECKING:
     import httpx2
@@ -202,8 +203,9 @@ class Gateway:
                 content = await self._moderated(response)
             finally:
                 await response.aclose()
+            answer = await asyncio.to_thread(JSONResponse, content, headers=turn.headers)  # megabytes of images
             turn.end(200, "ok")
-            return JSONResponse(content, headers=turn.headers)
+            return answer
         events = self._events(response)
         try:
             first = await anext(events)  # what goes wrong before anything has left is a status, not an event
@@ -224,7 +226,8 @@ class Gateway:
 
     async def _moderated(self, response: httpx2.Response) -> Json:
         settings, desk = self.settings, self.desk
-        content = parsed(await read(response, settings.most_answer_bytes))
+        body = await read(response, settings.most_answer_bytes)
+        content = await beside(len(body), lambda: parsed(body))
         if "data" not in content and content.get("error"):
             raise its_error(content)
         items = await items_of(content, settings.most_images, desk.limits, desk.fetch)
@@ -245,7 +248,7 @@ class Gateway:
         event: Json | None = first
         try:
             while event is not None:
-                yield written(event)
+                yield await asyncio.to_thread(written, event)
                 async with asyncio.timeout_at(turn.ends):  # around no yield: it would end whoever takes the events
                     event = await anext(events, None)
             turn.end(200, "ok")

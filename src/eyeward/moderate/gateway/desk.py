@@ -54,7 +54,7 @@ class Desk:
             waiting=settings.most_under_way * settings.most_images,  # all have been made, and paid for
             together=panel.together,
             probe_limit=min(10.0, settings.deadline),
-            stall_seconds=2 * settings.deadline,
+            stall_seconds=2 * min(settings.deadline, panel.seconds or settings.deadline),
             stop_seconds=min(60.0, settings.deadline),
         )
         told = (lambda size, seconds: None) if metrics is None else metrics.batch
@@ -111,10 +111,8 @@ class Desk:
         images = [item.image for item in items]
         asked = questions(self._policy, images, self._settings.explain)
         verdicts = answered(self._policy, self._model, images, asked, await self._said(asked))
-        if any(
-            verdict.error is None and verdict.sha256 != _sha256(image)
-            for image, verdict in zip(images, verdicts, strict=True)
-        ):
+        judged = [(image, v.sha256) for image, v in zip(images, verdicts, strict=True) if v.error is None]
+        if judged and await self._beside(lambda: any(said != _sha256(image) for image, said in judged)):
             failure = Failure(type=ErrorType.internal, message="The verdict is about another image.")
             verdicts = answered(self._policy, self._model, images, asked, failure)
         self._count(verdicts)

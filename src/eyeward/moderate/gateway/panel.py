@@ -8,18 +8,21 @@ from dataclasses import dataclass, replace
 from eyeward.annotate.judging import Judge
 from eyeward.annotate.known import Report, Screening
 from eyeward.guard import Guard, Request, Scored
-from eyeward.guard.loading import load_subject
 from eyeward.guard.self_check import settle
 from eyeward.images import Limits
 from eyeward.images.known import KnownHashes
 from eyeward.policy import Policy
 from eyeward.serve.canary import Canary, KnownAnswer, known_answers
+from eyeward.serve.loading import is_remote, load_within
 from eyeward.serve.queue import Probe
 from eyeward.serve.turns import TakingTurns
 from eyeward.verdict import ModelRef
 
 READERS = 2
 """Batches that are on their way: the images of one are read while another is judged."""
+
+REMOTE_SECONDS = 30.0
+"""What one image may take at a guard behind a server: thrice what its probe may."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,8 @@ class Panel:
     probe: Probe
     knows_answers: bool
     """Whether the probe images have known answers, or need only be judged; false where there is no probe."""
+    seconds: float | None = None
+    """What one image may take behind a server; None where the weights run here."""
 
     @classmethod
     def of(cls, judge: Judge) -> Panel:
@@ -77,14 +82,21 @@ class Scoring:
 
 
 def load_panel(
-    model: str, policy: Policy, device: str = "auto", known: KnownHashes | None = None, report: Report | None = None
+    model: str,
+    policy: Policy,
+    device: str = "auto",
+    known: KnownHashes | None = None,
+    report: Report | None = None,
+    seconds: float = REMOTE_SECONDS,
 ) -> tuple[Panel, tuple[str, ...]]:
     """Load a guard and check it; return its panel, and the categories of a policy that it cannot judge.
+
+    `seconds` is what one image may take behind a server.
 
     Raises:
         EyewardError: when it cannot be loaded, answers otherwise than it should, or cannot be asked about the policy.
     """
-    subject = load_subject(model, device=device)
+    subject = load_within(model, seconds, device)
     try:
         settle(subject, "refuse")
         missed = subject.guard.coverage(policy).not_covered
@@ -92,4 +104,5 @@ def load_panel(
     except BaseException:
         subject.close()
         raise
-    return Panel.around(subject.guard, answers, known, report or (lambda request, found: None)), missed
+    panel = Panel.around(subject.guard, answers, known, report or (lambda request, found: None))
+    return replace(panel, seconds=seconds if is_remote(model) else None), missed

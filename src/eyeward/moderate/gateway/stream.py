@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator
+from functools import partial
 
 from eyeward.moderate.gateway.answer import item_of, known_fields
 from eyeward.moderate.gateway.desk import Desk
@@ -10,6 +11,7 @@ from eyeward.moderate.gateway.refusal import Json, Refusal
 from eyeward.moderate.gateway.settings import GatewaySettings, Partials
 from eyeward.moderate.gateway.sse import DONE, ServerEvent
 from eyeward.moderate.gateway.upstream import its_error, parsed
+from eyeward.serve.threads import beside
 
 _STEMS = ("image_generation", "image_edit")
 _PARTIAL = frozenset(f"{stem}.partial_image" for stem in _STEMS)
@@ -29,21 +31,21 @@ async def moderated_events(
     async for event in events:
         if event.data.startswith(DONE):
             break
-        content = parsed(event.data)
+        content = await beside(len(event.data), partial(parsed, event.data))
         said = content.get("type")
         kind = said if isinstance(said, str) else event.name
         if event.name == "error" or content.get("error"):
             raise its_error(content)
         if kind in _PARTIAL:
             if settings.partials is Partials.judge:
-                partial = await desk.partial(await item_of(content, desk.limits, desk.fetch))
-                if partial is not None:
-                    yield {"type": kind, **known_fields(content), **partial}
+                entry = await desk.partial(await item_of(content, desk.limits, desk.fetch))
+                if entry is not None:
+                    yield {"type": kind, **known_fields(content), **entry}
         elif kind in _COMPLETED:
             completed += 1
             if completed > settings.most_images:
                 raise Refusal(502, "upstream_answer", f"The image server sent more than {settings.most_images} images.")
-            (entry,) = await desk.moderated([await item_of(content, desk.limits, desk.fetch)])
-            yield {"type": kind, **known_fields(content), **entry}
+            (finished,) = await desk.moderated([await item_of(content, desk.limits, desk.fetch)])
+            yield {"type": kind, **known_fields(content), **finished}
     if not completed:
         raise Refusal(502, "upstream_answer", "The stream of the image server ended without a finished image.")

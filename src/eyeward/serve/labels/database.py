@@ -18,6 +18,8 @@ from eyeward.serve.labels.tables import VERSION_TABLE
 MIGRATIONS = Path(__file__).parent / "migrations"
 _WAIT_SECONDS = 30
 """For others who write."""
+_STATEMENT_SECONDS = 60.0
+"""What one question may take on PostgreSQL; by then whoever asked it has gone. Changing tables may take longer."""
 _LOCK = 0x65796577617264
 """Held on PostgreSQL while tables are changed: the letters of eyeward."""
 _WRITES = "eyeward_writes"
@@ -65,6 +67,7 @@ def migrate(engine: sa.Engine) -> None:
     known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
     with writing(engine).begin() as connection:
         if engine.dialect.name == "postgresql":
+            connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
             connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
         found = revision(connection)
         if found is not None and found not in known:
@@ -135,10 +138,11 @@ def _begin_sqlite(connection: sa.Connection) -> None:
 
 
 def _prepare_postgres(connection: Any, record: object) -> None:
-    """Wait for the disk even where the server is set not to, and for no lock for ever."""
+    """Wait for the disk even where the server is set not to, and for no lock and no answer for ever."""
     with closing(connection.cursor()) as cursor:
         cursor.execute(
             "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'"
         )
         cursor.execute(f"SET lock_timeout = '{_WAIT_SECONDS}s'")
+        cursor.execute(f"SET statement_timeout = '{1000 * _STATEMENT_SECONDS:.0f}ms'")
     connection.commit()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import shutil
 from collections import defaultdict
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 
@@ -19,8 +20,8 @@ from eyeward.images.formats import Format, sniff
 from eyeward.images.known import KnownHashes
 from eyeward.serve.labels.candidates import images_at
 from eyeward.serve.labels.fold import LabelRow, deciding
-from eyeward.serve.labels.pictures import image_bytes
-from eyeward.serve.labels.records import ReviewEvent, State
+from eyeward.serve.labels.pictures import each_image
+from eyeward.serve.labels.records import Item, ReviewEvent, State
 from eyeward.serve.labels.store import LabelStore
 from eyeward.verdict import Rating
 
@@ -46,22 +47,21 @@ def export_samples(store: LabelStore, queue: str, out: Path, known: KnownHashes 
         UsageError: when the folder is not empty.
     """
     policy = store.queue(queue).policy
-    items = {item.image_sha256: item for item in store.items(queue)}
     rows = store.rows(queue)
+    settled = {row.image_sha256 for row in rows if row.label is not None}
+    items = [item for item in store.items(queue) if item.image_sha256 in settled]
     make_empty(out)
     (out / IMAGES_FOLDER).mkdir()
+    images = _written(items, out, known)
     writer, tally = SampleWriter(out), Tally()
     for row in rows:
         if row.label is None:
             _leave_out(tally, row)
             continue
-        try:
-            data = image_bytes(items[row.image_sha256], known=known)
-            image = f"{IMAGES_FOLDER}/{row.image_sha256}{_ENDINGS[sniff(row.image_sha256, data)]}"
-        except ImageError as problem:
-            tally.discard(problem.type, f"{row.image_sha256[:16]}…: {problem.message}")
+        image = images[row.image_sha256]
+        if isinstance(image, ImageError):
+            tally.discard(image.type, f"{row.image_sha256[:16]}…: {image.message}")
             continue
-        (out / image).write_bytes(data)
         writer.write(
             Sample(
                 image=image,
@@ -136,6 +136,22 @@ def export_audit(store: LabelStore, queue: str, run: Path, sample: Path, out: Pa
         writer.writerows(lines)
     shutil.copyfile(beside(sample), beside(out))
     return tally.report()
+
+
+def _written(items: Sequence[Item], out: Path, known: KnownHashes | None) -> dict[str, str | ImageError]:
+    """Write images in the order in which they lie; return where each is now, or why it is nowhere."""
+    written: dict[str, str | ImageError] = {}
+    for item, data in each_image(items, known=known):
+        sha256 = item.image_sha256
+        try:
+            if isinstance(data, ImageError):
+                raise data
+            written[sha256] = image = f"{IMAGES_FOLDER}/{sha256}{_ENDINGS[sniff(sha256, data)]}"
+        except ImageError as problem:
+            written[sha256] = problem
+        else:
+            (out / image).write_bytes(data)
+    return written
 
 
 def _leave_out(tally: Tally, row: LabelRow) -> None:

@@ -18,7 +18,7 @@ from eyeward.images import Limits, decode, sha256_of_bytes
 from eyeward.images.known import KnownHashes
 from eyeward.images.reading import read_image_file
 from eyeward.serve.labels.candidates import Candidate, Candidates
-from eyeward.serve.labels.pictures import bytes_at
+from eyeward.serve.labels.pictures import each_at
 from eyeward.serve.labels.records import Claim, ImagePlace, Item, Order, Queue, QueueSettings
 from eyeward.serve.labels.store import LabelStore
 from eyeward.verdict import Failure
@@ -177,22 +177,22 @@ def _keep(
     """Keep candidates as a queue, without those on lists of known images."""
     counted = Counter(left_out)
     shards = {shard.name: shard for shard in source.shards}
-    items: list[Item] = []
-    for candidate in chosen:
-        place = _place(source, shards.get(candidate.place.shard), candidate.place)
-        if known is not None and _is_known(candidate.image_sha256, place, known):
-            counted["known"] += 1
-            continue
-        items.append(
-            Item(
-                queue=settings.name,
-                position=len(items),
-                image_sha256=candidate.image_sha256,
-                name=candidate.key.replace("\0", ""),
-                place=place,
-                claims=candidate.claims,
-            )
+    candidates = list(chosen)
+    places = [_place(source, shards.get(candidate.place.shard), candidate.place) for candidate in candidates]
+    hidden = _known(candidates, places, known) if known is not None else set()
+    counted["known"] += len(hidden)
+    shown = (pair for number, pair in enumerate(zip(candidates, places, strict=True)) if number not in hidden)
+    items = [
+        Item(
+            queue=settings.name,
+            position=position,
+            image_sha256=candidate.image_sha256,
+            name=candidate.key.replace("\0", ""),
+            place=place,
+            claims=candidate.claims,
         )
+        for position, (candidate, place) in enumerate(shown)
+    ]
     return store.add_queue(settings, items, user, _some(counted))
 
 
@@ -212,16 +212,15 @@ def _place(source: Source, shard: object, place: Place) -> ImagePlace:
     )
 
 
-def _is_known(sha256: str, place: ImagePlace, known: KnownHashes) -> bool:
-    """Whether an image is on a list; its bytes are read only where a list holds MD5."""
-    if sha256 in known.hashes:
-        return True
+def _known(candidates: Sequence[Candidate], places: Sequence[ImagePlace], known: KnownHashes) -> set[int]:
+    """Return which candidates are on a list; their bytes are read only where a list holds MD5."""
+    found = {number for number, candidate in enumerate(candidates) if candidate.image_sha256 in known.hashes}
     if not any(len(digest) == _MD5_DIGITS for digest in known.hashes):
-        return False
-    try:
-        return known.match(bytes_at(place, Limits())) is not None
-    except ImageError:
-        return False  # it is looked at again before it is shown
+        return found
+    for number, data in each_at(places, Limits()):
+        if isinstance(data, bytes) and known.match(data) is not None:  # what is unreadable is looked at when shown
+            found.add(number)
+    return found
 
 
 def _some(left_out: Mapping[str, int]) -> dict[str, int]:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from fastapi import FastAPI
+from jinja2.environment import TemplateModule
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
 
 from eyeward.serve.pages.frame import API, Frame, Part, static_route
 
+SCHEMA = "/openapi.json"
 _REF = "#/components/schemas/"
 
 
@@ -52,20 +57,36 @@ class Operation:
 def api(frame: Frame) -> Part:
     """Return the page of the API; whoever reaches the service may read it."""
 
+    @cache  # all that does not depend on who looks
+    def content(app: FastAPI) -> TemplateModule:
+        schema = app.openapi()
+        return frame.piece("api_content.html", operations=list(operations(schema)), records=list(records(schema)))
+
+    @cache
+    def as_json(app: FastAPI) -> bytes:
+        return json.dumps(app.openapi(), ensure_ascii=False, separators=(",", ":")).encode()
+
     async def show(request: Request) -> Response:
         app: FastAPI = request.app
-        schema = app.openapi()
         return frame.page(
             request,
             "api.html",
-            title=schema["info"]["title"],
-            version=schema["info"]["version"],
-            description=schema["info"].get("description", ""),
-            operations=list(operations(schema)),
-            records=list(records(schema)),
+            title=app.title,
+            version=app.version,
+            description=app.description,
+            content=content(app),
         )
 
-    return Part(routes=(frame.route(API, show), static_route()))
+    async def schema(request: Request) -> Response:
+        request.scope["route"] = as_schema
+        app: FastAPI = request.app
+        root = str(request.scope.get("root_path", "")).rstrip("/")
+        if root:  # behind a proxy that put the service elsewhere
+            return JSONResponse({**app.openapi(), "servers": [{"url": root}]})
+        return Response(as_json(app), media_type="application/json")
+
+    as_schema = Route(SCHEMA, schema)
+    return Part(routes=(frame.route(API, show), as_schema, static_route()))
 
 
 def operations(schema: Mapping[str, Any]) -> Iterator[Operation]:

@@ -16,6 +16,7 @@ from typing import Any
 from urllib.parse import parse_qsl, quote
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2.environment import TemplateModule
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
@@ -153,6 +154,18 @@ class Frame:
         )
         return HTMLResponse(shown.encode("utf-8", "replace"), status)
 
+    def piece(self, template: str, **values: Any) -> TemplateModule:
+        """Return markup made once from `templates/TEMPLATE`, to be put into pages as it is; every value is escaped."""
+        return self._templates.get_template(template).make_module(values)
+
+    def not_routed(self, request: Request, reason: Refused) -> Response:
+        """Refuse an address that leads nowhere: by a page without scripts where somebody looks at one, else as JSON."""
+        id = request_id(request)
+        if not self.tabs or not _looks(request):
+            return error_response(reason, id)
+        shown = self._templates.get_template("not_routed.html").render(reason=str(reason), request_id=id)
+        return HTMLResponse(shown.encode("utf-8", "replace"), reason.status, HEADERS)
+
     def home(self, visitor: Visitor) -> str:
         """Return the first page that a visitor may see."""
         if not self.tabs:
@@ -192,7 +205,7 @@ class Frame:
         return RedirectResponse(SIGN_IN, 303)
 
     def _refusal(self, request: Request, reason: Refused) -> Response:
-        if "text/html" not in request.headers.get("accept", ""):
+        if not _looks(request):
             return error_response(reason, request_id(request))
         if isinstance(reason, SignedOut) and request.method == "GET":
             wanted = request.url.path + (f"?{request.url.query}" if request.url.query else "")
@@ -276,6 +289,11 @@ async def _token(request: Request) -> str:
     if sent is not None or request.headers.get("content-type", "").partition(";")[0].strip().lower() != _TEXT:
         return sent or ""
     return (await form(request)).get(TOKEN_FIELD, "")
+
+
+def _looks(request: Request) -> bool:
+    """Whether somebody wants to look at the answer."""
+    return "text/html" in request.headers.get("accept", "")
 
 
 def _local(path: str) -> str:

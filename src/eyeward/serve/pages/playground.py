@@ -76,7 +76,7 @@ def playground(frame: Frame) -> Part:
         principal = visitor.require(*ROLES)
         note(request, key=principal.name)
         frame.sessions.check(request, visitor, request.headers.get(TOKEN_HEADER, ""))
-        service.queue.check(1, service.deadline(None), False)
+        service.check_room()
 
     async def show(request: Request) -> Response:
         visitor = frame.visit(request)
@@ -102,7 +102,7 @@ def playground(frame: Frame) -> Part:
 
     async def assess(request: Request) -> Response:
         principal = frame.visit(request).require(*ROLES)
-        form = await read_assess(request, 1)
+        form = await read_assess(request, 1, service.check_room)
         if len(form.images) > 1:
             raise BadRequest("The playground judges one image at a time; /v1/assess takes several.")
         policies = await service.policies(principal, form.policies)

@@ -20,8 +20,9 @@ from eyeward.serve.keys import Principal, Role
 from eyeward.serve.pages.frame import Frame, Part, Tab, answer, form
 from eyeward.serve.pages.policy_cases import PolicyCases
 from eyeward.serve.pages.shelf import Covered, ShownFinding, found, usable
-from eyeward.serve.policies import PolicyRejected, read_policy
-from eyeward.serve.refusals import BadRequest, NotAllowed, Refused, TooLarge, Unjudgeable
+from eyeward.serve.policies import PolicyRejected, SavedMeanwhile, read_policy
+from eyeward.serve.refusals import NotAllowed, Refused, TooLarge, Unjudgeable
+from eyeward.serve.routes.policies import version_of
 from eyeward.serve.service import Service
 
 READERS = (Role.caller, Role.policy_owner, Role.reviewer)
@@ -183,22 +184,23 @@ class _Policies:
     async def save(self, request: Request) -> Response:
         """Keep a text as the next version of its policy, and try its test cases."""
         sent = await form(request)
-        based_on = sent.get("based_on", "0")
-        if not based_on.isdecimal() or len(based_on) > 9:
-            raise BadRequest("based_on is the number of a version.")
-        edit = Edit(sent.get("text", "").replace("\r\n", "\n"), sent.get("name", ""), int(based_on))
+        based_on = version_of(sent.get("based_on", "0")) or 0
+        edit = Edit(sent.get("text", "").replace("\r\n", "\n"), sent.get("name", ""), based_on)
         try:
             policy = await self._readable(edit.text)
             name = self._name_of(edit, policy)
             self._principal(request).require_write(name)
-            latest = (self._service.book.versions(name) or (0,))[-1]
-            if edit.name and latest != edit.based_on:
-                problem = (
-                    f"Somebody saved version {latest} while you were writing; you began with version {edit.based_on}. "
-                    "Look at what it says, then save once more to keep your text as the version behind it."
-                )
-                return await self._editor(request, Edit(edit.text, edit.name, latest), problem, 409)
-            kept = await asyncio.to_thread(self._service.book.put, name, edit.text)
+            began_with = edit.based_on if edit.name else 0
+            kept = await asyncio.to_thread(self._service.book.put, name, edit.text, began_with)
+        except SavedMeanwhile as quicker:
+            if not edit.name:
+                return await self._editor(request, edit, _taken(name), quicker.status)
+            problem = (
+                f"Somebody saved version {quicker.latest} while you were writing; you began with version "
+                f"{edit.based_on}. Look at what it says, then save once more to keep your text as the version behind "
+                "it."
+            )
+            return await self._editor(request, Edit(edit.text, edit.name, quicker.latest), problem, quicker.status)
         except PolicyRejected as rejected:
             return await self._editor(request, edit, str(rejected), rejected.status)
         except Refused as reason:
@@ -252,7 +254,7 @@ class _Policies:
         if edit.name:
             return edit.name  # the book refuses a text that calls itself otherwise
         if self._service.book.versions(policy.name):
-            raise Unjudgeable(f"There is a policy {policy.name!r} already; choose another name, or edit that one.")
+            raise Unjudgeable(_taken(policy.name))
         return policy.name
 
     async def _version(self, principal: Principal, name: str, version: str | None) -> Policy:
@@ -276,6 +278,10 @@ async def covered(service: Service, policy: Policy) -> Covered:
 async def not_covered(service: Service, policy: Policy) -> tuple[str, ...]:
     """Return the ids of the categories that the guard cannot judge in full."""
     return (await covered(service, policy)).not_covered
+
+
+def _taken(name: str) -> str:
+    return f"There is a policy {name!r} already; choose another name, or edit that one."
 
 
 def by_category(changes: tuple[Change, ...]) -> dict[str, list[str]]:

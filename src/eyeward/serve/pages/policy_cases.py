@@ -23,6 +23,7 @@ from eyeward.serve.pages.shelf import found
 from eyeward.serve.policies import read_policy
 from eyeward.serve.refusals import Refused, TooLarge, Unjudgeable
 from eyeward.serve.service import Asked
+from eyeward.serve.threads import beside
 from eyeward.serve.uploads import Upload, from_address, shown_name
 from eyeward.verdict import Failure, Note, Rating, Verdict
 
@@ -125,17 +126,18 @@ class PolicyCases:
         """Judge an image under the latest version, then keep it with what is expected."""
         policy = await self._policy(request, request.path_params["name"])
         sent = await read_record(request, NewCase)
-        upload = from_address(sent.image, "image", shown_name(sent.name))
-        if upload.data is None:
+        upload = await beside(len(sent.image), lambda: from_address(sent.image, "image", shown_name(sent.name)))
+        image = upload.data
+        if image is None:
             raise Unjudgeable("The image of a test case is sent as a data: address.")
         (verdict,) = await self._judged(request, policy, [upload])
         if Note.hash_match.value in verdict.notes:
             raise Unjudgeable("This image is on a list of known images; it is not kept.")
         if verdict.error is not None:
             raise Unjudgeable(f"The image cannot be judged, so it is no test case: {verdict.error.message}")
-        name = upload.name or "unnamed"
-        case = new_case(upload.data, name[:LONGEST_NAME], sent.rating, sent.category or None, self._who(request))
-        await asyncio.to_thread(self._book.add, policy, case, upload.data)
+        name, who = (upload.name or "unnamed")[:LONGEST_NAME], self._who(request)
+        case = await beside(len(image), lambda: new_case(image, name, sent.rating, sent.category or None, who))
+        await asyncio.to_thread(self._book.add, policy, case, image)
         note(request, policy=policy.name, version=policy.version)
         outcome = case.outcome(verdict)
         former = await asyncio.to_thread(self._book.results, policy)

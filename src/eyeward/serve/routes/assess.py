@@ -37,7 +37,7 @@ def admit_assess(service: Service, request: Request) -> None:
     principal = service.principal(request.headers)
     note(request, key=principal.name)
     principal.require(Role.caller)
-    service.queue.check(1, service.deadline(None), False)
+    service.check_room()
 
 
 def assess_routes(service: Service) -> APIRouter:
@@ -67,7 +67,7 @@ def assess_routes(service: Service) -> APIRouter:
         """
         principal = service.principal(request.headers)
         principal.require(Role.caller)
-        form = await read_assess(request, service.settings.images)
+        form = await read_assess(request, service.settings.images, service.check_room)
         policies = await service.policies(principal, form.policies)
         asked = Asked(form.images, policies, form.explain, service.deadline(form.deadline_seconds))
         note(request, images=len(form.images), policies=[policy.hash[:12] for policy in policies])

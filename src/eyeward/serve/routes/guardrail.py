@@ -11,7 +11,8 @@ from eyeward.serve.bodies import read_record
 from eyeward.serve.keys import Role
 from eyeward.serve.refusals import Unjudgeable
 from eyeward.serve.schema import GuardrailAnswer, GuardrailBody
-from eyeward.serve.service import Asked, Service, beside
+from eyeward.serve.service import Asked, Service
+from eyeward.serve.threads import beside
 from eyeward.serve.uploads import from_either
 from eyeward.verdict import Verdict
 

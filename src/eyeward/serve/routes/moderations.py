@@ -16,8 +16,9 @@ from eyeward.serve.moderation_scores import Scores, merged, scores_of
 from eyeward.serve.refusals import BadRequest, NotThere, Unjudgeable
 from eyeward.serve.routes.assess import admit_assess
 from eyeward.serve.schema import ImagePart, ModerationAnswer, ModerationBody, ModerationResult
-from eyeward.serve.service import Asked, Service, beside
+from eyeward.serve.service import Asked, Service
 from eyeward.serve.settings import Text
+from eyeward.serve.threads import beside
 from eyeward.serve.uploads import Upload, from_address
 from eyeward.verdict import Verdict
 
@@ -105,7 +106,7 @@ async def _judged(
     Raises:
         Refused: when one of them cannot be.
     """
-    service.queue.check(1, service.deadline(None), False)  # nothing of the images is read in vain
+    service.check_room()  # nothing of the images is read in vain
     uploads = await _uploads(images)
     (policy,) = await service.policies(principal, () if policy_name is None else (policy_name,))
     note(request, images=len(uploads), policies=[policy.hash[:12]])

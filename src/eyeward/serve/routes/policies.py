@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 from fastapi import APIRouter
 from starlette.requests import Request
@@ -20,6 +21,13 @@ from eyeward.serve.schema import PolicyList, PolicyOut
 from eyeward.serve.service import Service
 
 _KINDS = ("application/yaml", "application/x-yaml", "text/yaml", "text/plain", "application/json", "")
+_BASED_ON: dict[str, Any] = {
+    "name": "based_on",
+    "in": "query",
+    "required": False,
+    "schema": {"type": "integer", "minimum": 0, "maximum": 999_999_999},
+    "description": "The latest version when its writer looked, 0 for none.",
+}
 
 
 def policy_routes(service: Service) -> APIRouter:
@@ -56,18 +64,21 @@ def policy_routes(service: Service) -> APIRouter:
         response_model=None,
         responses={200: {"model": PolicyOut}, 201: {"model": PolicyOut}},
         openapi_extra={
-            "requestBody": {"required": True, "content": {"application/yaml": {"schema": {"type": "string"}}}}
+            "parameters": [_BASED_ON],
+            "requestBody": {"required": True, "content": {"application/yaml": {"schema": {"type": "string"}}}},
         },
     )
     async def put_policy(request: Request, name: str) -> Response:
         """Keep a policy as the next version of its name. Errors are refused, doubts are named in the answer.
 
-        The version in the text does not count; a text that says what the latest version says makes no new one.
+        The version in the text does not count; a text that says what the latest version says makes no new one. With
+        `based_on`, a change that somebody else made since is not passed over: then the answer is 409.
         """
         principal = service.principal(request.headers)
         note(request, key=principal.name)
         principal.require(Role.policy_owner)
         principal.require_write(name)
+        based_on = version_of(request.query_params.get("based_on"))
         if media_type(request) not in _KINDS:
             raise WrongMedia("A policy is sent as application/yaml or application/json.")
         body = await request.body()
@@ -79,7 +90,7 @@ def policy_routes(service: Service) -> APIRouter:
             raise BadRequest("The policy is not UTF-8 text.") from None
         asked, _ = await asyncio.to_thread(read_policy, text)
         await service.coverage(asked)  # one that the guard cannot be asked is of no use here
-        kept = await asyncio.to_thread(service.book.put, name, text)
+        kept = await asyncio.to_thread(service.book.put, name, text, based_on)
         note(request, policy=kept.policy.name, version=kept.policy.version)
         shown = await _shown(service, kept.policy, whole=True)
         findings = tuple(map(str, kept.findings))
@@ -88,6 +99,19 @@ def policy_routes(service: Service) -> APIRouter:
         )
 
     return router
+
+
+def version_of(text: str | None) -> int | None:
+    """Read the number of a version, 0 for none; None where nothing is said.
+
+    Raises:
+        BadRequest: when it is none.
+    """
+    if text is None:
+        return None
+    if not (text.isascii() and text.isdecimal() and len(text) <= 9):
+        raise BadRequest("based_on is the number of a version, or 0 where there is none.")
+    return int(text)
 
 
 def _reader(service: Service, request: Request) -> Principal:

@@ -20,8 +20,9 @@ DECIDE = "/review/queues/weapons/adjudicate"
 
 
 @pytest.fixture
-def written() -> Iterator[io.StringIO]:
+def written(monkeypatch: pytest.MonkeyPatch) -> Iterator[io.StringIO]:
     """What the service writes into its log."""
+    monkeypatch.setattr(logs, "MOST_HELD", 0)
     loggers = [logging.getLogger(name) for name in ("eyeward.serve", "uvicorn")]
     before = [(logger.handlers, logger.propagate, logger.level) for logger in loggers]
     stream = io.StringIO()

@@ -79,7 +79,7 @@ class _Exports:
                 file = write(Path(folder))
                 return file.open("rb"), file.stat().st_size
 
-        file, length = await self._room.ask(written)
+        file, length = await self._room.export(written)
         note(request, exported_bytes=length)
         headers = {"Content-Disposition": f'attachment; filename="{name}"', "Content-Length": str(length)}
         return StreamingResponse(_pieces(file), media_type=kind, headers=headers)

@@ -22,4 +22,9 @@ def review_part(frame: Frame, options: ReviewOptions) -> Part:
     room = Room(frame, store, options)
     made = (overview_routes(room), rating_routes(room), adjudication_routes(room), export_routes(room))
     routes = tuple(route for of_one in made for route in of_one)
-    return Part(routes, Tab(ROOT, "Review", PEOPLE), close=store.close)
+
+    def close() -> None:
+        room.close()
+        store.close()
+
+    return Part(routes, Tab(ROOT, "Review", PEOPLE), close=close)

@@ -38,6 +38,15 @@ class ReviewRefused(Refused):
         super().__init__(message)
 
 
+class ExportUnderWay(Refused):
+    """An export that has to wait for another: each reads a whole queue and packs its images."""
+
+    status, kind, retry_after = 429, "overloaded", 10
+
+    def __init__(self) -> None:
+        super().__init__("Labels are being exported already; wait until that is done, then ask again.")
+
+
 def as_refused(problem: EyewardError) -> ReviewRefused:
     """Return what is answered in the place of a page."""
     if not isinstance(problem, LabelRefused):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import re
 from collections.abc import Callable
@@ -24,16 +23,19 @@ from eyeward.serve.logs import log
 from eyeward.serve.pages.frame import Endpoint, Frame, form
 from eyeward.serve.pages.review.options import ReviewOptions
 from eyeward.serve.pages.review.pictures import blurred, revealed
-from eyeward.serve.pages.review.refused import ReviewRefused, as_refused
+from eyeward.serve.pages.review.refused import ExportUnderWay, ReviewRefused, as_refused
 from eyeward.serve.pages.session import TOKEN_FIELD
-from eyeward.serve.refusals import NotThere
+from eyeward.serve.refusals import NotThere, TooBusy
+from eyeward.serve.threads import Threads
 from eyeward.verdict import Failure
 
 ROOT = "/review"
 QUEUE = f"{ROOT}/queues/{{queue}}"
 IMAGE = f"{QUEUE}/images/{{image}}"
-DECODED_AT_ONCE = 2
-"""Pictures that are read at the same time: each may take a few hundred megabytes while it is."""
+ASKED_AT_ONCE, ASKED_LATER = 8, 56
+"""Questions to the store that are answered at the same time, and that wait for it."""
+DECODED_AT_ONCE, DECODED_LATER = 2, 62
+"""Pictures that are read at the same time, each of which may take a few hundred megabytes; and that wait."""
 _QUEUE = re.compile(r"[a-z0-9]+(?:[-_][a-z0-9]+)*")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 Result = TypeVar("Result")
@@ -57,16 +59,41 @@ class Room:
         self.store = store
         self.options = options
         self.desk = ReviewDesk(store, DeskSettings(daily_cap=options.daily_cap))
-        self._decoding = asyncio.Semaphore(DECODED_AT_ONCE)
+        self._asking = Threads("eyeward-review", ASKED_AT_ONCE, ASKED_LATER)
+        self._decoding = Threads("eyeward-pictures", DECODED_AT_ONCE, DECODED_LATER)
+        self._exporting = Threads("eyeward-export", 1, 0)
+
+    def close(self) -> None:
+        """End the threads, once nobody asks any more."""
+        for threads in (self._decoding, self._exporting):
+            threads.close(wait=False)
+        self._asking.close(wait=True)
 
     async def ask(self, work: Callable[[], Result]) -> Result:
         """Ask the desk or the store, in a thread.
 
         Raises:
-            ReviewRefused: when it refuses.
+            ReviewRefused: when it refuses, or too much is asked of it already.
         """
         try:
-            return await asyncio.to_thread(work)
+            return await self._asking.do(work)
+        except TooBusy as problem:
+            said = "More is asked of the store at once than it can answer; send it again."
+            raise as_refused(StoreUnavailable(said)) from problem
+        except EyewardError as problem:
+            raise as_refused(problem) from problem
+
+    async def export(self, work: Callable[[], Result]) -> Result:
+        """Do what reads all of a queue, one at a time, beside the questions.
+
+        Raises:
+            ExportUnderWay: when there is one already.
+            ReviewRefused: when the store refuses.
+        """
+        try:
+            return await self._exporting.do(work)
+        except TooBusy as problem:
+            raise ExportUnderWay from problem
         except EyewardError as problem:
             raise as_refused(problem) from problem
 
@@ -146,8 +173,7 @@ class Room:
 
     async def picture(self, shown: Shown, unblurred: bool = False) -> Picture:
         """Return the picture of an item: blurred, unless this very request asks for more and the desk allows it."""
-        async with self._decoding:
-            return await asyncio.to_thread(self._picture, shown, unblurred and shown.revealed)
+        return await self._decoding.do(lambda: self._picture(shown, unblurred and shown.revealed))
 
     def _picture(self, shown: Shown, unblurred: bool) -> Picture:
         limits = self.frame.service.settings.image
