@@ -30,7 +30,7 @@ from eyeward.guard import Guard
 from tests.annotate.crews import load_bright
 from tests.annotate.films import film
 from tests.annotate.s3 import OUT, serving
-from tests.annotate.world import left_behind, png, rows, tar, troubled, written
+from tests.annotate.world import left_behind, parquet, png, rows, tar, troubled, written
 from tests.evaluate.worlds import guard
 from tests.fakes import by_brightness
 
@@ -402,7 +402,10 @@ def test_frames_of_videos_are_taken_as_they_are_asked_for(tmp_path: Path) -> Non
     ):
         result = run(tmp_path / "in", "--out", tmp_path / "no", *options.split())
         assert (result.exit_code, said in result.stderr) == (2, True), result.output
-    source = tar(tmp_path / "a.tar", [("a.png", png(1))])
+    shard = tar(tmp_path / "s.tar", [("a.png", png(250)), ("b.mp4", (tmp_path / "in" / "a.mp4").read_bytes())])
+    assert run(shard, "--out", tmp_path / "packed", "--kind", "video").exit_code == 0
+    assert [(row["key"], row["rating"]) for row in rows(tmp_path / "packed")] == [("a", "Unsafe"), ("b", "Unsafe")]
+    source = parquet(tmp_path / "a.parquet", [png(1)])
     result = run(source, "--out", tmp_path / "no", "--frames", 3)
     assert (result.exit_code, "is said of videos" in result.stderr) == (2, True), result.output
 
