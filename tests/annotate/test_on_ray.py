@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+import eyeward
 from eyeward.annotate.on_ray import RayWorker, Share, annotate_on_ray
 from eyeward.annotate.progress import Part, Progress
 from eyeward.annotate.run import annotate
@@ -20,9 +21,11 @@ from eyeward.annotate.sources import open_source
 from eyeward.annotate.tasks import tasks_of
 from eyeward.annotate.worker import Ready, Settled
 from eyeward.errors import EyewardError, MissingExtra, UsageError
-from eyeward.guard import Guard
+from eyeward.guard import EyewardCard, Guard
 from tests.annotate.crews import bright, deadly, fickle, job, silent, slow
-from tests.annotate.world import DEFAULT, EXEMPT, left_behind, png, tar, troubled, written
+from tests.annotate.world import DEFAULT, EXEMPT, left_behind, png, rows, tar, troubled, written
+from tests.engine.local.tiny import Naming, make_checkpoint
+from tests.engine.vllm.fake_vllm import LLM, install
 from tests.evaluate.worlds import guard
 
 SHARDS = 6
@@ -204,3 +207,36 @@ def test_an_actor_says_how_far_it_is_while_it_works(tmp_path: Path, monkeypatch:
     assert news.part.shards_done == 1
     assert isinstance(actor.news(0.0), Part), "when it does nothing there is nothing new"
     actor.stop()
+
+
+def test_an_actor_runs_vllm_in_its_own_process_and_writes_what_the_local_engine_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+        monkeypatch.setenv(name, "1")
+    monkeypatch.setenv("VLLM_ENABLE_V1_MULTIPROCESSING", "1")
+    weights = tmp_path / "tiny"
+    weights.mkdir()
+    make_checkpoint(weights, naming=Naming.published)
+    EyewardCard(name="tiny").write(weights)
+    made: list[LLM] = []
+    install(monkeypatch, made)
+    images = tar(tmp_path / "a.tar", [("a.png", png(1)), ("b.png", b"no image"), ("c.png", png(200))])
+    actor = RayWorker(
+        job(images, tmp_path / "run", partial(eyeward.load_guard, weights, engine="vllm", self_check="off")), True, 1
+    )
+    while not isinstance(ready := actor.news(0.1), Ready):
+        assert ready == Part()
+    assert os.environ["VLLM_ENABLE_V1_MULTIPROCESSING"] == "0", "an actor that is killed leaves no vLLM behind"
+    actor.ask(tasks_of(open_source(images).shards, None)[0], False)
+    while not isinstance(news := actor.news(0.1), Settled):
+        assert isinstance(news, Part)
+    actor.stop()
+    assert news.done and len(made) == 1
+    here = eyeward.load_guard(weights, dtype="float32", self_check="off")
+    annotate(images, tmp_path / "here", here, (DEFAULT, EXEMPT))
+    for mine, yours in zip(rows(tmp_path / "run"), rows(tmp_path / "here"), strict=True):
+        same = ("key", "index", "policy_hash", "status", "rating", "category", "error_type")
+        assert [mine[name] for name in same] == [yours[name] for name in same]
+        assert mine["p_unsafe"] == pytest.approx(yours["p_unsafe"], abs=1e-4)
+        assert (mine["model_engine"], yours["model_engine"]) == ("vllm", "local")

@@ -226,6 +226,8 @@ def test_shards_that_cannot_be_read_are_named(tmp_path: Path, monkeypatch: pytes
         (["in", "--rank", "3"], "The rank is a number from 0 to 0"),
         (["in", "--workers", "2", "--rank", "3"], "The rank is a number from 0 to 0"),
         (["in", "--engine", "spark"], "There is no engine 'spark'"),
+        (["in", "--engine", "http://host/v1#m", "--vllm"], "leave --vllm out"),
+        (["in", "--engine", "ray", "--model", "http://host/v1#m", "--vllm"], "leave --vllm out"),
     ],
 )
 def test_wrong_usage_is_one_sentence(
@@ -304,6 +306,7 @@ def loaded(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, dict[str, Any]]]:
         (["--engine", "local", "--dtype", "float32"], "mini", {"dtype": "float32"}),
         (["--engine", "http://host/v1#m"], "http://host/v1#m", {}),
         (["--engine", "http://host/v1", "--model", "runs/mine"], "runs/mine", {"engine": "http://host/v1"}),
+        (["--model", "runs/mine", "--vllm"], "runs/mine", {"engine": "vllm"}),
         (["--model", "http://host/v1", "--max-tiles", "4"], "http://host/v1", {"max_tiles": 4}),
     ],
 )
@@ -330,13 +333,15 @@ def test_on_a_cluster_the_guard_is_loaded_by_its_workers_and_not_here(
     source = tar(tmp_path / "a.tar", [("a.png", png(1))])
     assert run(source, "--out", tmp_path / "out", "--engine", "ray", "--workers", 3, "--sample", 1).exit_code == 0
     monkeypatch.chdir(tmp_path)
-    assert run("a.tar", "--out", tmp_path / "out", "--engine", "ray").exit_code == 0
+    assert run("a.tar", "--out", tmp_path / "out", "--engine", "ray", "--vllm").exit_code == 0
     assert loaded == []
     whole, relative = asked
     assert (whole[0].sample, whole[0].start_folder, whole[1:]) == (1, None, (3, {"rank": 0, "world_size": 1}))
     assert (relative[0].start_folder, relative[1]) == (tmp_path, None)
     assert whole[0].guard().model.name == "bright"
     assert loaded == [("mini", {"device": "auto"})]
+    relative[0].guard()
+    assert loaded[1:] == [("mini", {"device": "auto", "engine": "vllm"})]
 
 
 def test_another_run_is_refused_and_nothing_changes(tmp_path: Path, loads: Loads) -> None:

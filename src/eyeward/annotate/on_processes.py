@@ -15,7 +15,7 @@ from eyeward.annotate.crew import annotate_together
 from eyeward.annotate.item import Shard
 from eyeward.annotate.progress import Progress, Watch
 from eyeward.annotate.tasks import Task
-from eyeward.annotate.worker import Died, Failed, Job, News, Worker, cores, use_threads
+from eyeward.annotate.worker import Died, Failed, Job, News, Worker, cores, keep_vllm_here, use_threads
 
 STOP_SECONDS = 10.0
 """What workers may take to drop their shards when the run is ended."""
@@ -130,6 +130,7 @@ def _serve(pipe: Connection, job: Job, is_first: bool, threads: int, gpu: str | 
     if gpu is not None:
         os.environ["CUDA_VISIBLE_DEVICES"] = gpu
     use_threads(threads)
+    keep_vllm_here()
     with suppress(KeyboardInterrupt, EOFError, BrokenPipeError, ConnectionResetError):
         try:
             worker = Worker(job, pipe.send, is_first)

@@ -1,7 +1,8 @@
 """Workers as actors of a Ray cluster: one model each, on a GPU where there are any.
 
 Shards are given to actors one by one and not to Ray Data: a shard is judged by the code that judges it everywhere, and
-what is done is known by the files of the shards. Ray starts actors where there is room, and says when one dies.
+what is done is known by the files of the shards. Ray starts actors where there is room, and says when one dies. With
+vLLM for its engine an actor holds one on its GPU; `ray.data.llm` asks one question a row, and a verdict takes several.
 """
 
 from __future__ import annotations
@@ -20,7 +21,18 @@ from eyeward.annotate.crew import annotate_together
 from eyeward.annotate.item import Shard
 from eyeward.annotate.progress import Part, Progress, Watch
 from eyeward.annotate.tasks import Task
-from eyeward.annotate.worker import TOLD_SECONDS, Died, Failed, Job, News, Ready, Settled, Worker, use_threads
+from eyeward.annotate.worker import (
+    TOLD_SECONDS,
+    Died,
+    Failed,
+    Job,
+    News,
+    Ready,
+    Settled,
+    Worker,
+    keep_vllm_here,
+    use_threads,
+)
 from eyeward.errors import MissingExtra, UsageError
 
 STOP_SECONDS = 10.0
@@ -156,6 +168,7 @@ class RayWorker:
     def __init__(self, job: Job, is_first: bool, threads: int) -> None:
         """Begin to load the guard."""
         use_threads(threads)
+        keep_vllm_here()
         self._part = Part()
         self._stopped = False
         self._worker: Worker | None = None

@@ -204,6 +204,11 @@ def use_threads(count: int) -> None:
         torch.set_num_threads(count)
 
 
+def keep_vllm_here() -> None:
+    """Have vLLM, where a guard runs with it, compute in this process, so that both end together, also when killed."""
+    os.environ["VLLM_ENABLE_V1_MULTIPROCESSING"] = "0"
+
+
 def cores() -> int:
     """Return how many processors this process may use."""
     try:

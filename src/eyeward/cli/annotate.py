@@ -66,6 +66,10 @@ def annotate(
             help="Where the guard runs: here, on a Ray cluster (extra ray), or behind a server (http://host/v1#name).",
         ),
     ] = LOCAL,
+    vllm: Annotated[
+        bool,
+        typer.Option("--vllm", help="Have vLLM run the weights, here or in each worker (extra vllm; docs/vllm.md)."),
+    ] = False,
     workers: Annotated[
         int | None,
         typer.Option(
@@ -172,7 +176,7 @@ def annotate(
     if model is not None and Path(model).is_dir():
         names.append(model)
     job = Job(
-        guard=_loading(model, engine, device, dtype, max_tiles),
+        guard=_loading(model, engine, device, dtype, max_tiles, vllm),
         source=replace(opened, shards=()),
         out=out,
         policies=tuple(policies),
@@ -238,21 +242,27 @@ def annotate(
         raise typer.Exit(SOME_UNREAD)
 
 
-def _loading(model: str | None, engine: str, device: str, dtype: str, max_tiles: int | None) -> Callable[[], Guard]:
+def _loading(
+    model: str | None, engine: str, device: str, dtype: str, max_tiles: int | None, vllm: bool
+) -> Callable[[], Guard]:
     """Return what loads the guard, in this process or in another one.
 
     Raises:
-        UsageError: for an engine that there is not.
+        UsageError: for an engine that there is not, or two.
     """
     import eyeward
 
     if engine not in (LOCAL, RAY) and not is_address(engine):
         raise UsageError(f"There is no engine {engine!r}; use local, ray, or the address of a server (http://…).")
+    if vllm and (is_address(engine) or is_address(model or "")):
+        raise UsageError("The weights run behind a server, which may be vLLM or not; leave --vllm out.")
     options: dict[str, Any] = {"device": device}
     if dtype != "auto":
         options["dtype"] = dtype
     if max_tiles is not None:
         options["max_tiles"] = max_tiles
+    if vllm:
+        options["engine"] = "vllm"
     if is_address(engine) and model is not None:
         options["engine"] = engine
     return partial(eyeward.load_guard, _named(model, engine), **options)
