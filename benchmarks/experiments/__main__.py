@@ -4,8 +4,10 @@ Usage: python -m benchmarks.experiments [--short] [--out runs/experiments] [--js
 
 Every cell fine-tunes mini-base with the trainer that users have. A cell that is done is not done again, so a run that
 was stopped goes on. All of it takes about three hours on two cores, --short about 40 minutes. Test scenes are never
-trained on; each is asked under the default policy, its own flip and unrelated changes. Rationales stand after the
-rating, the prompt is policy first, and the whole language model learns, unless an arm says else.
+trained on; each is asked under the policy as it is, its own flip and unrelated changes. The changed policies, 28 in
+all, are among those that `augmented` learns from, half of them for the paper's augmentation: images are new at the
+test, policies are not. Rationales stand after the rating, the prompt is policy first, and the whole language model
+learns, unless an arm says else.
 """
 
 from __future__ import annotations
@@ -16,10 +18,11 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from benchmarks.experiments.cells import Scale, arms, cell_name, run_cell
+from benchmarks.experiments.cells import ZERO_SHOT, Scale, arms, cell_name, run_cell
 from benchmarks.experiments.differences import Estimate, difference, mean
 from benchmarks.experiments.worlds import Sizes, make_worlds
 from eyeward.cli.screen import Screen
+from eyeward.evaluate.shares import SHARES
 from eyeward.evaluate.table import OutcomeTable
 from eyeward.verdict import Rating
 
@@ -30,18 +33,26 @@ METRICS = (
     "tightened_flips",
     "steady_controls",
     "joint_consistency",
+    "joint_flips",
     "exact_category",
 )
+JOINT = ("joint_consistency", "joint_flips")
+"""Of all images, and of those alone that a policy turns: a guard that always says Safe has 0 in the second."""
 CLAIMS = (
-    ("Training makes a guard of a base that is none", "plain", "zero-shot", "balanced_accuracy"),
-    ("Augmentation teaches exceptions (PER)", "augmented as in the paper", "plain", "policy_exception_rate"),
-    ("Augmentation raises joint correctness over an image's policies", "augmented", "plain", "joint_consistency"),
-    ("So does the paper's, which only loosens", "augmented as in the paper", "plain", "joint_consistency"),
-    ("Both directions are better than the paper's one", "augmented", "augmented as in the paper", "joint_consistency"),
-    ("Full fine-tuning beats LoRA", "augmented", "LoRA", "joint_consistency"),
-    ("Policy first beats image first", "augmented", "image first", "joint_consistency"),
-    ("Learning rationales helps the rating", "augmented", "without rationale", "joint_consistency"),
-    ("Rationale after the rating beats before", "augmented", "rationale before rating", "joint_consistency"),
+    ("Training makes a guard of a base that is none", "plain", ZERO_SHOT, ("balanced_accuracy",)),
+    (
+        "Augmentation teaches exceptions",
+        "augmented as in the paper",
+        "plain",
+        ("policy_exception_rate", "loosened_flips"),
+    ),
+    ("Augmentation raises joint correctness over an image's policies", "augmented", "plain", JOINT),
+    ("So does the paper's, which only loosens", "augmented as in the paper", "plain", JOINT),
+    ("Both directions are better than the paper's one", "augmented", "augmented as in the paper", JOINT),
+    ("Full fine-tuning beats LoRA", "augmented", "LoRA", JOINT),
+    ("Policy first beats image first", "augmented", "image first", JOINT),
+    ("Learning rationales helps the rating", "augmented", "without rationale", JOINT),
+    ("Rationale after the rating beats before", "augmented", "rationale before rating", JOINT),
 )
 SHORT = Sizes(train=3000, test=300), Scale(steps=260, batch=12, learning_rate=1.5e-3, lora_learning_rate=5e-3), 3
 FULL = Sizes(train=8000, test=1000), Scale(steps=600, batch=16, learning_rate=1.5e-3, lora_learning_rate=5e-3), 3
@@ -68,29 +79,33 @@ def main() -> None:
     first = next(iter(tables.values()))[0]
     for rating in (Rating.Safe, Rating.Unsafe):
         tables[f"always {rating}"] = [first.always(rating)]
-    shown = print_tables(tables, len(first), seeds)
+    shown = print_tables(tables)
     if arguments.json:
         arguments.json.parent.mkdir(parents=True, exist_ok=True)
         arguments.json.write_text(json.dumps(shown, indent=1))
 
 
-def print_tables(tables: Mapping[str, Sequence[OutcomeTable]], questions: int, seeds: int) -> dict[str, object]:
+def print_tables(tables: Mapping[str, Sequence[OutcomeTable]]) -> dict[str, object]:
     """Print what each arm reaches, and what the paper's claims come to here."""
-    print(f"\n{questions} questions; intervals of 95 % over images and seeds; up to {seeds} seeds an arm\n")
+    first = next(iter(tables.values()))[0]
+    judged, turned = (int(SHARES[name](first).counted.sum()) for name in JOINT)
+    print(f"\n{len(first)} questions about {judged} images, {turned} of which some policy turns: joint flips is joint")
+    print("consistency over these alone. Intervals of 95 % over images, and over seeds where there are several.\n")
     print("| arm | seeds | " + " | ".join(name.replace("_", " ") for name in METRICS) + " |")
     print("|---|---|" + "---|" * len(METRICS))
     found: dict[str, object] = {}
-    for arm, seeds_of_arm in tables.items():
-        row = {name: mean(name, seeds_of_arm) for name in METRICS}
+    for arm, seeds in tables.items():
+        row = {name: mean(name, seeds) for name in METRICS}
         found[arm] = {name: vars(estimate) for name, estimate in row.items()}
-        print(f"| {arm} | {len(seeds_of_arm)} | " + " | ".join(map(str, row.values())) + " |")
+        print(f"| {arm} | {len(seeds)} | " + " | ".join(map(str, row.values())) + " |")
     print("\n| claim | measured by | difference | here |\n|---|---|---|---|")
-    for claim, one, other, metric in CLAIMS:
+    for claim, one, other, metrics in CLAIMS:
         if one not in tables or other not in tables:
             continue
-        gap = difference(metric, tables[one], tables[other])
-        found[claim] = vars(gap)
-        print(f"| {claim} | {metric.replace('_', ' ')} | {gap} | {_said(gap)} |")
+        gaps = {metric: difference(metric, tables[one], tables[other], other != ZERO_SHOT) for metric in metrics}
+        found[claim] = {metric: vars(gap) for metric, gap in gaps.items()}
+        for metric, gap in gaps.items():
+            print(f"| {claim} | {metric.replace('_', ' ')} | {gap} | {_said(gap)} |")
     return found
 
 

@@ -21,6 +21,8 @@ from eyeward.train.tuning.recipe import Recipe
 from eyeward.train.tuning.run import Tuning
 
 BASE = "mini-base"
+ZERO_SHOT = "zero-shot"
+"""The arm that learns nothing."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,7 @@ def arms(seeds: int, short: bool = False) -> tuple[Arm, ...]:
     """List what is compared; the short form leaves the paper's own augmentation out."""
     lora = {"method": "lora", "lora": {"rank": 32, "alpha": 64}}
     return (
-        Arm("zero-shot", None),
+        Arm(ZERO_SHOT, None),
         Arm("plain", "plain", seeds=seeds),
         Arm("augmented", "both ways", seeds=seeds),
         *(() if short else (Arm("augmented as in the paper", "paper", seeds=seeds),)),

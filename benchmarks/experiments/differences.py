@@ -9,7 +9,7 @@ import numpy as np
 
 from eyeward.evaluate.intervals import group_weights, percentile_interval
 from eyeward.evaluate.metrics import METRICS, value
-from eyeward.evaluate.table import OutcomeTable
+from eyeward.evaluate.table import Floats, OutcomeTable
 
 RESAMPLES = 1000
 
@@ -37,33 +37,62 @@ class Estimate:
 
 
 def mean(metric: str, seeds: Sequence[OutcomeTable]) -> Estimate:
-    """Return the mean over seeds."""
-    return difference(metric, seeds, None)
+    """Return the mean over seeds; with one seed the interval is over images alone.
+
+    All metrics of the tables lie between 0 and 1, and so do the ends.
+    """
+    found = difference(metric, seeds, None)
+    if found.low is None or found.high is None:
+        return found
+    return Estimate(found.value, max(0.0, found.low), min(1.0, found.high))
 
 
-def difference(metric: str, first: Sequence[OutcomeTable], second: Sequence[OutcomeTable] | None) -> Estimate:
+def difference(
+    metric: str, first: Sequence[OutcomeTable], second: Sequence[OutcomeTable] | None, learnt: bool = True
+) -> Estimate:
     """Return the mean over seeds of one arm, less that of another.
 
-    Every resample draws whole groups of images, the same for all, and as many seeds of each arm as it has.
+    Every resample draws whole groups of images, the same for all, and as many seeds of each arm as it has. An arm of
+    one seed might have had another, too: it is given the spread of the other arm's seeds. Not so when `learnt` is
+    False: then the second arm was not trained, and luck has no part in it.
     """
     rng = np.random.default_rng(5)
     drawn = []
     for weights in group_weights(first[0].group, RESAMPLES, 3):
-        drawn.append(_drawn(metric, first, weights, rng))
-        if second is not None:
-            drawn[-1] = drawn[-1] - _drawn(metric, second, weights, rng)
+        one = _values(metric, first, weights)
+        if second is None:
+            drawn.append(_drawn(one, _deviations(one), rng))
+            continue
+        other = _values(metric, second, weights)
+        spreads = [_deviations(one), _deviations(other)]
+        if learnt:
+            spreads = [own if len(own) > 1 else spreads[1 - place] for place, own in enumerate(spreads)]
+        drawn.append(_drawn(one, spreads[0], rng) - _drawn(other, spreads[1], rng))
     found = _plain(metric, first)
     if found is not None and second is not None:
-        other = _plain(metric, second)
-        found = None if other is None else found - other
+        subtracted = _plain(metric, second)
+        found = None if subtracted is None else found - subtracted
     interval = percentile_interval(np.concatenate(drawn)) if found is not None else None
     return Estimate(found, *(interval or (None, None)))
 
 
-def _drawn(metric: str, tables: Sequence[OutcomeTable], weights: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    values = np.stack([METRICS[metric](table, weights) for table in tables])
-    chosen = rng.integers(len(tables), size=values.shape)
-    drawn: np.ndarray = np.take_along_axis(values, chosen, axis=0).mean(axis=0)
+def _values(metric: str, tables: Sequence[OutcomeTable], weights: Floats) -> Floats:
+    return np.stack([METRICS[metric](table, weights) for table in tables])
+
+
+def _deviations(values: Floats) -> Floats:
+    """Return how far each seed lies from the mean of its arm, [seeds, resamples].
+
+    A mean of few lies too close to them; dividing by one seed less makes up for it, as in a variance.
+    """
+    found: Floats = (values - values.mean(axis=0)) * (len(values) / max(1, len(values) - 1)) ** 0.5
+    return found
+
+
+def _drawn(values: Floats, spread: Floats, rng: np.random.Generator) -> Floats:
+    """Return the mean of as many seeds as there are values, each drawn from the spread, [resamples]."""
+    chosen = rng.integers(len(spread), size=values.shape)
+    drawn: Floats = values.mean(axis=0) + np.take_along_axis(spread, chosen, axis=0).mean(axis=0)
     return drawn
 
 

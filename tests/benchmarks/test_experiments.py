@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 import eyeward
+from benchmarks.experiments.__main__ import print_tables
 from benchmarks.experiments.cells import Scale, arms, recipe_of
 from benchmarks.experiments.differences import difference, mean
 from benchmarks.experiments.reason_first import ReasonFirstEngine, rating_form, reason_form
@@ -23,7 +24,7 @@ from eyeward.policy import Policy
 from eyeward.scenes.paint import paint
 from eyeward.scenes.sample import sample_scene
 from eyeward.verdict import Failure, Rating, Status
-from tests.evaluate.hand_made import SAFE, UNSAFE, outcome, said
+from tests.evaluate.hand_made import EXEMPT, SAFE, UNSAFE, outcome, said
 
 DEFAULT = Policy.load("default")
 
@@ -49,6 +50,36 @@ def test_a_difference_has_its_sign_only_where_images_and_seeds_agree() -> None:
     wide, narrow = (mean("balanced_accuracy", seeds) for seeds in ([arm(9), arm(1)], [arm(5), arm(5)]))
     assert wide.value == pytest.approx(narrow.value)
     assert wide.low is not None and narrow.low is not None and wide.low < narrow.low, "seeds that differ widen it"
+    ends = mean("balanced_accuracy", [arm(10), arm(1)])
+    assert ends.high == 1.0, "a share ends at 1, however far its seeds lie apart"
+
+
+def test_an_arm_of_one_seed_is_given_the_luck_of_the_other() -> None:
+    """Three seeds that differ much beside one that might have fallen as far from its mean decide nothing."""
+    seeds, single = [arm(7), arm(9), arm(8)], [arm(6)]
+    trained = difference("balanced_accuracy", seeds, single)
+    untrained = difference("balanced_accuracy", seeds, single, learnt=False)
+    assert trained.value == untrained.value == pytest.approx(0.2)
+    assert trained.low is not None and untrained.low is not None and trained.high is not None
+    assert trained.low < untrained.low - 0.02
+    turned = difference("balanced_accuracy", single, seeds)
+    assert turned.low is not None and turned.low == pytest.approx(-trained.high, abs=0.02)
+
+
+def test_tables_say_how_many_images_a_policy_turns_and_what_always_safe_has(capsys: pytest.CaptureFixture[str]) -> None:
+    still = [outcome(SAFE, said(SAFE), "still.png", changes=changes, unchanged=SAFE) for changes in ((), EXEMPT)]
+    flips = [
+        outcome(UNSAFE, said(UNSAFE), "turned.png"),
+        outcome(SAFE, said(SAFE), "turned.png", changes=EXEMPT, unchanged=UNSAFE),
+    ]
+    table = OutcomeTable.of([*still, *flips])
+    found = print_tables({"plain": [table], "augmented": [table], "always Safe": [table.always(SAFE)]})
+    printed = capsys.readouterr().out
+    assert "4 questions about 2 images, 1 of which some policy turns" in printed
+    always: Any = found["always Safe"]
+    assert (always["joint_consistency"]["value"], always["joint_flips"]["value"]) == (0.5, 0.0)
+    claim: Any = found["Augmentation raises joint correctness over an image's policies"]
+    assert {*claim} == {"joint_consistency", "joint_flips"}
 
 
 def test_worlds_share_no_scene_and_ask_every_test_image_under_several_policies(tmp_path: Path) -> None:

@@ -99,7 +99,7 @@ def test_weights_count_a_row_as_often_as_they_say(rows: list[tuple[bool, float]]
     laid_out = rated(rows)
     times = np.random.default_rng(seed).integers(0, 4, size=(3, len(rows)))
     for name in OVERALL:
-        if name == "joint_consistency":  # it looks at images, and a repeated row repeats none
+        if name in ("joint_consistency", "joint_flips"):  # they look at images, and a repeated row repeats none
             continue
         weighted = METRICS[name](laid_out, times.astype(float))
         for row, found in zip(times, weighted, strict=True):
@@ -218,6 +218,7 @@ def test_flips_are_counted_both_ways_and_controls_beside_them() -> None:
         "tightened_flips": 1 / 2,
         "steady_controls": 1 / 2,
         "joint_consistency": 3 / 7,
+        "joint_flips": 2 / 5,
     }
     assert {name: value(name, laid_out) for name in expected} == pytest.approx(expected)
 
@@ -235,10 +236,30 @@ def test_a_guard_that_always_says_safe_flips_nothing() -> None:
     assert [value(name, laid_out) for name in names] == [1.0, 0.0, 0.0, 0.0]
 
 
-def test_a_review_breaks_the_joint_consistency_of_its_image() -> None:
+@pytest.mark.parametrize("rating", [SAFE, UNSAFE])
+def test_images_that_no_policy_turns_make_a_guard_consistent_that_says_the_same_always(rating: Rating) -> None:
+    still = [(truth, truth, (truth, truth)) for truth in (SAFE, SAFE, SAFE, UNSAFE)]
+    laid_out = flips(*still, (UNSAFE, SAFE, (UNSAFE, SAFE)))
+    assert (value("joint_consistency", laid_out), value("joint_flips", laid_out)) == (1.0, 1.0)
+    same = laid_out.always(rating)
+    found = value("joint_consistency", same), value("joint_flips", same)
+    assert found == (pytest.approx(3 / 5 if rating is SAFE else 1 / 5), 0.0)
+
+
+def test_an_image_flips_jointly_only_if_its_controls_stay() -> None:
+    rows = asked_twice("a.png", UNSAFE, SAFE, (UNSAFE, SAFE))
+    stays, moves = (outcome(UNSAFE, said(says), "a.png", changes=EXEMPT, unchanged=UNSAFE) for says in (UNSAFE, SAFE))
+    assert value("joint_flips", OutcomeTable.of([*rows, stays])) == 1.0
+    assert value("joint_flips", OutcomeTable.of([*rows, stays, moves])) == 0.0
+    assert estimates(OutcomeTable.of([*rows, stays]), ("joint_flips",), 100)["joint_flips"].count == 1
+    assert value("joint_flips", flips((SAFE, SAFE, (SAFE, SAFE)))) is None
+
+
+@pytest.mark.parametrize("name", ["joint_consistency", "joint_flips"])
+def test_a_review_breaks_the_joint_consistency_of_its_image(name: str) -> None:
     rows = asked_twice("a.png", UNSAFE, SAFE, (UNSAFE, SAFE))
     rows += [outcome(UNSAFE, said(REVIEW), "a.png", changes=EXEMPT, unchanged=UNSAFE)]
-    assert value("joint_consistency", OutcomeTable.of(rows)) == 0.0
+    assert value(name, OutcomeTable.of(rows)) == 0.0
 
 
 def test_an_image_under_one_policy_says_nothing_of_consistency() -> None:

@@ -81,6 +81,7 @@ OVERALL = (
     "tightened_flips",
     "steady_controls",
     "joint_consistency",
+    "joint_flips",
     *OUTCOME_SHARES,
 )
 """All of them, in the order of the tables."""

@@ -27,6 +27,7 @@ COMPARED = (
     "policy_exception_score",
     "tightening_rate",
     "joint_consistency",
+    "joint_flips",
 )
 
 

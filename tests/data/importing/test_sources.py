@@ -3,6 +3,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pyarrow
+import pyarrow.parquet
 import pytest
 
 from eyeward.data.folder import SampleWriter
@@ -41,6 +43,24 @@ def test_broken_json_lines_cost_themselves_and_a_cut_array_what_is_behind(tmp_pa
     assert len(done.samples) == 1
     assert done.reasons == {"broken_file": 0}
     assert "behind row 1" in done.report.lost[0]
+
+
+def test_a_table_beside_parquet_is_named_and_not_read(tmp_path: Path) -> None:
+    folder = tmp_path / "in"
+    write_picture(folder / "0.png", 0)
+    row = {"image": "0.png", "rating": "Safe", "category": "NA"}
+    (folder / "data").mkdir()
+    inside = {**row, "image": {"bytes": (folder / "0.png").read_bytes()}}
+    pyarrow.parquet.write_table(pyarrow.Table.from_pylist([inside]), folder / "data" / "a.parquet")
+    write_jsonl(folder / "more.jsonl", [row])
+    (folder / "dataset_info.json").write_text("{}", encoding="utf-8")
+    done = imported(folder, tmp_path / "out")
+    assert len(done.samples) == 1
+    assert done.reasons == {"file_left_aside": 0}
+    assert done.report.lost == (
+        "more.jsonl was not read, since .parquet files are there; import it by itself if it has rows.",
+    )
+    assert imported(folder / "more.jsonl", tmp_path / "itself").reasons == {}
 
 
 def test_bytes_that_are_no_text_are_a_broken_file(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from eyeward.train.tuning.batches import IGNORED, Collator
 from eyeward.train.tuning.lessons import SoftTarget
 from eyeward.train.tuning.survey import chosen
 from eyeward.train.tuning.teacher import read_teacher
-from eyeward.train.tuning.trainer import places_to_score, weighted_loss
+from eyeward.train.tuning.trainer import GuardTrainer, places_to_score, weighted_loss
 from tests.engine.local.tiny import make_checkpoint
 from tests.evaluate.hand_made import SAFE, UNSAFE, outcome, said
 from tests.train.tuning.small import data, make_teachable, tuning
@@ -82,6 +82,31 @@ def test_weights_of_one_learn_as_trl_does(tmp_path: Path) -> None:
         losses.append([entry["loss"] for entry in trainer.state.log_history if "loss" in entry])
     assert losses[0] == pytest.approx(losses[1], rel=1e-3)
     assert len(losses[0]) == 4
+
+
+def test_activations_that_are_computed_twice_change_no_loss_and_come_back_as_trl_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Under ZeRO-3 TRL wants LoRA's activations the other way, and says so once the trainer is made."""
+
+    class UnderZero3(GuardTrainer):
+        def __init__(self, *given: Any, **named: Any) -> None:
+            super().__init__(*given, **named)
+            self.args.gradient_checkpointing_kwargs = {"use_reentrant": True}
+
+    make_checkpoint(tmp_path / "base")
+    folder = data(tmp_path / "set")
+    losses = {}
+    for name in ("kept", "twice", "zero3"):
+        if name == "zero3":
+            monkeypatch.setattr("eyeward.train.tuning.trainer.GuardTrainer", UnderZero3)
+        settings: dict[str, Any] = {"method": "lora", "lora": {"rank": 4, "alpha": 8}, "checkpointing": name != "kept"}
+        trainer = tuning(tmp_path / "base", folder, tmp_path / name, **settings).train()
+        losses[name] = [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
+        assert trainer.args.activation_checkpointing_kwargs == ({"use_reentrant": True} if name == "zero3" else None)
+    assert len({*losses["kept"]}) == 4, "it learns"
+    assert losses["twice"] == pytest.approx(losses["kept"], rel=1e-4)
+    assert losses["zero3"] == pytest.approx(losses["kept"], rel=1e-4)
 
 
 def test_a_guard_learns_its_teachers_probabilities(tmp_path: Path) -> None:

@@ -17,6 +17,8 @@ class Discard(StrEnum):
 
     broken_file = "broken_file"
     """The file, or what is left of it, cannot be read."""
+    file_left_aside = "file_left_aside"
+    """The folder has files of a kind that is read before this one's."""
     unreadable_row = "unreadable_row"
     no_image = "no_image"
     several_images = "several_images"

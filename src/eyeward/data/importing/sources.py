@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 from eyeward.data.folder import LABELS_FILE
@@ -13,10 +14,12 @@ from eyeward.data.importing.label_studio import looks_like_task, rows_of_task
 from eyeward.data.importing.llava import Conversations, looks_like_conversations
 from eyeward.data.importing.own import looks_like_export, read_own, row_of_export
 from eyeward.data.importing.parquet import read_arrow, read_parquet
-from eyeward.data.importing.row import Records, Rows, Unread, with_defaults
+from eyeward.data.importing.row import Discard, Records, Rows, Unread, with_defaults
 from eyeward.data.importing.tables import TABLE_SUFFIXES, read_table
 from eyeward.errors import DataError
 
+_KINDS = ((".parquet",), (".arrow",), TABLE_SUFFIXES)
+"""Files with rows; of a folder the first kind is read that is there."""
 _NOT_DATA = frozenset(("dataset_info.json", "dataset_infos.json", "dataset_dict.json", "state.json", "import.json"))
 
 
@@ -49,7 +52,8 @@ class Source:
         own = path.parent if path.name == LABELS_FILE else path
         if self.columns is None and (own / LABELS_FILE).is_file():
             return self._filled_in(read_own(own, self.images or own), default)
-        return self._filled_in(self._of_files(tuple(files_of(path))), default)
+        files = tuple(files_of(path))
+        return self._filled_in(chain(self._of_files(files), _left_aside(path, files)), default)
 
     def _filled_in(self, rows: Rows, source: str | None) -> Rows:
         for row in rows:
@@ -87,12 +91,25 @@ def files_of(path: Path) -> Iterator[Path]:
         return
     if not path.is_dir():
         raise DataError("There is no such file or folder; a dataset of the Hub is hub:ORGANISATION/NAME.", path)
-    for suffixes in ((".parquet",), (".arrow",), TABLE_SUFFIXES):
-        found = [file for file in sorted(path.rglob("*")) if file.suffix.lower() in suffixes and _is_data(file)]
-        if found:
-            yield from found
-            return
-    raise DataError(f"There is neither Parquet nor a table in it ({', '.join(TABLE_SUFFIXES)}).", path)
+    kinds = _kinds_of(path)
+    if not kinds:
+        raise DataError(f"There is neither Parquet nor a table in it ({', '.join(TABLE_SUFFIXES)}).", path)
+    yield from kinds[0]
+
+
+def _kinds_of(folder: Path) -> list[list[Path]]:
+    """Return the files with rows of a folder, those of one kind together; only the first kind is read."""
+    there = [file for file in sorted(folder.rglob("*")) if _is_data(file)]
+    kinds = ([file for file in there if file.suffix.lower() in suffixes] for suffixes in _KINDS)
+    return [files for files in kinds if files]
+
+
+def _left_aside(path: Path, read: Sequence[Path]) -> Iterator[Unread]:
+    """Name the files of a folder that may hold rows as well, but are of another kind than those that are read."""
+    for file in chain.from_iterable(_kinds_of(path)[1:] if path.is_dir() else ()):
+        name = file.relative_to(path).as_posix()
+        message = f"{name} was not read, since {read[0].suffix} files are there; import it by itself if it has rows."
+        yield Unread(name, Discard.file_left_aside, message, rows=0)
 
 
 def _is_data(file: Path) -> bool:

@@ -8,7 +8,7 @@ from eyeward.evaluate.summary import Metrics
 from eyeward.guard.card import EyewardCard
 from eyeward.train.tuning.recipe import Method, Recipe
 
-SHOWN = ("balanced_accuracy", "recall", "specificity", "exact_category", "joint_consistency", "auroc")
+SHOWN = ("balanced_accuracy", "recall", "specificity", "exact_category", "joint_consistency", "joint_flips", "auroc")
 
 _TEXT = """\
 # {name}
@@ -38,13 +38,21 @@ def readme(recipe: Recipe, card: EyewardCard, metrics: Metrics | None) -> str:
     return _TEXT.format(
         name=recipe.name,
         base=recipe.base,
-        method="LoRA, merged" if recipe.method is Method.lora else "full fine-tuning of the language model",
+        method=_method(recipe),
         order=recipe.order.value.replace("_", " "),
         words=recipe.words.value,
         policies=listed,
         figures=_NO_FIGURES if metrics is None else _figures(metrics, card.calibration != Calibration()),
         settings=yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False).strip(),
     )
+
+
+def _method(recipe: Recipe) -> str:
+    if recipe.method is Method.lora:
+        return "LoRA, merged"
+    learnt = ["the language model"]
+    learnt += ["the vision tower"] * recipe.train_vision + ["the projector"] * recipe.train_projector
+    return f"full fine-tuning of {' and '.join(learnt)}"
 
 
 def _figures(metrics: Metrics, calibrated: bool) -> str:

@@ -263,6 +263,8 @@ class Tuning:
                 processing_class=checkpoint.tokenizer,
                 peft_config=lora_settings(recipe),
             )
+        # TRL says under the old name how activations come back (LoRA under ZeRO-3); transformers reads the new one.
+        trainer.args.activation_checkpointing_kwargs = trainer.args.gradient_checkpointing_kwargs
         trainer.remove_callback(PrinterCallback)
         trainer.teacher_weight = recipe.teacher.weight if recipe.teacher else 0.0
         return trainer
