@@ -40,14 +40,10 @@ def read_windows(
 ) -> tuple[Window, ...]:
     """Read a folder of `eyeward annotate` or `eyeward evaluate` as one window, or a log with a window a line.
 
-<<<<<<< HEAD
-    `policy` names one of several by its name or the beginning of its hash, `guard` one of several of an evaluation. A
-    log knows hashes alone: a name there is that of a pack, or a file.
-=======
-    A run of `eyeward annotate` may lie in an object store (`s3://bucket/week-02`); of it a copy is read.
+    A run of `eyeward annotate` may lie in an object store (`s3://bucket/week-02`); of it a copy is read. `policy` names
+    one of several by its name or the beginning of its hash, `guard` one of several of an evaluation. A log knows hashes
+    alone: a name there is that of a pack, or a file.
 
-    `policy` names one of several by its name or the beginning of its hash, `guard` one of several of an evaluation.
->>>>>>> c8fc8bb91d1f5d00f12453443cc98b0a8b976905
     `labels` are the ratings of people by the SHA-256 of the image; an evaluation brings its own.
 
     Raises:

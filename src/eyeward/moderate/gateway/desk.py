@@ -112,7 +112,8 @@ class Desk:
         asked = questions(self._policy, images, self._settings.explain)
         verdicts = answered(self._policy, self._model, images, asked, await self._said(asked))
         judged = [(image, v.sha256) for image, v in zip(images, verdicts, strict=True) if v.error is None]
-        if len(judged) > 0 and await self._beside(lambda: any(said != _sha256(image) for image, said in judged)):
+        checked: bool = not judged or await self._beside(lambda: all(said == _sha256(image) for image, said in judged))
+        if not checked:
             failure = Failure(type=ErrorType.internal, message="The verdict is about another image.")
             verdicts = answered(self._policy, self._model, images, asked, failure)
         self._count(verdicts)
