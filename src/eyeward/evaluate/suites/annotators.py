@@ -179,8 +179,8 @@ def _gaps(groups: Mapping[str, Mapping[str, Sequence[Rating]]], said: Mapping[st
         first, second = majorities[one], majorities[two]
         both = [image for image in first if image in second]
         if both:
-            margin = [_says(said[image], first[image]) - _says(said[image], second[image]) for image in both]
-            margins[one, two] = np.array(margin, np.float64), _groups_of(both, said)
+            sides = [_says(said[image], first[image]) - _says(said[image], second[image]) for image in both]
+            margins[one, two] = np.array(sides, np.float64), _groups_of(both, said)
     chances = holm({key: mcnemar_of(margin, group).exact_p for key, (margin, group) in margins.items()})
     found = []
     for key, (margin, group) in margins.items():
