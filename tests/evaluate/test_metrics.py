@@ -242,8 +242,8 @@ def test_images_that_no_policy_turns_make_a_guard_consistent_that_says_the_same_
     laid_out = flips(*still, (UNSAFE, SAFE, (UNSAFE, SAFE)))
     assert (value("joint_consistency", laid_out), value("joint_flips", laid_out)) == (1.0, 1.0)
     same = laid_out.always(rating)
-    found = value("joint_consistency", same), value("joint_flips", same)
-    assert found == (pytest.approx(3 / 5 if rating is SAFE else 1 / 5), 0.0)
+    assert value("joint_consistency", same) == pytest.approx(3 / 5 if rating is SAFE else 1 / 5)
+    assert value("joint_flips", same) == 0.0
 
 
 def test_an_image_flips_jointly_only_if_its_controls_stay() -> None:

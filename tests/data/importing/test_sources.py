@@ -48,7 +48,7 @@ def test_broken_json_lines_cost_themselves_and_a_cut_array_what_is_behind(tmp_pa
 def test_a_table_beside_parquet_is_named_and_not_read(tmp_path: Path) -> None:
     folder = tmp_path / "in"
     write_picture(folder / "0.png", 0)
-    row = {"image": "0.png", "rating": "Safe", "category": "NA"}
+    row: dict[str, object] = {"image": "0.png", "rating": "Safe", "category": "NA"}
     (folder / "data").mkdir()
     inside = {**row, "image": {"bytes": (folder / "0.png").read_bytes()}}
     pyarrow.parquet.write_table(pyarrow.Table.from_pylist([inside]), folder / "data" / "a.parquet")
