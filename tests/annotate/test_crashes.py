@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from eyeward.annotate.arrow import parquet
 from eyeward.annotate.local_folder import LocalFolder
 from eyeward.annotate.run import annotate
 from eyeward.annotate.shard_file import Step, read_proof
@@ -172,6 +173,19 @@ def test_an_interrupt_leaves_nothing_unfinished_behind(
     assert left_behind(out) == []
     assert run(Work(source, out)) == 0
     assert written(out) == uninterrupted
+
+
+def test_an_interrupt_while_a_file_is_opened_leaves_no_part_of_it(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(parquet(), "ParquetWriter", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        annotate(source, tmp_path / "run", guard())
+    assert (tmp_path / "run" / "run.json").exists()
+    assert left_behind(tmp_path / "run") == []
 
 
 def test_a_file_that_cannot_grow_stops_the_run_and_leaves_no_part_of_it(

@@ -69,7 +69,7 @@ def test_what_is_no_image_is_a_row_with_its_error_and_no_rating(tmp_path: Path) 
         ("d.png", "Safe", None),
         ("d.jpg", "Safe", None),
     ]
-    assert found[2]["error_message"] == "a: c: The sample holds no image (it has json)."
+    assert found[2]["error_message"] == "a: c: The sample holds no image and no video (it has json)."
 
 
 def test_an_image_is_decoded_once_for_several_policies_and_asked_under_each(tmp_path: Path) -> None:

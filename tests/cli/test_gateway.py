@@ -112,7 +112,7 @@ def test_images_on_a_list_never_leave(monkeypatch: pytest.MonkeyPatch, tmp_path:
 
     probe = KnownAnswer("probe.png", png(20), Policy.load("default"))
     loaded = SimpleNamespace(guard=guard(), close=lambda: None)
-    monkeypatch.setattr(panel_module, "load_subject", lambda name, device: loaded)
+    monkeypatch.setattr(panel_module, "load_within", lambda name, seconds, device: loaded)
     monkeypatch.setattr(panel_module, "settle", lambda subject, how: None)
     monkeypatch.setattr(panel_module, "known_answers", lambda subject, guard: (probe,))
     monkeypatch.setattr(gateway_module, "gateway_app", gateway_app)

@@ -128,10 +128,14 @@ class ShardFile:
         self._keys: set[str] = set()
 
     def __enter__(self) -> Self:
-        """Open it."""
+        """Open it; an interrupt meanwhile leaves nothing behind."""
         self._reached(Step.before_write, self._shard)
-        self._sink = _Sink(self._draft)
-        self._writer: Any = parquet().ParquetWriter(self._sink, self._schema, compression="zstd")
+        try:
+            self._sink = _Sink(self._draft)
+            self._writer: Any = parquet().ParquetWriter(self._sink, self._schema, compression="zstd")
+        except BaseException:
+            self._draft.discard()
+            raise
         return self
 
     def __exit__(

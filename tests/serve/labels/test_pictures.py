@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from pathlib import Path
 
 import pytest
@@ -54,9 +54,9 @@ def reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     read: list[str] = []
     items = TarShard.items
 
-    def counted(shard: TarShard, columns: bool = False) -> Iterator[ShardItem]:
+    def counted(shard: TarShard, columns: bool = False, only: Container[int] | None = None) -> Iterator[ShardItem]:
         read.append(shard.name)
-        return items(shard, columns)
+        return items(shard, columns, only)
 
     monkeypatch.setattr(TarShard, "items", counted)
     return read
