@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from enum import StrEnum
 from types import TracebackType
 from typing import Any, Self
@@ -130,12 +130,12 @@ class ShardFile:
     def __enter__(self) -> Self:
         """Open it; an interrupt meanwhile leaves nothing behind."""
         self._reached(Step.before_write, self._shard)
-        try:
+        with ExitStack() as undone:
+            undone.callback(self._draft.discard)
             self._sink = _Sink(self._draft)
+            undone.callback(self._sink.close)
             self._writer: Any = parquet().ParquetWriter(self._sink, self._schema, compression="zstd")
-        except BaseException:
-            self._draft.discard()
-            raise
+            undone.pop_all()
         return self
 
     def __exit__(
