@@ -132,12 +132,12 @@ def test_pictures_of_gradients_are_asked_of_every_guard_and_named_after_the_one_
     assert len(set(files)) == len(files) and all(file.is_relative_to(tmp_path / "box") for file in files)
     made: list[tuple[str, int, list[bool]]] = []
 
-    def make(source: str, targets: list[object], progress: object, averaged: bool) -> None:
-        assert averaged == (source == "second/two")
+    def make(source: str, targets: list[object], progress: object, averaged: bool, steps: int) -> None:
+        assert averaged == (source == "second/two") and steps == 5
         made.append((source, len(targets), [target.raise_score for target in targets]))  # type: ignore[attr-defined]
 
     monkeypatch.setattr("eyeward.evaluate.suites.white_box.make_pictures", make)
-    make_white_box(plan, {"one": "first/one", "two": "second/two"}, averaged={"two"})
+    make_white_box(plan, {"one": "first/one", "two": "second/two"}, averaged={"two"}, steps=5)
     assert [(source, count) for source, count, _ in made] == [("first/one", 2), ("second/two", 1)]
     assert sorted(made[0][2]) == [False, True]  # the safe picture is pushed up, the unsafe one down
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -13,17 +13,19 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from eyeward.engine.averaging import VIEWS, View
 from eyeward.engine.rating import log_odds
 from eyeward.errors import UsageError
-from eyeward.evaluate.suites import white_box
 from eyeward.evaluate.suites.attack import BUDGETS
 from eyeward.evaluate.suites.white_box import PixelScore, Target, make_pictures, over_views, why_not
 from eyeward.guard import load_guard
+from eyeward.guard.averaging import averaged
 from eyeward.policy import Policy
 from eyeward.scenes.paint import paint
 from eyeward.scenes.sample import sample_scene
 
 POLICY = Policy.load("default")
+STEPS = 3
 SHORT = POLICY.only("O1", "O6")
 """Asked about where a score is followed: every step reads the whole policy."""
 
@@ -39,13 +41,6 @@ def scenes() -> tuple[Image.Image, ...]:
 
 
 @pytest.fixture(scope="module")
-def few_steps() -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(white_box, "STEPS", 3)
-        yield
-
-
-@pytest.fixture(scope="module")
 def target(tmp_path_factory: pytest.TempPathFactory) -> Target:
     """Return what is to be made of a scene, and is not made yet."""
     folder = tmp_path_factory.mktemp("target")
@@ -57,9 +52,9 @@ def target(tmp_path_factory: pytest.TempPathFactory) -> Target:
 
 
 @pytest.fixture(scope="module")
-def made(target: Target, few_steps: None) -> Target:
+def made(target: Target) -> Target:
     counted: list[int] = []
-    make_pictures("mini", [target], lambda: counted.append(1))
+    make_pictures("mini", [target], lambda: counted.append(1), steps=STEPS)
     assert counted == [1]
     return target
 
@@ -109,22 +104,55 @@ def test_pictures_against_a_guard_move_its_score_within_the_budget(made: Target)
     assert [file.stat().st_mtime_ns for file in made.files] == stamps  # nothing is made twice
 
 
-def test_the_mean_over_views_is_the_mean_of_probabilities() -> None:
-    def score(pictures: Tensor) -> Tensor:
-        return pictures[:, 0, 0, 0] / 10  # looks at one corner alone
+def test_the_mean_over_views_scores_what_the_averaged_guard_says() -> None:
+    guard = averaged(load_guard("mini", dtype="float32"))
+    noise = torch.randint(
+        -40, 41, (len(scenes()), 3, attacked().side, attacked().side), generator=torch.Generator().manual_seed(1)
+    )
+    pixels = (torch.stack([attacked().pixels(scene) for scene in scenes()]) + noise).clamp(0, 255)
+    pictures = [Image.fromarray(picture.permute(1, 2, 0).to(torch.uint8).numpy()) for picture in pixels]
+    said = [verdict.p_unsafe_raw for verdict in guard.assess_many(pictures, POLICY)]
+    with torch.no_grad():
+        odds = over_views(attacked().under(POLICY), attacked().pixels)(pixels)
+    for ours, p in zip(odds.tolist(), said, strict=True):
+        assert p is not None
+        assert ours == pytest.approx(log_odds(p), abs=0.05)
 
-    picture = torch.zeros(1, 3, 40, 40)
-    picture[0, 0, 0, 0], picture[0, 0, 0, -1], picture[0, 0, 2:4, 2:4] = 10.0, -20.0, 30.0
-    expected = sum(weight * 1 / (1 + math.exp(-odds)) for weight, odds in ((0.6, 1.0), (0.2, -2.0), (0.2, 3.0)))
-    assert float(over_views(score)(picture)) == pytest.approx(log_odds(expected), abs=1e-4)
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_every_view_is_followed_back_to_the_pixels(view: View) -> None:
+    """A step along the gradient of one view of a smooth score moves that view as the gradient says."""
+    weights = torch.linspace(-1.0, 1.0, attacked().side)
+
+    def score(pictures: Tensor) -> Tensor:
+        return (pictures.mean((1, 2)) * weights).mean(-1) / 10
+
+    mean = over_views(score, attacked().pixels, (view,))
+    clean = attacked().pixels(scenes()[0])[None].clamp(20, 235).requires_grad_(True)
+    before = mean(clean)
+    (slope,) = torch.autograd.grad(before.sum(), clean)
+    with torch.no_grad():
+        moved = float(mean((clean + 8 * slope.sign()).round())) - float(before.detach())
+    assert 0 < moved == pytest.approx(8 * float(slope.abs().sum()), rel=0.5)
+
+
+def test_what_stands_before_the_picture_is_read_once_and_changes_no_gradient() -> None:
+    score = attacked().under(SHORT)
+    pixels = torch.stack([attacked().pixels(scene) for scene in scenes()[:2]])
+    slopes = []
+    for pictures in (pixels, pixels, pixels[1:]):
+        tried = pictures.clone().requires_grad_(True)
+        slopes.append(torch.autograd.grad(score(tried).sum(), tried)[0])
+    assert torch.equal(slopes[0], slopes[1])  # what is kept did not grow
+    torch.testing.assert_close(slopes[0][1], slopes[2][0], rtol=1e-3, atol=1e-6)
 
 
 def test_pictures_against_the_mean_move_the_mean_and_differ_from_those_against_one_view(
-    made: Target, few_steps: None, tmp_path: Path
+    made: Target, tmp_path: Path
 ) -> None:
-    mean = over_views(attacked().under(SHORT))
+    mean = over_views(attacked().under(SHORT), attacked().pixels)
     against_mean = replace(made, files=tuple(tmp_path / file.name for file in made.files))
-    make_pictures("mini", [against_mean], averaged=True)
+    make_pictures("mini", [against_mean], averaged=True, steps=STEPS)
     assert made.files[-1].read_bytes() != against_mean.files[-1].read_bytes()
     one, all_views = (moved(target, mean)[-1] for target in (made, against_mean))
     assert all_views > 1.0 and all_views >= one

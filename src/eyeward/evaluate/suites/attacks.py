@@ -125,17 +125,18 @@ def plan_attacks(
     white_box: Mapping[str, int] | None = None,
     folder: Path = Path("white_box"),
     attacks: Sequence[PictureAttack] = PICTURE_ATTACKS,
+    ratings: Collection[Rating] = (Rating.Safe, Rating.Unsafe),
 ) -> Plan:
     """Lay out the suite over the questions of a folder.
 
     `images` is how many are attacked, `white_box` by guard how many through its gradients: one picture for each of
-    `BUDGETS`, below `folder`.
+    `BUDGETS`, below `folder`. Only those of `ratings` are.
 
     Raises:
         UsageError: when there is no picture to hide among.
     """
     pictures = _Pictures(bystanders_of(asks))
-    chosen = choose(asks, images)
+    chosen = choose([ask for ask in asks if ask.question.rating in ratings], images)
     made: list[Ask] = []
     variants: list[Variant] = []
 
@@ -182,20 +183,24 @@ Progress = Callable[[], None]
 
 
 def make_white_box(
-    plan: Plan, sources: Mapping[str, str], progress: Progress = lambda: None, averaged: Collection[str] = ()
+    plan: Plan,
+    sources: Mapping[str, str],
+    progress: Progress = lambda: None,
+    averaged: Collection[str] = (),
+    steps: int | None = None,
 ) -> None:
     """Make the pictures that are attacked through gradients; `sources` are guards to load, by name.
 
-    The names in `averaged` are means over views, and attacked as such.
+    The names in `averaged` are means over views, and attacked as such. `steps` are those of each budget.
 
     Raises:
         UsageError: when a guard cannot be attacked so.
     """
     for guard, asks in plan.white_box.items():
-        from eyeward.evaluate.suites.white_box import Target, make_pictures
+        from eyeward.evaluate.suites.white_box import STEPS, Target, make_pictures
 
         targets = [Target(ask.image, ask.policy, ask.question.rating is Rating.Safe, files) for ask, files in asks]
-        make_pictures(sources[guard], targets, progress, guard in averaged)
+        make_pictures(sources[guard], targets, progress, guard in averaged, steps or STEPS)
 
 
 def white_box_reason(source: str) -> str | None:

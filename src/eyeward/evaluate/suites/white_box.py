@@ -11,7 +11,9 @@ import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
+from transformers import DynamicCache
 
+from eyeward.engine.averaging import VIEWS, View, mirrored, nearer, without_specks
 from eyeward.engine.local.checkpoint import LoadedCheckpoint, find_folder, load_checkpoint
 from eyeward.engine.local.preparation import PreparationConfig, read_json
 from eyeward.engine.local.resizing import resize
@@ -110,10 +112,15 @@ class PixelScore:
         family, model = self._checkpoint.family, self._checkpoint.model
         marks = (self._checkpoint.image_token_id,) * family.token_count(self.side, self.side)
         chain, unsafe, safe = deciding_tokens(layout.tree, self._card.answer.unsafe)
-        asked: list[int] = []
-        for run in (*layout.shared, *layout.own):
-            asked.extend(marks if isinstance(run, ImageSegment) else run)
+        shared, own = layout.shared, layout.own
+        if any(isinstance(run, ImageSegment) for run in shared):
+            shared, own = (), (*shared, *own)
+        read, asked = (
+            [token for run in runs for token in (marks if isinstance(run, ImageSegment) else run)]
+            for runs in (shared, own)
+        )
         ids = torch.tensor([*asked, *chain], device=model.device)[None]
+        kept = _read(model, read)
         given = family.inputs([family.prepare(blank)])
         views, sizes = given["pixel_values"].shape[1], given["image_sizes"].to(model.device)
         settings = self._settings
@@ -127,11 +134,12 @@ class PixelScore:
             normal = (pictures.to(model.device) * settings.rescale_factor - mean) / std
             out: Any = model(
                 input_ids=ids.expand(count, -1),
-                attention_mask=torch.ones_like(ids).expand(count, -1),
+                attention_mask=ids.new_ones(count, len(read) + ids.shape[1]),
+                past_key_values=_for_each(kept, count),
                 pixel_values=normal[:, None].expand(-1, views, -1, -1, -1),
                 image_sizes=sizes.expand(count, -1),
                 logits_to_keep=1,
-                use_cache=False,
+                use_cache=True,
             )
             last = out.logits[:, -1].float()
             odds: Tensor = last[:, list(unsafe)].logsumexp(-1) - last[:, list(safe)].logsumexp(-1)
@@ -140,30 +148,81 @@ class PixelScore:
         return score
 
 
-def over_views(score: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
+def _read(model: Any, tokens: Sequence[int]) -> DynamicCache:
+    """Read once what stands before the picture, the same for all."""
+    kept = DynamicCache()
+    if tokens:
+        with torch.no_grad():
+            ids = torch.tensor([*tokens], device=model.device)[None]
+            model(input_ids=ids, past_key_values=kept, use_cache=True, logits_to_keep=1)
+    return kept
+
+
+def _for_each(kept: DynamicCache, count: int) -> DynamicCache:
+    """Return keys and values that so many pictures can go on from; what is kept stays as it is."""
+    cache = DynamicCache()
+    for number, layer in enumerate(kept.layers):
+        cache.update(layer.keys.expand(count, -1, -1, -1), layer.values.expand(count, -1, -1, -1), number)
+    return cache
+
+
+def over_views(
+    score: Callable[[Tensor], Tensor], pixels: Callable[[Image.Image], Tensor], views: Sequence[View] = VIEWS
+) -> Callable[[Tensor], Tensor]:
     """Return the log-odds of the mean over the views that `AveragingEngine` asks about, to be followed.
 
-    The mirror and the nearer view are what they are. JPEG and the median have no useful gradient; they are taken for
-    changing nothing (Athalye, Carlini and Wagner, 2018, arXiv 1802.00420), so the picture itself counts three times.
+    `pixels` prepares a view as the guard does. What is scored are the views themselves. The way back leads through what
+    comes near them where they have no slope: through the medians of torch, through a bilinear enlargement, and for JPEG
+    through the picture itself (Athalye, Carlini and Wagner, 2018, arXiv 1802.00420).
     """
 
     def mean(pictures: Tensor) -> Tensor:
-        side = pictures.shape[-1]
-        edge = side // 20
-        middle = pictures[..., edge : side - edge, edge : side - edge]
-        nearer = torch.nn.functional.interpolate(middle, size=(side, side), mode="bilinear", align_corners=False)
-        odds = torch.stack([score(view) for view in (pictures, pictures.flip(-1), nearer)])
-        weights = torch.tensor([3.0, 1.0, 1.0]).log()[:, None]
-        unsafe, safe = (torch.nn.functional.logsigmoid(sign * odds) + weights for sign in (1, -1))
+        odds = torch.stack([score(_seen(view, pictures, pixels)) for view in views])
+        unsafe, safe = (torch.nn.functional.logsigmoid(sign * odds) for sign in (1, -1))
         return unsafe.logsumexp(0) - safe.logsumexp(0)
 
     return mean
 
 
+def _seen(view: View, pictures: Tensor, pixels: Callable[[Image.Image], Tensor]) -> Tensor:
+    """Return a view of pictures, with a way back to their pixels."""
+    near = _NEAR.get(view, _itself)(pictures)
+    exact = torch.stack([pixels(view(_image(picture))) for picture in pictures.detach()])
+    return near + (exact - near).detach()
+
+
+def _itself(pictures: Tensor) -> Tensor:
+    return pictures
+
+
+def _mirrored(pictures: Tensor) -> Tensor:
+    return pictures.flip(-1)
+
+
+def _medians(pictures: Tensor) -> Tensor:
+    around = torch.nn.functional.pad(pictures, (1, 1, 1, 1), mode="replicate")
+    return around.unfold(2, 3, 1).unfold(3, 3, 1).flatten(-2).median(-1).values
+
+
+def _nearer(pictures: Tensor) -> Tensor:
+    side = pictures.shape[-1]
+    edge = side // 20
+    middle = pictures[..., edge : side - edge, edge : side - edge]
+    return torch.nn.functional.interpolate(middle, size=(side, side), mode="bilinear", align_corners=False)
+
+
+_NEAR: dict[View, Callable[[Tensor], Tensor]] = {mirrored: _mirrored, without_specks: _medians, nearer: _nearer}
+"""What has a slope and comes near a view; for others that is the picture itself."""
+
+
 def make_pictures(
-    source: str, targets: Iterable[Target], progress: Callable[[], None] = lambda: None, averaged: bool = False
+    source: str,
+    targets: Iterable[Target],
+    progress: Callable[[], None] = lambda: None,
+    averaged: bool = False,
+    steps: int = STEPS,
 ) -> None:
-    """Make what is missing of the pictures against a guard, or against its mean over views.
+    """Make what is missing of the pictures against a guard, or against its mean over views, in so many steps a budget.
 
     One after the other for growing budgets: each search begins where that of the smaller one ended. A picture that
     cannot be read is left out; nothing is written for it, and whoever asks about it gets a failure.
@@ -178,14 +237,14 @@ def make_pictures(
     for group in waiting.values():
         assert attacked is not None
         single = attacked.under(group[0].policy)
-        score = over_views(single) if averaged else single
+        score = over_views(single, attacked.pixels) if averaged else single
         for start in range(0, len(group), AT_ONCE):
-            _make(attacked, score, group[start : start + AT_ONCE])
+            _make(attacked, score, group[start : start + AT_ONCE], steps)
             for _ in group[start : start + AT_ONCE]:
                 progress()
 
 
-def _make(attacked: PixelScore, score: Callable[[Tensor], Tensor], targets: Sequence[Target]) -> None:
+def _make(attacked: PixelScore, score: Callable[[Tensor], Tensor], targets: Sequence[Target], steps: int) -> None:
     decoded = [decode(target.image) for target in targets]
     readable = [
         (target, attacked.pixels(found.frames[0].pixels))
@@ -198,17 +257,21 @@ def _make(attacked: PixelScore, score: Callable[[Tensor], Tensor], targets: Sequ
     sign = torch.tensor([1.0 if target.raise_score else -1.0 for target, _ in readable])
     at = clean
     for level, budget in enumerate(BUDGETS):
-        at = projected_gradient(lambda pictures: sign * score(pictures), clean, budget, STEPS, at)
+        at = projected_gradient(lambda pictures: sign * score(pictures), clean, budget, steps, at)
         for (target, _), picture in zip(readable, at, strict=True):
             _save(picture, target.files[level])
 
 
 def _save(picture: Tensor, file: Path) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
-    levels = picture.detach().clamp(0, 255).round().to(torch.uint8).permute(1, 2, 0).cpu().numpy()
     unfinished = file.with_name(f".{file.name}.unfinished")
-    Image.fromarray(levels).save(unfinished, "PNG")
+    _image(picture.detach()).save(unfinished, "PNG")
     unfinished.replace(file)
+
+
+def _image(picture: Tensor) -> Image.Image:
+    levels = picture.clamp(0, 255).round().to(torch.uint8).permute(1, 2, 0).cpu().numpy()
+    return Image.fromarray(levels)
 
 
 def deciding_tokens(tree: AnswerTree, unsafe: str) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]:
