@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import deque
-from collections.abc import AsyncGenerator, Callable, Coroutine
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -62,21 +62,22 @@ class AssessForm:
     deadline_seconds: float | None = None
 
 
-async def read_assess(request: Request, images: int, room: Callable[[], None]) -> AssessForm:
+async def read_assess(request: Request, images: int, room: Callable[[], Awaitable[None]]) -> AssessForm:
     """Read a form with files, or JSON; `images` bounds the number of files.
 
-    `room` refuses when there is no room any more: it is asked when the body is here, before it is taken apart.
+    `room` refuses when there is no room any more, or waits for the turn: it is asked when the body is here, before that
+    is taken apart.
 
     Raises:
         Refused: when it is neither, or makes no sense, or there is no room.
     """
     if media_type(request) == "multipart/form-data":
         pieces = deque([piece async for piece in request.stream()])
-        room()
+        await room()
         headers, size = request.headers, sum(map(len, pieces))
         return await beside(size, lambda: _at_once(_form(headers, pieces, images)))
     await request.body()
-    room()
+    await room()
     body = await read_record(request, AssessBody)
     return await beside(len(await request.body()), lambda: _asked(body))
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
@@ -246,7 +247,8 @@ class JudgingQueue:
             self._depth += len(requests)
             self._earliest = min(self._earliest, deadline)
             self._changed.notify()
-        ticket.future.add_done_callback(lambda _: self._forget(ticket))
+        kept = weakref.ref(ticket)  # a future keeps what it called: the two would wait for the garbage collector
+        ticket.future.add_done_callback(lambda _: self._forget(kept()))
         return ticket
 
     def _check_room(self, questions: int, deadline: float, explain: bool) -> None:
@@ -269,10 +271,10 @@ class JudgingQueue:
         batches = -(-(self._depth + questions) // self.limits.together)
         return under_way + batches * pace
 
-    def _forget(self, ticket: Ticket) -> None:
-        """Take a ticket that has ended out of the queue."""
+    def _forget(self, ticket: Ticket | None) -> None:
+        """Take a ticket that has ended out of the queue; one that is gone was not in it."""
         with self._changed:
-            if ticket in self._waiting:
+            if ticket is not None and ticket in self._waiting:
                 del self._waiting[ticket]
                 self._depth -= ticket.left
 

@@ -92,7 +92,7 @@ class Service:
         self._asking = threading.Lock()
         self._covered: Recent[str, Coverage] = Recent(256)
         self._told: str | None = "nothing yet"
-        self._landing: Landing | None = None
+        self._landings: dict[str, Landing] = {}
         self.canary = Canary(replace(guard, engine=self._engine), answers)
         judges = [replace(self.guard) for _ in range(self.settings.readers)]
         self.queue = JudgingQueue(judges, self._probe, self.settings.queue, self.metrics.batch)
@@ -163,6 +163,18 @@ class Service:
             Refused: when that is so.
         """
         self.queue.check(1, self.deadline(None), False)
+
+    async def let_in(self) -> None:
+        """Wait for the turn to be taken apart, as one request is in each round of the event loop.
+
+        Raises:
+            Refused: at once, when there is no room with those who wait for their turn.
+        """
+        door = self._landing_here("door")
+        self.queue.check(1 + len(door), self.deadline(None), False)
+        turn = door.loop.create_future()
+        door.wake(turn)
+        await turn
 
     async def judged(self, asked: Asked, gone: Gone) -> list[list[Scored]]:
         """Return what is said of each image, under each policy.
@@ -289,7 +301,7 @@ class Service:
         ticket = self.queue.submit(requests, deadline)
         if ticket.future.done():
             return ticket.future.result()
-        landing = self._landing_here()
+        landing = self._landing_here("answers")
         waiter: asyncio.Future[None] = landing.loop.create_future()
         ticket.future.add_done_callback(lambda _: landing.wake(waiter))
         watch = asyncio.ensure_future(gone())
@@ -305,12 +317,13 @@ class Service:
             watch.cancel()
             late.cancel()
 
-    def _landing_here(self) -> Landing:
-        """Return where outcomes land for this event loop."""
+    def _landing_here(self, what: str) -> Landing:
+        """Return where something lands for this event loop."""
         loop = asyncio.get_running_loop()
-        if self._landing is None or self._landing.loop is not loop:
-            self._landing = Landing(loop)
-        return self._landing
+        landing = self._landings.get(what)
+        if landing is None or landing.loop is not loop:
+            landing = self._landings[what] = Landing(loop)
+        return landing
 
     def _probe(self) -> str | None:
         """Try the engine, and say in the log when it changes its mind."""

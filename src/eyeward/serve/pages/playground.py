@@ -102,7 +102,7 @@ def playground(frame: Frame) -> Part:
 
     async def assess(request: Request) -> Response:
         principal = frame.visit(request).require(*ROLES)
-        form = await read_assess(request, 1, service.check_room)
+        form = await read_assess(request, 1, service.let_in)
         if len(form.images) > 1:
             raise BadRequest("The playground judges one image at a time; /v1/assess takes several.")
         policies = await service.policies(principal, form.policies)

@@ -67,7 +67,7 @@ def assess_routes(service: Service) -> APIRouter:
         """
         principal = service.principal(request.headers)
         principal.require(Role.caller)
-        form = await read_assess(request, service.settings.images, service.check_room)
+        form = await read_assess(request, service.settings.images, service.let_in)
         policies = await service.policies(principal, form.policies)
         asked = Asked(form.images, policies, form.explain, service.deadline(form.deadline_seconds))
         note(request, images=len(form.images), policies=[policy.hash[:12] for policy in policies])

@@ -106,7 +106,7 @@ async def _judged(
     Raises:
         Refused: when one of them cannot be.
     """
-    service.check_room()  # nothing of the images is read in vain
+    await service.let_in()  # nothing of the images is read in vain
     uploads = await _uploads(images)
     (policy,) = await service.policies(principal, () if policy_name is None else (policy_name,))
     note(request, images=len(uploads), policies=[policy.hash[:12]])
