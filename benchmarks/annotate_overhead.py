@@ -3,8 +3,8 @@
 Usage: python -m benchmarks.annotate_overhead [--shards 1000] [--images 1000] [--bytes 10000] [--json PATH]
 
 A guard that says the same to everything, without looking, judges archives; all of them are one file under many names,
-so that disk and page cache play no part. Beside it, on the same bytes and with the same constant answer: a bare loop of
-Python's tarfile that writes nothing, and `datasets` with `map` over Parquet and a write, where it is installed.
+so that disk and page cache play no part. Beside it, on the same bytes: a bare loop of Python's tarfile that writes nothing;
+and with the same guard over Parquet, all writing Parquet: `map` of `datasets` and Ray Data's `map_batches`.
 """
 
 from __future__ import annotations
@@ -14,27 +14,32 @@ import io
 import json
 import random
 import resource
+import statistics
 import tarfile
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from benchmarks.annotate_rivals import POLICY, by_datasets, by_ray_data, cluster
+from benchmarks.verdict_speed.table import ROUNDS, Ratio, show
 from eyeward.annotate.progress import Progress
 from eyeward.annotate.run import annotate
 from eyeward.engine.protocol import Capabilities, Prompt, RawAnswer
 from eyeward.guard import EyewardCard, Guard, Request
 from eyeward.guard.llavaguard import LlavaGuardProfile
-from eyeward.policy import Policy
 from eyeward.verdict import ModelRef, Rating, Status, Verdict
 from tests.fakes import model_text
 
-POLICY = Policy.load("default")
+MIB = 2**20
+EACH_BAR, PEAK_BAR, FLAT_BAR, AGAIN_BAR, BESIDE_BAR = 0.3e-3, 600e6, 1.05, 5.0, 1.0
+OURS = "annotate over Parquet, one process"
 MODEL = ModelRef(name="constant", revision="1", engine="none")
 CONSTANT = Verdict(
     image=None,
@@ -134,19 +139,6 @@ def timed(work: Callable[[], Any]) -> float:
     return time.perf_counter() - began
 
 
-def datasets_map(tables: list[Path], place: Path) -> None:
-    """Have `datasets` add a constant verdict to every row and write it."""
-    import datasets
-
-    datasets.disable_progress_bars()
-    said = json.dumps(CONSTANT.model_dump(mode="json"))
-    read = datasets.load_dataset(
-        "parquet", data_files=[str(table) for table in tables], split="train", cache_dir=str(place / "cache")
-    )
-    judged = read.map(lambda rows: {"verdict": [said for _ in rows["key"]]}, batched=True, remove_columns=["image"])
-    judged.to_parquet(str(place / "judged.parquet"))
-
-
 def main() -> None:
     """Print the table and write it as JSON."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -171,49 +163,66 @@ def main() -> None:
         few = files[: max(1, arguments.shards // 20)]
         ours_few = timed(lambda: annotate([str(file) for file in few], place / "few", constant_guard(), [POLICY]))
         bare = timed(lambda: bare_loop(few))
-        ours_tables, beside = beside_datasets(place, contents, len(few))
-    total = arguments.shards * arguments.images
-    record = {
+        rivals = beside(place, contents, len(few))
+    total, some = arguments.shards * arguments.images, len(few) * arguments.images
+    settled, most = memory.after[len(memory.after) // 10], max(memory.after)
+    record: dict[str, float] = {
         "images": total,
         "shards": arguments.shards,
         "bytes an image": arguments.bytes,
         "seconds": seconds,
         "images a second": total / seconds,
-        "ms an image": 1000 * seconds / total,
-        "MiB after the tenth of the shards": memory.after[len(memory.after) // 10] / 2**20,
-        "MiB after a shard, at most": max(memory.after) / 2**20,
-        "MiB at the peak": peak / 2**20,
-        "seconds to start a finished run again": again,
-        "ms an image, few shards": 1000 * ours_few / (len(few) * arguments.images),
-        "ms an image, bare tarfile loop": 1000 * bare / (len(few) * arguments.images),
-        "ms an image, Parquet": ours_tables,
-        "ms an image, datasets.map over Parquet and a write": beside,
+        "MiB after the tenth of the shards": settled / MIB,
+        "MiB after a shard, at most": most / MIB,
+        "ms an image, few shards": 1000 * ours_few / some,
+        "ms an image, bare tarfile loop": 1000 * bare / some,
     }
     print("| what | figure |")
     print("|---|---|")
     for what, figure in record.items():
-        print(f"| {what} | {'not installed' if figure is None else f'{figure:,.4g}'} |")
+        print(f"| {what} | {figure:,.4g} |")
+    each = seconds / total
+    ratios = [
+        Ratio(
+            "s an image, reading and writing too", f"{1000 * EACH_BAR:g} ms", each / EACH_BAR, 1.0, each, EACH_BAR, True
+        ),
+        Ratio("MiB at the peak", "600 MB", peak / PEAK_BAR, 1.0, peak / MIB / 1000, PEAK_BAR / MIB / 1000, True),
+        Ratio("most memory after a shard", "that after a tenth", most / settled, FLAT_BAR, most, settled, True),
+        Ratio("starting a finished run again", f"{AGAIN_BAR:g} s", again / AGAIN_BAR, 1.0, again, AGAIN_BAR, True),
+    ]
+    ours = rivals.pop(OURS)
+    ratios += [
+        Ratio(OURS, other, theirs / ours, BESIDE_BAR, ours / some, theirs / some) for other, theirs in rivals.items()
+    ]
+    show("Annotation with a constant guard", ratios)
     if arguments.json:
         arguments.json.parent.mkdir(parents=True, exist_ok=True)
-        arguments.json.write_text(json.dumps(record, indent=1))
+        held = [{**asdict(ratio), "holds": ratio.holds} for ratio in ratios]
+        arguments.json.write_text(json.dumps({**record, "ratios": held}, indent=1))
 
 
-def beside_datasets(place: Path, contents: list[bytes], count: int) -> tuple[float, float | None]:
-    """Return milliseconds an image over Parquet, ours and those of `datasets`; None where that is not installed."""
+def beside(place: Path, contents: list[bytes], count: int) -> dict[str, float]:
+    """Return the seconds over Parquet, ours and those of the others, each in one process; the median of some rounds."""
     folder = place / "tables"
     folder.mkdir()
     held = pa.array([{"bytes": content, "path": None} for content in contents])
     table = pa.table({"key": [f"{number:09}" for number in range(len(contents))], "image": held})
     pq.write_table(table, place / "table", row_group_size=100)
-    tables = [folder / f"{number:05}.parquet" for number in range(count)]
-    for file in tables:
-        file.hardlink_to(place / "table")
-    total = count * len(contents)
-    ours = 1000 * timed(lambda: annotate(folder, place / "from tables", constant_guard(), [POLICY])) / total
-    try:
-        return ours, 1000 * timed(lambda: datasets_map(tables, place)) / total
-    except ModuleNotFoundError:
-        return ours, None
+    for number in range(count):
+        (folder / f"{number:05}.parquet").hardlink_to(place / "table")
+    took: dict[str, list[float]] = {}
+    with cluster(4):
+        for number in range(ROUNDS):
+            here = place / f"round {number}"
+            here.mkdir()
+            found = {
+                OURS: timed(partial(annotate, folder, here / "ours", constant_guard(), [POLICY])),
+                "datasets.map over Parquet": sum(by_datasets(folder, here, 1, constant_guard)),
+                "Ray Data map_batches over Parquet, one actor": by_ray_data(folder, here, 1, constant_guard),
+            }
+            for way, seconds in found.items():
+                took.setdefault(way, []).append(seconds)
+    return {way: statistics.median(seconds) for way, seconds in took.items()}
 
 
 if __name__ == "__main__":

@@ -1,12 +1,12 @@
 """Annotation of real JPEG files: what it costs besides decoding and the model, how it scales, and what others need.
 
-Usage: python -m benchmarks.annotate_scale [--parts mini,beside,kills] [--mini 2000] [--beside 8000] [--kills 6]
+Usage: python -m benchmarks.annotate_scale [--parts mini,beside,kills] [--mini 2000] [--beside 16000] [--kills 6]
     [--json PATH]
 
 `mini`: wall time of mini over JPEG files beside half of the processor seconds of decoding and of the model, each alone;
 images a second of two workers with one thread each beside those of one that has one core.
-`beside`: the same JPEG bytes, the same guard (brightness, computed on the decoded image) and two processes each: ours,
-`map` of `datasets`, and Ray Data's `map_batches`, all writing Parquet. Ray is started before the clock is.
+`beside`: the same JPEG bytes and the same guard (brightness, computed on the decoded image): ours in one process and in
+two, `map` of `datasets` and Ray Data's `map_batches` in two, all writing Parquet. Ray is started before the clock is.
 `kills`: ratings of mini after a run that was killed again and again, and of two workers, beside those of one run.
 """
 
@@ -15,7 +15,6 @@ from __future__ import annotations
 import argparse
 import gc
 import json
-import logging
 import multiprocessing
 import os
 import random
@@ -23,9 +22,8 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import asdict, replace
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +31,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 import eyeward
+from benchmarks.annotate_rivals import POLICY, by_datasets, by_ray_data, cluster
 from benchmarks.verdict_speed.folder import write_folder
 from benchmarks.verdict_speed.table import ROUNDS, Ratio, show
 from eyeward.annotate.crew import annotate_together
@@ -44,14 +43,12 @@ from eyeward.annotate.run import annotate
 from eyeward.annotate.sources import Source, open_source
 from eyeward.annotate.worker import Job
 from eyeward.engine.protocol import Capabilities, Prompt, RawAnswer
-from eyeward.guard import EyewardCard, Guard, Request
+from eyeward.guard import EyewardCard, Guard
 from eyeward.guard.llavaguard import LlavaGuardProfile
 from eyeward.images import DecodedImage, decode
-from eyeward.policy import Policy
 from eyeward.verdict import ModelRef
 from tests.fakes import by_brightness, model_text, rule
 
-POLICY = Policy.load("default")
 SHARD = 500
 """Images in a shard of JPEG files."""
 PARTS = 1000
@@ -59,6 +56,9 @@ PARTS = 1000
 DISTINCT = 400
 """JPEGs that the larger set is made of, again and again under other keys."""
 PROCESSES = 2
+OURS = ("one process", "two processes", "two actors")
+BARRED = OURS[:2]
+"""Ways that have to be as quick as the others; the actors are there for clusters."""
 OVERHEAD_BAR, SCALE_BAR, BESIDE_BAR = 1.10, 1.8, 1.0
 NEAR = 0.01
 """Distance from the threshold within which ratings may differ."""
@@ -192,121 +192,44 @@ def write_tables(folder: Path, count: int) -> Path:
     return folder
 
 
-def answered(guard: Guard, keys: Sequence[str], images: Sequence[bytes]) -> dict[str, list[Any]]:
-    """Return the columns that the others write: fewer than ours."""
-    requests = (Request(image, POLICY, False, key) for key, image in zip(keys, images, strict=True))
-    verdicts = list(guard.assess_requests(requests))
-    return {
-        "key": list(keys),
-        "rating": [None if verdict.rating is None else verdict.rating.value for verdict in verdicts],
-        "p_unsafe": [verdict.p_unsafe for verdict in verdicts],
-        "verdict": [verdict.model_dump_json() for verdict in verdicts],
-    }
-
-
-@cache
-def own_guard() -> Guard:
-    """Make the guard of a process, once."""
-    return bright()
-
-
-def judge_rows(rows: dict[str, Any]) -> dict[str, list[Any]]:
-    """Judge a batch of `datasets`."""
-    return answered(own_guard(), rows["key"], [image["bytes"] for image in rows["image"]])
-
-
-def by_datasets(folder: Path, place: Path, processes: int) -> tuple[float, float]:
-    """Return the seconds of loading, and of mapping and writing."""
-    import datasets
-
-    datasets.disable_progress_bars()
-    began = time.perf_counter()
-    files = [str(file) for file in sorted(folder.iterdir())]
-    read = datasets.load_dataset("parquet", data_files=files, split="train", cache_dir=str(place / "cache"))
-    loaded = time.perf_counter()
-    judged = read.map(judge_rows, batched=True, batch_size=256, remove_columns=["image"], num_proc=processes)
-    judged.to_parquet(str(place / "judged.parquet"))
-    return loaded - began, time.perf_counter() - loaded
-
-
-class RayJudge:
-    """The guard in an actor of Ray Data."""
-
-    def __init__(self) -> None:
-        self.guard = bright()
-
-    def __call__(self, batch: Any) -> Any:
-        """Judge a batch, given as a table."""
-        images = [image["bytes"] for image in batch["image"].to_pylist()]
-        return pa.table(answered(self.guard, batch["key"].to_pylist(), images))
-
-
-def by_ray_data(folder: Path, place: Path, processes: int) -> float:
-    """Return the seconds of reading, mapping and writing."""
-    import ray.data
-
-    ray.data.DataContext.get_current().enable_progress_bars = False
-    logging.getLogger("ray.data").setLevel(logging.ERROR)
-    began = time.perf_counter()
-    read = ray.data.read_parquet(str(folder))
-    pool = ray.data.ActorPoolStrategy(size=processes)
-    read.map_batches(RayJudge, batch_size=256, batch_format="pyarrow", compute=pool).write_parquet(str(place / "ray"))
-    return time.perf_counter() - began
-
-
-@contextmanager
-def cluster() -> Iterator[None]:
-    """Start Ray on this machine: with four processors, or its readers starve."""
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    import ray
-
-    ray.init(
-        num_cpus=2 * PROCESSES,
-        include_dashboard=False,
-        log_to_driver=False,
-        logging_level=logging.ERROR,
-        _node_ip_address="127.0.0.1",
-    )
-    try:
-        yield
-    finally:
-        ray.shutdown()
-
-
 def measure_beside(count: int) -> list[Ratio]:
-    """Compare ours with those that curators use, on the same images with the same guard in two processes."""
-    with tempfile.TemporaryDirectory() as name:
-        place = Path(name)
-        folder = write_tables(place / "in", count)
-        source = open_source(folder)
-        ours = {
-            "one process": timed(lambda: annotate(source, place / "one", bright(), [POLICY])),
-            "two processes": timed(
-                lambda: annotate_on_processes(job_of(source, place / "two", bright), source.shards, PROCESSES)
-            ),
-        }
-        loading, mapping = by_datasets(folder, place, PROCESSES)
-        with cluster():
-            ours["two actors"] = timed(
-                lambda: annotate_on_ray(job_of(source, place / "actors", bright), source.shards, PROCESSES)
-            )
-            ray_data = by_ray_data(folder, place, PROCESSES)
-        check_same(place, count)
-    best = min(ours, key=lambda way: ours[way])
-    print(f"{count} JPEGs, brightness: " + ", ".join(f"{way} {seconds:.2f} s" for way, seconds in ours.items()))
-    print(f"datasets: loading {loading:.2f} s, map and write {mapping:.2f} s; Ray Data {ray_data:.2f} s")
-    others = {
-        "datasets.map, two processes": (loading + mapping, BESIDE_BAR),
-        "datasets.map without loading": (mapping, None),
-        "Ray Data map_batches, two actors": (ray_data, BESIDE_BAR),
-    }
-    ratios = [
-        Ratio(f"annotate, {best}", other, seconds / ours[best], bar, ours[best] / count, seconds / count)
-        for other, (seconds, bar) in others.items()
+    """Compare ours with those that curators use, on the same images with the same guard; the median of some rounds."""
+    took: dict[str, list[float]] = {}
+    for number in range(ROUNDS):
+        with tempfile.TemporaryDirectory() as name:
+            for way, seconds in beside_once(Path(name), count).items():
+                took.setdefault(way, []).append(seconds)
+        print(
+            f"round {number + 1}: " + ", ".join(f"{way} {times[-1]:.1f} s" for way, times in took.items()), flush=True
+        )
+    seconds = {way: statistics.median(times) for way, times in took.items()}
+    ours = {way: seconds.pop(way) for way in OURS}
+    return [
+        Ratio(
+            f"annotate, {way}", other, theirs / own, BESIDE_BAR if way in BARRED else None, own / count, theirs / count
+        )
+        for way, own in ours.items()
+        for other, theirs in seconds.items()
     ]
-    actors = ours["two actors"]
-    beside = "Ray Data map_batches, two actors"
-    return [*ratios, Ratio("annotate, two actors", beside, ray_data / actors, None, actors / count, ray_data / count)]
+
+
+def beside_once(place: Path, count: int) -> dict[str, float]:
+    """Return the seconds of each way, by its name."""
+    folder = write_tables(place / "in", count)
+    source = open_source(folder)
+    one, two, actors = OURS
+    took = {
+        one: timed(lambda: annotate(source, place / "one", bright(), [POLICY])),
+        two: timed(lambda: annotate_on_processes(job_of(source, place / "two", bright), source.shards, PROCESSES)),
+    }
+    loading, mapping = by_datasets(folder, place, PROCESSES, bright)
+    took[f"datasets.map, {PROCESSES} processes"] = loading + mapping
+    with cluster(2 * PROCESSES):
+        job = job_of(source, place / "actors", bright)
+        took[actors] = timed(lambda: annotate_on_ray(job, source.shards, PROCESSES))
+        took[f"Ray Data map_batches, {PROCESSES} actors"] = by_ray_data(folder, place, PROCESSES, bright)
+    check_same(place, count)
+    return took
 
 
 def check_same(place: Path, count: int) -> None:
@@ -384,7 +307,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--parts", default="mini,beside,kills")
     parser.add_argument("--mini", type=int, default=2000, help="JPEG files that mini judges")
-    parser.add_argument("--beside", type=int, default=8000, help="JPEGs that all judge by brightness")
+    parser.add_argument("--beside", type=int, default=16_000, help="JPEGs that all judge by brightness")
     parser.add_argument("--kills", type=int, default=6)
     parser.add_argument("--json", type=Path, default=None)
     arguments = parser.parse_args()
