@@ -3,8 +3,8 @@
 Usage: python -m benchmarks.annotate_overhead [--shards 1000] [--images 1000] [--bytes 10000] [--json PATH]
 
 A guard that says the same to everything, without looking, judges archives; all of them are one file under many names,
-so that disk and page cache play no part. Beside it, on the same bytes: a bare loop of Python's tarfile that writes nothing;
-and with the same guard over Parquet, all writing Parquet: `map` of `datasets` and Ray Data's `map_batches`.
+so that disk and page cache play no part. Beside it, on the same bytes: a bare loop of Python's tarfile that writes
+nothing; and with the same guard over Parquet, all writing Parquet: `map` of `datasets` and Ray Data's `map_batches`.
 """
 
 from __future__ import annotations
@@ -186,8 +186,8 @@ def main() -> None:
         Ratio(
             "s an image, reading and writing too", f"{1000 * EACH_BAR:g} ms", each / EACH_BAR, 1.0, each, EACH_BAR, True
         ),
-        Ratio("MiB at the peak", "600 MB", peak / PEAK_BAR, 1.0, peak / MIB / 1000, PEAK_BAR / MIB / 1000, True),
-        Ratio("most memory after a shard", "that after a tenth", most / settled, FLAT_BAR, most, settled, True),
+        Ratio("peak of memory (MB)", "600 MB", peak / PEAK_BAR, 1.0, peak / 1e9, PEAK_BAR / 1e9, True),
+        Ratio("memory at most (MB)", "after a tenth", most / settled, FLAT_BAR, most / 1e9, settled / 1e9, True),
         Ratio("starting a finished run again", f"{AGAIN_BAR:g} s", again / AGAIN_BAR, 1.0, again, AGAIN_BAR, True),
     ]
     ours = rivals.pop(OURS)

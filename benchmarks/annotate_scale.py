@@ -202,14 +202,14 @@ def measure_beside(count: int) -> list[Ratio]:
         print(
             f"round {number + 1}: " + ", ".join(f"{way} {times[-1]:.1f} s" for way, times in took.items()), flush=True
         )
-    seconds = {way: statistics.median(times) for way, times in took.items()}
-    ours = {way: seconds.pop(way) for way in OURS}
+    middle = {way: statistics.median(times) for way, times in took.items()}
+    ours = {way: middle.pop(way) for way in OURS}
     return [
         Ratio(
             f"annotate, {way}", other, theirs / own, BESIDE_BAR if way in BARRED else None, own / count, theirs / count
         )
         for way, own in ours.items()
-        for other, theirs in seconds.items()
+        for other, theirs in middle.items()
     ]
 
 

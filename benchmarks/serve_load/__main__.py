@@ -3,7 +3,8 @@
 Usage: python -m benchmarks.serve_load [--parts sleeping mini single] [--seconds 300] [--json PATH]
 
 sleeping: an engine that takes 20 ms and 2 ms an image, asked for twice what it can do. mini: the guard that ships, with
-as many callers as keep it busy, beside the same batches without a service. single: one request at a time.
+as many callers as keep it busy, beside the same batches without a service. single: one request at a time, in turns
+with the guard by itself in another process.
 """
 
 from __future__ import annotations
@@ -18,13 +19,14 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from benchmarks.serve_load import server
-from benchmarks.serve_load.client import Load, as_json, closed_loop, is_ready, open_loop, request_bytes
+from benchmarks.serve_load.client import Load, as_json, closed_loop, in_turns, is_ready, open_loop, request_bytes
 
 PORT = 18_765
 PAGE = 4096
@@ -136,15 +138,30 @@ def mini(seconds: float) -> dict[str, Any]:
 
 
 def single(seconds: float) -> dict[str, Any]:
-    """Ask mini one image at a time."""
-    alone = _bare(5.0)
+    """Ask mini one image at a time, in turns: by itself, and through the service."""
     requests = [request_bytes(image) for image in server.images_of("mini")]
-    with serving("mini") as pid, Watched(pid) as watched:
-        load = asyncio.run(closed_loop(PORT, requests, min(seconds, 20.0), connections=1))
+    with serving("mini") as pid, alone() as judge, Watched(pid) as watched:
+        load, added = asyncio.run(in_turns(PORT, requests, judge, min(seconds, 60.0)))
     found = _figures(load, watched)
-    found["bare_ms"] = round(1000 * alone["alone"], 2)
-    found["bars"] = {"added <= 3 ms": [1000 * (load.quantile(0.5, 200) - alone["alone"]), 3.0]}
+    found["added_p10_p90_ms"] = [round(1000 * sorted(added)[int(share * len(added))], 2) for share in (0.1, 0.9)]
+    found["bars"] = {"added <= 3 ms (median)": [1000 * median(added), 3.0]}
     return found
+
+
+@contextmanager
+def alone() -> Iterator[Callable[[int], float]]:
+    """Have the guard in a process of its own; what is given asks it about an image, and returns the seconds."""
+    command = [sys.executable, "-m", "benchmarks.serve_load", "--alone", "mini"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdin is not None and process.stdout is not None
+        asked, said = process.stdin, process.stdout
+
+        def judge(number: int) -> float:
+            print(number, file=asked, flush=True)
+            return float(said.readline())
+
+        yield judge
+        asked.close()
 
 
 def _bare(seconds: float) -> dict[str, float]:
@@ -166,12 +183,16 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     parser.add_argument("--serve", help=argparse.SUPPRESS)
     parser.add_argument("--bare", help=argparse.SUPPRESS)
+    parser.add_argument("--alone", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.serve:
         server.serve(arguments.serve, PORT)
         return
     if arguments.bare:
         server.bare(arguments.bare, arguments.seconds)
+        return
+    if arguments.alone:
+        server.alone(arguments.alone)
         return
     gc.disable()  # here, in the client: it would stop the clock of all that is on its way
     parts = {"sleeping": sleeping, "mini": mini, "single": single}

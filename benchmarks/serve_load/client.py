@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 HOST = "127.0.0.1"
@@ -117,6 +118,26 @@ async def closed_loop(port: int, requests: list[bytes], seconds: float, connecti
     await asyncio.gather(*(work(first) for first in range(connections)))
     load.seconds = time.monotonic() - began
     return load
+
+
+async def in_turns(
+    port: int, requests: list[bytes], alone: Callable[[int], float], seconds: float
+) -> tuple[Load, list[float]]:
+    """Ask for one image at a time, each right after `alone` took its seconds for it; return what was added as well."""
+    load, began, added = Load(), time.monotonic(), []
+    connection = _Connection(port)
+    number = 0
+    while time.monotonic() - began < seconds:
+        own = alone(number)
+        sent = time.monotonic()
+        status = await connection.ask(requests[number % len(requests)])
+        load.outcomes.append(Outcome(status, time.monotonic() - sent))
+        if number >= len(requests):  # all were seen once, here and there
+            added.append(load.outcomes[-1].seconds - own)
+        number += 1
+    connection.close()
+    load.seconds = time.monotonic() - began
+    return load, added
 
 
 async def is_ready(port: int) -> bool:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import io
 import json
 import os
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from statistics import median
 
 from PIL import Image
 
@@ -92,18 +92,23 @@ def serve(what: str, port: int) -> None:
         server.run([bound_socket(ServeOptions(port=port))])
 
 
-def bare(what: str, seconds: float) -> None:
-    """Print how quick the guard is by itself: images a second in batches, and seconds for one at a time."""
+def alone(what: str) -> None:
+    """Judge the image whose number is read from standard input, and print the seconds, until there is no more."""
     guard = load_subject(what, device="cpu").guard
     images = images_of(what)
-    alone = []
-    for number in range(30):
+    for line in sys.stdin:
         began = time.perf_counter()
-        guard.assess(images[number % len(images)], DEFAULT)
-        alone.append(time.perf_counter() - began)
+        guard.assess(images[int(line) % len(images)], DEFAULT)
+        print(time.perf_counter() - began, flush=True)
+
+
+def bare(what: str, seconds: float) -> None:
+    """Print how many images a second the guard judges by itself, in batches."""
+    guard = load_subject(what, device="cpu").guard
+    images = images_of(what)
     together = guard.engine.capabilities.prompts_at_once
     done, began = 0, time.perf_counter()
     while time.perf_counter() - began < seconds:
         batch = [Request(images[number % len(images)], DEFAULT) for number in range(done, done + together)]
         done += len(list(guard.score_requests(batch)))
-    print(json.dumps({"images_per_second": done / (time.perf_counter() - began), "alone": median(alone[5:])}))
+    print(json.dumps({"images_per_second": done / (time.perf_counter() - began)}))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import socket
 import threading
@@ -13,6 +14,7 @@ from urllib.parse import urlsplit
 import httpx2
 
 from eyeward.serve.queue import QueueLimits
+from eyeward.serve.refusals import QueueFull
 from eyeward.serve.settings import ServeSettings
 from tests.serve.listening import listening
 from tests.serve.world import BRIGHT, DARK, Engine, coded, patiently, png, service
@@ -74,6 +76,31 @@ def test_a_full_queue_answers_at_once_and_says_when_to_come_back() -> None:
     for retry_after in refused:
         assert retry_after is not None
         assert int(retry_after) >= 1
+
+
+def test_who_finds_no_room_behind_those_who_wait_for_their_turn_is_refused_at_once() -> None:
+    of = service(settings=ServeSettings(deadline=60.0, questions=2, queue=QueueLimits(waiting=2, probe_seconds=60.0)))
+    of.queue.start()
+    patiently(lambda: of.queue.problem is None)
+
+    async def main() -> list[str]:
+        order: list[str] = []
+
+        async def come(name: str) -> None:
+            try:
+                await of.let_in()
+                order.append(f"{name} is in")
+            except QueueFull:
+                order.append(f"{name} is refused")
+
+        await asyncio.gather(*(come(name) for name in ("first", "second", "third")))
+        await of.let_in()  # the door is open again
+        return order
+
+    try:
+        assert asyncio.run(main()) == ["third is refused", "first is in", "second is in"]
+    finally:
+        of.close()
 
 
 def test_a_client_that_goes_away_has_its_work_dropped() -> None:

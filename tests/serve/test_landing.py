@@ -22,6 +22,9 @@ class CountedLoop:
         self.calls += 1
         self._loop.call_soon_threadsafe(callback)
 
+    def call_soon(self, callback: Callable[[], object]) -> None:
+        self._loop.call_soon(callback)
+
 
 def test_all_that_land_together_are_woken_by_one_call() -> None:
     async def main() -> int:
@@ -36,6 +39,23 @@ def test_all_that_land_together_are_woken_by_one_call() -> None:
         return int(counted.calls)
 
     assert asyncio.run(main()) == 1
+
+
+def test_one_is_woken_in_each_round_of_the_loop_so_that_others_have_their_turn_between_them() -> None:
+    async def main() -> list[int]:
+        landing = Landing(asyncio.get_running_loop())
+        waiters = [landing.loop.create_future() for _ in range(5)]
+        for waiter in waiters:
+            landing.wake(waiter)
+        assert len(landing) == 5
+        done = []
+        while len(landing):
+            await asyncio.sleep(0)
+            done.append(sum(waiter.done() for waiter in waiters))
+        return done
+
+    done = asyncio.run(main())
+    assert done[-1] == 5 and all(after - before <= 1 for before, after in zip([0, *done], done, strict=False))
 
 
 def test_whoever_lands_from_whatever_thread_is_woken() -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import random
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -52,6 +54,20 @@ def held(guard: SleepingGuard, queue: JudgingQueue) -> Ticket:
     ticket = queue.submit([question(b"first")], later())
     patiently(lambda: guard.under_way == 1)
     return ticket
+
+
+def test_a_ticket_that_was_answered_is_gone_without_the_garbage_collector() -> None:
+    guard = SleepingGuard(0.0)
+    with running(guard) as queue:
+        gc.disable()  # it stops everything else: nothing may be left to it
+        try:
+            ticket = queue.submit([question(b"one")], later())
+            assert len(ticket.result()) == 1
+            gone = weakref.ref(ticket)
+            del ticket
+            patiently(lambda: gone() is None)
+        finally:
+            gc.enable()
 
 
 def test_answers_come_in_the_order_of_their_questions_whoever_else_asks() -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import hashlib
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -16,7 +18,7 @@ import httpx2
 import pytest
 
 from eyeward.errors import UsageError
-from eyeward.serve.run import SWITCH_SECONDS, ServeOptions, answer_quickly, is_loopback, server_of
+from eyeward.serve.run import SWITCH_SECONDS, ServeOptions, answer_quickly, bound_socket, is_loopback, server_of
 from tests.serve.test_keys import entry, write
 from tests.serve.world import patiently, png
 
@@ -44,6 +46,25 @@ def test_threads_that_judge_do_not_keep_the_one_that_answers_waiting() -> None:
         assert gc.get_freeze_count() > frozen
     finally:
         sys.setswitchinterval(before)
+
+
+def test_answers_leave_at_once_however_small_their_pieces_are() -> None:
+    async def main() -> bool:
+        told: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+
+        async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            opened = writer.get_extra_info("socket")
+            told.set_result(bool(opened.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)))
+            writer.close()
+
+        taken = bound_socket(ServeOptions(port=0))
+        async with await asyncio.start_server(answer, sock=taken):
+            _, writer = await asyncio.open_connection(*taken.getsockname())
+            found = await asyncio.wait_for(told, 60.0)
+            writer.close()
+        return found
+
+    assert asyncio.run(main())
 
 
 def test_stopping_waits_for_as_long_as_a_request_may_take() -> None:

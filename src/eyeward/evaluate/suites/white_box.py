@@ -161,7 +161,8 @@ def _read(model: Any, tokens: Sequence[int]) -> DynamicCache:
 def _for_each(kept: DynamicCache, count: int) -> DynamicCache:
     """Return keys and values that so many pictures can go on from; what is kept stays as it is."""
     cache = DynamicCache()
-    for number, layer in enumerate(kept.layers):
+    layers: Sequence[Any] = kept.layers
+    for number, layer in enumerate(layers):
         cache.update(layer.keys.expand(count, -1, -1, -1), layer.values.expand(count, -1, -1, -1), number)
     return cache
 
