@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import uvicorn
 from starlette.applications import Starlette
 from typer.testing import CliRunner, Result
 
@@ -18,6 +20,7 @@ from eyeward.moderate.gateway import panel as panel_module
 from eyeward.moderate.gateway.panel import Panel
 from eyeward.moderate.gateway.settings import Answer, GatewaySettings, Partials
 from eyeward.policy import Policy
+from eyeward.serve import run as run_module
 from eyeward.serve.canary import KnownAnswer
 from tests.annotate.world import png
 from tests.evaluate.worlds import guard
@@ -49,7 +52,7 @@ def serves(monkeypatch: pytest.MonkeyPatch) -> list[tuple[GatewaySettings, str, 
     loaded.clear()
     monkeypatch.setattr(panel_module, "load_panel", load_panel)
     monkeypatch.setattr(gateway_module, "gateway_app", gateway_app)
-    monkeypatch.setattr(command, "_serve", lambda app, host, port: served.append((made[-1], host, port)))
+    monkeypatch.setattr(command, "_serve", lambda app, host, port, deadline: served.append((made[-1], host, port)))
     return served
 
 
@@ -116,10 +119,19 @@ def test_images_on_a_list_never_leave(monkeypatch: pytest.MonkeyPatch, tmp_path:
     monkeypatch.setattr(panel_module, "settle", lambda subject, how: None)
     monkeypatch.setattr(panel_module, "known_answers", lambda subject, guard: (probe,))
     monkeypatch.setattr(gateway_module, "gateway_app", gateway_app)
-    monkeypatch.setattr(command, "_serve", lambda app, host, port: None)
+    monkeypatch.setattr(command, "_serve", lambda *given: None)
     assert run(*UPSTREAM, "--known-hashes", str(tmp_path / "list")).exit_code == 0
     with ImageServer(images(picture)) as server:
         monkeypatch.undo()
         with served(server.address, panels[0], on_unsafe="report") as gateway:
             (entry,) = ask(gateway).json()["data"]
     assert (entry["placeholder"], entry["eyeward"]["notes"]) == (True, ["hash_match"])
+
+
+def test_a_stop_waits_for_as_long_as_a_request_may_take(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: dict[str, Any] = {}
+    monkeypatch.setattr(uvicorn, "run", lambda app, **settings: told.update(settings))
+    monkeypatch.setattr(run_module, "answer_quickly", lambda: None)
+    monkeypatch.setattr(logging, "basicConfig", lambda **settings: None)
+    command._serve(Starlette(), "127.0.0.1", 8460, 179.5)
+    assert told["timeout_graceful_shutdown"] > 179.5

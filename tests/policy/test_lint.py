@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eyeward.policy import EYEWARD, PUBLISHED_2025, Policy, render
+from eyeward.policy.likeness import Nearness
 from eyeward.policy.lint import Level, lint_file, lint_text
 from eyeward.policy.loading import pack_names, policy_path
 from tests.policy.strategies import policies
@@ -163,3 +165,49 @@ def test_a_policy_and_its_file_have_the_same_findings(policy: Policy) -> None:
     in_file = lint_text(policy.to_yaml())
     assert sorted((finding.code, finding.message) for finding in in_file) == in_memory
     assert all(finding.line is not None for finding in in_file)
+
+
+def test_each_rule_is_named_once_however_often_it_stands_there() -> None:
+    text = HEAD + category(should_not="[insults, insult, insults, insults]", can="[insults, insulting]")
+    assert [(finding.code, finding.line) for finding in lint_text(text)] == [
+        ("duplicate-rule", 5),
+        ("duplicate-rule", 5),
+        ("near-duplicate-rule", 5),
+        ("rule-in-both-lists", 6),
+    ]
+
+
+def test_rules_that_are_too_many_to_be_compared_are_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("eyeward.policy.lint.Nearness", lambda: Nearness(steps=30))
+    text = HEAD + category(should_not="[insults, insulted, insulting]") + category("O2", "Harm", "[harm, harms]")
+    findings = lint_text(text)
+    assert [(finding.code, finding.level, finding.line) for finding in findings] == [
+        ("near-duplicates-unsought", Level.warning, 5)
+    ]
+
+
+def unlike(number: int) -> str:
+    """Return a rule of the same letters as all the others, and less like each of them than near-duplicates are."""
+    bits = f"{number:08b}{number.bit_count() % 2}"
+    return "".join("a" * 18 + "b" * 18 if bit == "1" else "b" * 18 + "a" * 18 for bit in bits)
+
+
+LIST = HEAD + "  - id: O1\n    name: Hate\n    should_not: ["
+PAGES = {
+    "one rule again and again": LIST + "a, " * 30_000 + "]",
+    "one rule by its name": LIST + "&x '" + "a" * 30_000 + "', " + "*x, " * 8_000 + "]",
+    "short rules": LIST + ", ".join(f"r{number}" for number in range(16_000)) + "]",
+    "rules of the same letters": LIST + ", ".join(map(unlike, range(160))) + "]",
+    "letters that fold to many": LIST + ", ".join("\ufdfa" * 1_900 + f"{number}" for number in range(30)) + "]",
+    "empty lines": HEAD + category() + "verbatim: |2\n" + "\n" * 60_000 + "  O1: Hate:\n",
+    "rules of the text": HEAD + category() + "verbatim: |2\n  O1: Hate:\n  Should not:\n" + "  - a\n" * 12_000,
+    "brackets": "[" * 60_000,
+}
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_no_page_of_text_takes_long(page: str) -> None:
+    """Without bounds some take minutes, and all of the memory; the limit is for a machine that has much else to do."""
+    began = time.process_time()
+    assert lint_text(PAGES[page])
+    assert time.process_time() - began < 10.0

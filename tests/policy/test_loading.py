@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -121,12 +122,47 @@ def test_a_file_larger_than_any_policy_is_refused(tmp_path: Path) -> None:
         Policy.load(file)
 
 
-def test_aliases_that_multiply_are_read_without_multiplying() -> None:
+def test_a_part_that_is_repeated_by_its_name_is_refused_before_it_multiplies() -> None:
     bomb = "name: x\na0: &a0 [x, x]\n" + "".join(
         f"a{n}: &a{n} [*a{n - 1}, *a{n - 1}, *a{n - 1}]\n" for n in range(1, 30)
     )
-    with pytest.raises(PolicyError, match="Unknown key 'a0'"):
-        Policy.from_text(bomb)
+    page = "name: x\ncategories:\n- id: O1\n  name: A\n  can: [&x '" + "a" * 30_000 + "'" + ", *x" * 8_000 + "]\n"
+    for text, line in ((bomb, 3), (page, 5)):
+        with pytest.raises(PolicyError, match="write the part out") as caught:
+            Policy.from_text(text)
+        assert caught.value.line == line
+
+
+def of_one_category(rules: list[str], more: str = "") -> str:
+    return "name: x\ncategories:\n- id: O1\n  name: A\n  should_not:\n" + "".join(f"  - {r}\n" for r in rules) + more
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "sentence"),
+    [
+        (of_one_category(["a"] * 5_000), 4_994, "more than 5,000 keys, lists and texts"),
+        (f"name: x\ncategories: [{', '.join(['{}'] * 101)}]", 2, "101 categories; a policy has at most 100"),
+        (of_one_category([f"rule {n}" for n in range(201)]), 6, "more than 200 rules"),
+        (of_one_category([f"rule {n}" for n in range(150)], "  can: [" + "b, " * 51 + "]\n"), 156, "more than 200"),
+        (of_one_category(["a" * 2_001]), 6, "A rule has at most 2,000 letters, not 2,001"),
+        (of_one_category(["a"]).replace("name: A", "name: " + "A" * 2_001), 4, "The key 'name' has at most 2,000"),
+        ("name: " + "x" * 2_001 + "\ncategories: []", 1, "The key 'name' has at most 2,000"),
+    ],
+)
+def test_more_than_any_policy_holds_is_a_mistake_with_its_line(text: str, line: int, sentence: str) -> None:
+    with pytest.raises(PolicyError, match=re.escape(sentence)) as caught:
+        Policy.from_text(text)
+    assert caught.value.line == line
+    assert len(str(caught.value)) < 300, "what is too long is not repeated"
+
+
+def test_a_policy_at_its_bounds_is_read() -> None:
+    rules = [f"rule {n}" for n in range(199)] + ["a" * 2_000]
+    assert Policy.from_text(of_one_category(rules)).category("O1").should_not == tuple(rules)
+    many = "name: x\ncategories:\n" + "".join(f"- {{id: O{n}, name: A{n}, can: [b]}}\n" for n in range(100))
+    assert len(Policy.from_text(many).categories) == 100
+    long = Policy.from_text(of_one_category(["a"], "verbatim: " + "word " * 10_000))
+    assert len(long.verbatim or "") > 40_000
 
 
 def test_deep_nesting_is_a_sentence() -> None:

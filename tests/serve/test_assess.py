@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,8 @@ from eyeward.images import Limits
 from eyeward.images.known import KnownHashes
 from eyeward.policy import Policy
 from eyeward.serve import bodies
-from eyeward.serve.policies import PolicyBook
+from eyeward.serve import service as service_module
+from eyeward.serve.policies import PolicyBook, read_policy
 from eyeward.serve.settings import ServeSettings
 from eyeward.verdict import Verdict
 from tests.serve.watching import Watch
@@ -258,3 +261,28 @@ def test_more_policies_than_may_be_asked_about_are_refused_before_one_is_looked_
         answer = assess(client, DARK, policies=["default"] * 65)
     assert answer.status_code == 422
     assert "names at most 64 policies" in answer.json()["error"]["message"]
+
+
+def test_policies_are_read_beside_all_other_work_and_no_longer_than_the_request_lasts(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    threads: list[str] = []
+    hold = threading.Event()
+
+    def slowly(text: str) -> Any:
+        threads.append(threading.current_thread().name)
+        assert hold.wait(60.0)
+        return read_policy(text)
+
+    monkeypatch.setattr(service_module, "read_policy", slowly)
+    of = service()
+    with serving(of) as client, ThreadPoolExecutor(4) as callers:
+        inline = Policy.load("default").only("O6").to_yaml()
+        sent = {"policies": [inline] * 3, "deadline_seconds": 0.3}
+        late = callers.map(lambda _: assess(client, DARK, **sent), range(4))
+        assert [answer.status_code for answer in late] == [504] * 4
+        assert client.get("/v1/policies").status_code == 200, "which is read by other threads"
+        hold.set()
+        assert assess(client, DARK, policies=[inline]).status_code == 200
+    assert len(threads) <= 3, "of those that came too late nobody read the rest"
+    assert all(name.startswith("eyeward-policy") for name in threads)

@@ -13,13 +13,15 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from eyeward.images.hashes import sha256_of_bytes
+from eyeward.images.known import KnownHashes
 from eyeward.serve import bodies, logs
 from eyeward.serve.app import make_app
 from eyeward.serve.keys import Keys
 from eyeward.serve.refusals import QueueFull
 from eyeward.serve.settings import ServeSettings
 from tests.serve.listening import listening
-from tests.serve.world import BRIGHT, DARK, assess, coded, patiently, png, service, serving
+from tests.serve.world import BRIGHT, DARK, Engine, assess, coded, patiently, png, service, serving
 
 
 @pytest.fixture
@@ -62,6 +64,17 @@ def test_a_line_of_the_log_says_what_happened_and_nothing_of_what_was_sent(lines
     assert [line["event"] for line in lines()][0] == "engine_up"
 
 
+def test_the_line_of_a_request_says_how_many_of_its_images_are_known(lines: Any) -> None:
+    digest = sha256_of_bytes(png(DARK))
+    with serving(service(known=KnownHashes(frozenset((digest,))))) as client:
+        assess(client, DARK, BRIGHT, policies=["default", "children"])
+        assess(client, BRIGHT)
+    known, other = [line for line in lines() if line["event"] == "request"]
+    assert (known["hash_matches"], known["key"], known["ratings"]) == (1, "nobody", ["Unsafe"] * 4)
+    assert "hash_matches" not in other
+    assert digest not in json.dumps(lines())
+
+
 def test_what_goes_wrong_inside_is_logged_without_its_words_and_answered_without_a_verdict(
     lines: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -102,13 +115,13 @@ def test_bodies_that_are_too_large_together_are_refused_and_given_back() -> None
     of = service(settings=ServeSettings(body_bytes=100_000, bytes_in_flight=100_000))
     with serving(of) as client:
         gate: Any = client.app
-        gate._held = 99_990
+        of.in_flight.held = 99_990
         answer = assess(client, DARK)
         assert answer.status_code == 429
         assert answer.headers["retry-after"] == "1"
-        gate._held = 0
+        of.in_flight.held = 0
         assert assess(client, DARK).status_code == 200
-        assert gate._held == 0
+        assert of.in_flight.held == 0
         assert gate.under_way == 0
 
 
@@ -231,6 +244,33 @@ def test_without_keys_only_the_names_of_this_machine_are_answered_to(host: str) 
 def test_the_names_of_this_machine(host: str) -> None:
     with serving(service()) as client:
         assert client.get("/v1/models", headers={"host": host}).status_code == 200
+
+
+FOREIGN = [{"origin": "http://evil.example"}, {"origin": "null"}, {"sec-fetch-site": "cross-site"}]
+
+
+@pytest.mark.parametrize("headers", FOREIGN)
+def test_without_keys_no_page_of_another_address_has_anything_judged(headers: dict[str, str]) -> None:
+    engine = Engine()
+    with serving(service(engine)) as client:
+        probed = len(engine.batches)
+        answer = client.post("/v1/assess", files={"image": ("a.png", png(DARK))}, headers=headers)
+        assert (answer.status_code, answer.json()["error"]["type"]) == (403, "not_allowed")
+        assert client.put("/v1/policies/mine", content=b"name: mine", headers=headers).status_code == 403
+        assert client.get("/v1/models", headers=headers).status_code == 200
+        assert len(engine.batches) == probed
+        ours = {"origin": "http://127.0.0.1"}
+        assert client.post("/v1/assess", files={"image": ("a.png", png(DARK))}, headers=ours).status_code == 200
+
+
+def test_with_keys_the_key_decides_and_not_the_page(tmp_path: Any) -> None:
+    from tests.serve.test_keys import entry, write
+
+    keys = Keys(write(tmp_path / "keys.yaml", entry("web", "ew_web")))
+    with serving(service(keys=keys), "ew_web") as client:
+        for headers in FOREIGN:
+            answer = client.post("/v1/assess", files={"image": ("a.png", png(DARK))}, headers=headers)
+            assert answer.status_code == 200
 
 
 def test_with_keys_any_name_will_do(tmp_path: Any) -> None:

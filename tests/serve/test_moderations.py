@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
-from eyeward.serve.moderation_scores import STANDARD
+from eyeward.guard import Scored
+from eyeward.serve.moderation_scores import STANDARD, Scores
+from eyeward.serve.service import Asked, Gone
 from eyeward.serve.settings import ServeSettings, Text
 from tests.serve.world import BRIGHT, DARK, DEFAULT, Engine, data_url, png, service, serving
 
@@ -103,3 +107,30 @@ def test_an_engine_that_is_down_is_an_error() -> None:
         answer = client.post("/v1/moderations", json={"input": [image(DARK)]})
         assert answer.status_code == 503
         assert "flagged" not in answer.text
+
+
+def test_texts_and_images_share_one_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked_at: list[float] = []
+    deadlines: list[float] = []
+
+    class Texts:
+        async def each(self, texts: Sequence[str]) -> list[Scores]:
+            asked_at.append(time.monotonic())
+            return [Scores(flagged=False) for _ in texts]
+
+        async def close(self) -> None:
+            return
+
+    of = service()
+    judged = of.judged
+
+    async def seen(asked: Asked, gone: Gone) -> list[list[Scored]]:
+        deadlines.append(asked.deadline)
+        return await judged(asked, gone)
+
+    monkeypatch.setattr(of, "texts", Texts())
+    monkeypatch.setattr(of, "judged", seen)
+    with serving(of) as client:
+        answer = client.post("/v1/moderations", json={"input": [TEXT, image(BRIGHT)]})
+    assert answer.json()["results"][0]["flagged"] is True
+    assert deadlines[0] <= asked_at[0] + of.settings.deadline

@@ -17,6 +17,7 @@ from eyeward.guard import Scored
 from eyeward.serve.queue import JudgingQueue, QueueLimits, Ticket
 from eyeward.serve.refusals import DeadlinePassed, EngineDown, QueueFull, Refused, Stopping
 from eyeward.verdict import Rating
+from tests.serve.clock import Clock
 from tests.serve.sleeping import OTHER, SleepingGuard, question
 from tests.serve.world import patiently
 
@@ -291,6 +292,34 @@ def test_a_probe_that_raises_or_is_slow_is_an_engine_that_is_down() -> None:
         assert "0.01 s are allowed" in (queue.problem or "")
         with pytest.raises(EngineDown):
             queue.submit([question()], later())
+
+
+def test_a_probe_that_hangs_is_noticed_while_it_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, entered, hold = Clock(monkeypatch), threading.Event(), threading.Event()
+    hangs: list[str] = []
+
+    def probe() -> None:
+        if hangs:
+            entered.set()
+            assert hold.wait(60.0)
+
+    limits = QueueLimits(probe_limit=1e3, probe_seconds=1e4, stall_seconds=1e6, retry_seconds=0.02)
+    with running(SleepingGuard(), limits, probe) as queue:
+        hangs.append("from now on")
+        clock.put_on(1.1e4)
+        waiting = queue.submit([question()], clock.now() + 1e6)
+        assert entered.wait(60.0)
+        assert queue.problem is None, "it has its time"
+        clock.put_on(1.1e3)
+        assert "not judged after" in (queue.problem or "")
+        with pytest.raises(EngineDown, match="1000 s are allowed"):
+            queue.submit([question()], clock.now() + 1e6)
+        hangs.clear()
+        hold.set()
+        with pytest.raises(EngineDown, match="1000 s are allowed"):
+            waiting.result()
+        patiently(lambda: queue.problem is None)
+        assert queue.submit([question()], clock.now() + 1e6).result()
 
 
 def test_a_sound_engine_is_probed_again_and_again_even_while_it_is_busy() -> None:

@@ -27,6 +27,7 @@ def client(tmp_path: Path) -> Iterator[TestClient]:
         entry("free", "free", inline_policies=True),
         entry("owner", "owner", roles=["policy_owner"]),
         entry("owner_of_one", "owner-of-one", roles=["policy_owner"], policies=["mine@1"]),
+        entry("user_of_one", "user-of-one", policies=["mine@1"]),
         entry("reviewer", "reviewer", roles=["reviewer"]),
         entry("boss", "boss", roles=["admin"]),
     )
@@ -104,3 +105,29 @@ def test_policies_are_sent_along_only_by_keys_that_may(client: TestClient) -> No
 
 def test_a_policy_that_is_too_long_to_be_sent_along_is_refused(client: TestClient) -> None:
     assert status(client, "free", DARK, policies=["# " + "x" * 70_000 + "\n" + MINE.to_yaml()]) == 422
+
+
+HOSTILE = "name: mine\ncategories:\n- id: O1\n  name: A\n  can: ["
+
+
+@pytest.mark.parametrize("rest", ["a, " * 20_000 + "]", "&x '" + "a" * 30_000 + "', " + "*x, " * 8_000 + "]"])
+def test_a_policy_that_is_more_than_one_is_refused_wherever_it_is_sent(client: TestClient, rest: str) -> None:
+    assert status(client, "free", DARK, policies=[HOSTILE + rest]) == 422
+    answer = client.put("/v1/policies/mine", content=HOSTILE + rest, headers=by("owner"))
+    assert answer.status_code == 422
+    assert answer.json()["error"]["findings"]
+
+
+def test_an_owner_of_one_version_reads_all_of_them_and_judges_with_that_one(client: TestClient) -> None:
+    for text in (MINE, MINE.sensitive("O6")):
+        client.put("/v1/policies/mine", content=text.to_yaml(), headers=by("owner-of-one"))
+    shown = [
+        client.get(f"/v1/policies/{name}", headers=by("owner-of-one")).status_code
+        for name in ("mine", "mine@1", "mine@2", "children")
+    ]
+    assert shown == [200, 200, 200, 404]
+    assert [
+        client.get(f"/v1/policies/{name}", headers=by("user-of-one")).status_code for name in ("mine", "mine@1")
+    ] == [404, 200]
+    assert status(client, "user-of-one", DARK, policies=["mine@1"]) == 200
+    assert status(client, "user-of-one", DARK, policies=["mine"]) == 403

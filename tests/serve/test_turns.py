@@ -6,9 +6,14 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 
+import pytest
+
 from eyeward.engine.protocol import Prompt, RawAnswer
 from eyeward.serve.turns import TakingTurns
+from eyeward.verdict import Rating
 from tests.fakes import CAPABILITIES
+from tests.serve.clock import outlast_a_probe
+from tests.serve.world import Engine, patiently, service
 
 
 class Counting:
@@ -43,3 +48,26 @@ def test_one_thread_at_a_time_and_every_one_its_answer() -> None:
     assert turns.capabilities is CAPABILITIES
     turns.close()
     assert engine.closed == 1
+
+
+def test_who_keeps_the_turn_asks_and_all_others_wait() -> None:
+    engine = Counting()
+    turns = TakingTurns(engine)
+    found: list[str] = []
+    with turns.turn():
+        thread = threading.Thread(target=lambda: found.extend(answer.text for answer in turns.judge([])))
+        thread.start()
+        assert [answer.text for answer in turns.judge([])] == ["0"]
+        assert found == []
+    thread.join()
+    assert (engine.most, found) == (1, ["0"])
+
+
+def test_a_service_whose_batches_take_longer_than_a_probe_may_is_not_down(monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = Engine()
+    queue = service(engine).queue
+    tickets = outlast_a_probe(queue, engine, monkeypatch)
+    assert [ticket.result()[0].verdict.rating for ticket in tickets] == [Rating.Unsafe, Rating.Safe]
+    patiently(lambda: len(engine.batches) == 4)  # two probes, two questions
+    assert queue.problem is None
+    queue.stop()

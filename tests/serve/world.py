@@ -19,6 +19,7 @@ from eyeward.errors import ErrorType
 from eyeward.guard import Guard
 from eyeward.guard.card import EyewardCard, Vocabulary
 from eyeward.guard.llavaguard import LlavaGuardProfile
+from eyeward.images.fetch import Fetcher
 from eyeward.images.known import KnownHashes
 from eyeward.policy import Policy
 from eyeward.serve.app import make_app
@@ -127,6 +128,7 @@ def service(
     known: KnownHashes | None = None,
     unknown: Sequence[str] = (),
     counters: Counters | None = None,
+    fetcher: Fetcher | None = None,
 ) -> Service:
     quick = ServeSettings(deadline=60.0, queue=QueueLimits(retry_seconds=0.05, probe_seconds=60.0))
     return Service(
@@ -137,6 +139,7 @@ def service(
         book=book or SHIPPED,
         known=known,
         counters=counters,
+        fetcher=fetcher,
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -108,7 +109,7 @@ def gateway(
         screen.say(f"The guard cannot judge {', '.join(missed)} of this policy: what would be Safe is Review.")
     app = gateway_app(settings, panel, chosen)
     screen.say(visible(f"Before {settings.upstream}: http://{host}:{port}/v1 (policy {chosen.name}, {model})."))
-    _serve(app, host, port)
+    _serve(app, host, port, settings.deadline)
 
 
 def _key(option: str, variable: str | None) -> SecretStr | None:
@@ -128,7 +129,7 @@ def _seconds(deadline: float) -> float:
     return deadline
 
 
-def _serve(app: Starlette, host: str, port: int) -> None:
+def _serve(app: Starlette, host: str, port: int, deadline: float) -> None:
     try:
         import uvicorn
 
@@ -138,7 +139,8 @@ def _serve(app: Starlette, host: str, port: int) -> None:
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     logging.getLogger("httpx2").setLevel(logging.WARNING)
     answer_quickly()
-    uvicorn.run(app, host=host, port=port, log_level="warning", ws="none", timeout_graceful_shutdown=30)
+    stop = math.ceil(deadline + 1)  # what was asked for by then is made, judged and answered
+    uvicorn.run(app, host=host, port=port, log_level="warning", ws="none", timeout_graceful_shutdown=stop)
 
 
 def _report(request: Request, found: str) -> None:

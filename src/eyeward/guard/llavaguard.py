@@ -143,12 +143,13 @@ class LlavaGuardProfile:
     def _coverage(self, policy: Policy) -> Coverage:
         if self._card.vocabulary is Vocabulary.any:
             return Coverage(policy.ids, ())
-        unknown: dict[str, tuple[str, ...]] = {}
+        met: dict[str, dict[str, None]] = {}
         for line in render(policy, self._card.wording).lines:
-            words = self._text.unknown_words(line.text)
-            for id in policy.ids if line.category is None else (line.category,):
-                if words:
-                    unknown[id] = tuple(dict.fromkeys((*unknown.get(id, ()), *words)))
+            words = dict.fromkeys(self._text.unknown_words(line.text))
+            ids = policy.ids if line.category is None else (line.category,)
+            for id in ids if words else ():
+                met.setdefault(id, {}).update(words)
+        unknown = {id: tuple(several) for id, several in met.items()}
         covered = tuple(id for id in policy.ids if id not in unknown)
         return Coverage(covered, tuple(id for id in policy.ids if id in unknown), unknown)
 

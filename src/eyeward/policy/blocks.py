@@ -55,22 +55,42 @@ class _State:
     """The role of lines outside of blocks."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Following:
+    """What comes behind a line; empty at the end."""
+
+    next: str
+    filled: str
+    """The first line with something on it."""
+
+
 def scan(text: str) -> tuple[RenderedLine, ...]:
     """Return every line of a prompt with its role; text without any category block is all `start`."""
     texts = text.split("\n")
+    following = _following(texts)
     state = _State()
     lines: list[RenderedLine] = []
     start = 0
     for number, line in enumerate(texts):
         end = start + len(line)
-        role, rule = _role(line, texts[number + 1 :], state)
+        role, rule = _role(line, following[number], state)
         category = None if role in (LineRole.START, LineRole.STEPS, LineRole.ANSWER_FORM) else state.category
         lines.append(RenderedLine(role, line, start, end, category, rule))
         start = end + 1
     return tuple(lines)
 
 
-def _role(line: str, following: list[str], state: _State) -> tuple[LineRole, str | None]:
+def _following(texts: list[str]) -> list[_Following]:
+    """Return what comes behind each line."""
+    found: list[_Following] = []
+    after, filled = "", ""
+    for text in reversed(texts):
+        found.append(_Following(after, filled))
+        after, filled = text, text if text.strip() else filled
+    return found[::-1]
+
+
+def _role(line: str, following: _Following, state: _State) -> tuple[LineRole, str | None]:
     header = header_of(line)
     if header is not None and _opens_block(header[0], following):
         state.category, state.items, state.listed = header[0], None, False
@@ -118,15 +138,15 @@ def _heading(line: str, state: _State) -> LineRole | None:
     return None
 
 
-def _leads_to_bullets(following: list[str]) -> bool:
-    return bool(following) and _BULLET.fullmatch(following[0]) is not None
+def _leads_to_bullets(following: _Following) -> bool:
+    return _BULLET.fullmatch(following.next) is not None
 
 
-def _opens_block(id: str, following: list[str]) -> bool:
+def _opens_block(id: str, following: _Following) -> bool:
     """Whether a line of the form `word: text` is a header: numbered ids are, other words need a list below them."""
     if _NUMBERED_ID.fullmatch(id):
         return True
-    after = next((line for line in following if line.strip()), "")
+    after = following.filled
     if _BULLET.fullmatch(after):
         return False
     text = plain(after)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import unicodedata
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -11,6 +10,7 @@ from os import PathLike
 
 from eyeward.errors import PolicyError
 from eyeward.policy.blocks import header_of, scan, stance_of
+from eyeward.policy.likeness import Nearness
 from eyeward.policy.lines import LineRole
 from eyeward.policy.loading import CategorySource, PolicySource, RuleSource, policy_path, read_policy_file, read_source
 from eyeward.policy.render import render
@@ -20,9 +20,6 @@ from eyeward.verdict import NA
 
 TokenCounter = Callable[[str], int]
 """Gives the number of tokens of a text for one model."""
-
-NEAR = 0.9
-"""Similarity (difflib's ratio over letters, 0 to 1) from which two rules of a category count as near-duplicates."""
 
 _INVISIBLE = frozenset(("Cf", "Co", "Cs", "Zl", "Zp"))
 _TYPED_PLAIN = {"\u00a0": "a no-break space", "\ufffd": "a replacement character (wrong encoding)"}
@@ -99,6 +96,7 @@ def lint_text(
     return tuple(findings)
 
 
+_Found = Callable[[Level, str, str, int], Finding]
 _UNLOADABLE = frozenset(("duplicate-id",))
 
 
@@ -121,6 +119,7 @@ def _source_of(policy: Policy) -> PolicySource:
 def _content(source: PolicySource) -> Iterator[Finding]:
     ids: dict[str, int] = {}
     names: dict[str, str] = {}
+    nearness = Nearness()
     for category in source.categories:
         if category.id in ids:
             message = f"The id {category.id!r} is used {_on(ids[category.id])} already; rename one of them."
@@ -133,7 +132,7 @@ def _content(source: PolicySource) -> Iterator[Finding]:
                 "rename one of them."
             )
             yield Finding(Level.warning, "duplicate-name", message, source.file, category.name_line, category.id)
-        yield from _category(category, source.file)
+        yield from _category(category, source.file, nearness)
     if source.verbatim is not None:
         yield from _verbatim(source, source.verbatim)
 
@@ -142,7 +141,7 @@ def _on(line: int) -> str:
     return f"on line {line}" if line else "by another category"
 
 
-def _category(category: CategorySource, file: str | None) -> Iterator[Finding]:
+def _category(category: CategorySource, file: str | None, nearness: Nearness) -> Iterator[Finding]:
     def found(level: Level, code: str, message: str, line: int) -> Finding:
         return Finding(level, code, message, file, line, category.id)
 
@@ -158,15 +157,8 @@ def _category(category: CategorySource, file: str | None) -> Iterator[Finding]:
             "stance non_violating."
         )
         yield found(Level.warning, "no-should-not", message, category.line)
-    for rule in category.can:
-        if any(_folded(rule.text) == _folded(other.text) for other in category.should_not):
-            message = f"In {category.id} {rule.text!r} stands under should_not and under can; keep one."
-            yield found(Level.error, "rule-in-both-lists", message, rule.line)
     rules = (*category.should_not, *category.can)
-    for place, rule in enumerate(rules):
-        for earlier_place, earlier in enumerate(rules[:place]):
-            same_list = (earlier_place < len(category.should_not)) == (place < len(category.should_not))
-            yield from _likeness(category.id, earlier, rule, same_list, found)
+    yield from _repeats(category, nearness, found)
     if category.name.endswith("."):
         message = (
             f"{category.id} has a name that ends with a full stop, {category.name!r}, and guards write it so; take "
@@ -180,21 +172,36 @@ def _category(category: CategorySource, file: str | None) -> Iterator[Finding]:
             yield found(Level.warning, "suspicious-character", message, line)
 
 
-def _likeness(
-    id: str,
-    earlier: RuleSource,
-    rule: RuleSource,
-    same_list: bool,
-    found: Callable[[Level, str, str, int], Finding],
-) -> Iterator[Finding]:
-    one, other = _folded(earlier.text), _folded(rule.text)
-    if one == other:
-        if same_list:
-            message = f"In {id} {rule.text!r} stands twice in one list; keep one."
-            yield found(Level.warning, "duplicate-rule", message, rule.line)
-    elif difflib.SequenceMatcher(None, one, other, autojunk=False).ratio() >= NEAR:
-        message = f"In {id} {rule.text!r} is nearly the same as {earlier.text!r}; keep one, or say what differs."
-        yield found(Level.warning, "near-duplicate-rule", message, rule.line)
+def _repeats(category: CategorySource, nearness: Nearness, found: _Found) -> Iterator[Finding]:
+    """Name each rule that says what one before it in its category says, or nearly."""
+    first: dict[str, RuleSource] = {}
+    for rules in (category.should_not, category.can):
+        here: set[str] = set()
+        for rule in rules:
+            folded = _folded(rule.text)
+            if folded in here:
+                message = f"In {category.id} {rule.text!r} stands twice in one list; keep one."
+                yield found(Level.warning, "duplicate-rule", message, rule.line)
+            elif folded in first:
+                message = f"In {category.id} {rule.text!r} stands under should_not and under can; keep one."
+                yield found(Level.error, "rule-in-both-lists", message, rule.line)
+            here.add(folded)
+            first.setdefault(folded, rule)
+    distinct, spent_before = list(first.values()), nearness.spent
+    compared = list(nearness.near(list(first)))
+    for rule, place in zip(distinct, compared, strict=False):
+        if place is not None:
+            earlier = distinct[place].text
+            message = (
+                f"In {category.id} {rule.text!r} is nearly the same as {earlier!r}; keep one, or say what differs."
+            )
+            yield found(Level.warning, "near-duplicate-rule", message, rule.line)
+    if nearness.spent and not spent_before:
+        message = (
+            "From this rule on nobody looked for rules that say nearly the same: there are too many to compare each "
+            "with each; write fewer."
+        )
+        yield found(Level.warning, "near-duplicates-unsought", message, distinct[len(compared)].line)
 
 
 def _verbatim(source: PolicySource, text: str) -> Iterator[Finding]:
@@ -221,11 +228,11 @@ def _verbatim(source: PolicySource, text: str) -> Iterator[Finding]:
                 for rule in (*category.should_not, *category.can)
                 if " ".join(rule.text.split()) not in folded
             ]
-            rules = [*category.should_not, *category.can]
+            rules = [" ".join(rule.text.split()) for rule in (*category.should_not, *category.can)]
             differing += [
                 (f"also has the rule {rule!r} in {category.id}", category.line)
-                for rule in block.rules
-                if not any(" ".join(kept.text.split()).startswith(" ".join(rule.split())) for kept in rules)
+                for rule, words in ((rule, " ".join(rule.split())) for rule in block.rules)
+                if not any(kept.startswith(words) for kept in rules)
             ]
         for difference, line in differing:
             yield _differs(source, difference, line, category.id)

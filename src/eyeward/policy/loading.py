@@ -27,6 +27,14 @@ PACKS = Path(__file__).parent / "packs"
 LARGEST_FILE = 4 * 1024 * 1024
 """Bytes; a policy is a page or two of text, so anything larger is another kind of file."""
 
+MOST_PARTS = 5_000
+"""Keys, lists and texts of one file; reading stops there."""
+MOST_CATEGORIES = 100
+MOST_RULES = 200
+"""Rules of one category, both lists together."""
+LONGEST_TEXT = 2_000
+"""Letters of a rule or a name."""
+
 _POLICY_KEYS = ("name", "version", "categories", "verbatim")
 _CATEGORY_KEYS = ("id", "name", "should_not", "can", "stance")
 
@@ -163,7 +171,9 @@ def read_source(text: str, file: str | PathLike[str] | None = None) -> PolicySou
     """Read what can be read and note every mistake; never raises for what the text says."""
     name = None if file is None else str(file)
     try:
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
+        root = yaml.compose(text, Loader=_Bounded)
+    except _PastBounds as problem:
+        return PolicySource(name, mistakes=(problem.mistake,))
     except yaml.MarkedYAMLError as problem:
         mark = problem.problem_mark or problem.context_mark
         said = problem.problem or problem.context or "it cannot be parsed"
@@ -214,6 +224,32 @@ def _line(node: yaml.Node) -> int:
     return int(node.start_mark.line) + 1
 
 
+class _PastBounds(Exception):
+    """A document that is no policy, and would take long to read to its end."""
+
+    def __init__(self, code: str, message: str, line: int) -> None:
+        super().__init__(message)
+        self.mistake = Mistake(code, message, line)
+
+
+class _Bounded(yaml.SafeLoader):
+    """Reads no more than a policy holds, and no part twice: a page of aliases can stand for gigabytes."""
+
+    parts = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        """Read one part."""
+        repeated = self.check_event(yaml.AliasEvent)
+        line = int(self.current_event.start_mark.line) + 1  # of what was looked at just now
+        if repeated:
+            raise _PastBounds("alias", "This repeats a part by its name (`*`); write the part out.", line)
+        self.parts += 1
+        if self.parts > MOST_PARTS:
+            message = f"The file has more than {MOST_PARTS:,} keys, lists and texts; a policy is a page or two."
+            raise _PastBounds("too-much", message, line)
+        return super().compose_node(parent, index)
+
+
 @dataclass
 class _Reader:
     """Walks the node tree of one document, so that every value keeps its line."""
@@ -236,6 +272,10 @@ class _Reader:
         categories: tuple[CategorySource, ...] = ()
         if "categories" in values:
             items = self.sequence(values["categories"], "the key 'categories'")
+            if len(items) > MOST_CATEGORIES:
+                message = f"there are {len(items)} categories; a policy has at most {MOST_CATEGORIES}"
+                self.note("too-much", message, values["categories"])
+                items = []
             categories = tuple(item for item in map(self.category, items) if item is not None)
             if not items and not self.mistakes:
                 self.note("missing", "there are no categories; a policy needs at least one", values["categories"])
@@ -257,17 +297,23 @@ class _Reader:
         name = self.text(values.get("name"), "the key 'name'", problem_with_category_name)
         stated = self.text(values.get("stance"), "the key 'stance'", _problem_with_stance)
         before = len(self.mistakes)
-        should_not, can = (tuple(self.rules(values.get(key), key)) for key in ("should_not", "can"))
+        should_not = tuple(self.rules(values.get("should_not"), "should_not", MOST_RULES))
+        can = tuple(self.rules(values.get("can"), "can", MOST_RULES - len(should_not)))
         if id is None or name is None:
             return None
         complete = len(self.mistakes) == before
         stance = Stance(stated or Stance.enforced)
         return CategorySource(id, name, _line(node), _line(values["name"]), should_not, can, stance, complete)
 
-    def rules(self, node: yaml.Node | None, key: str) -> Iterator[RuleSource]:
+    def rules(self, node: yaml.Node | None, key: str, most: int) -> Iterator[RuleSource]:
         if node is None:
             return
-        for item in self.sequence(node, f"the key {key!r}"):
+        items = self.sequence(node, f"the key {key!r}")
+        if len(items) > most:
+            message = f"this category has more than {MOST_RULES} rules; split it, or say more with fewer"
+            self.note("too-much", message, node)
+            return
+        for item in items:
             text = self.text(item, "a rule", lambda text: problem_with_line(text, "the rule"))
             if text is not None:
                 yield RuleSource(text, _line(item))
@@ -293,6 +339,9 @@ class _Reader:
             elif isinstance(node, yaml.MappingNode):
                 hint = "; text that holds a colon followed by a blank needs quotes"
             self.note("type", f"{what} must be text, but this is {_kind(node)}{hint}", node)
+            return None
+        if len(node.value) > LONGEST_TEXT and not as_it_is:
+            self.note("too-much", f"{what} has at most {LONGEST_TEXT:,} letters, not {len(node.value):,}", node)
             return None
         problem = check(node.value)
         if problem is not None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import Response
@@ -9,6 +11,7 @@ from starlette.responses import Response
 from eyeward.serve.policies import PolicyRejected
 from eyeward.serve.refusals import NoKey, Refused
 from eyeward.serve.schema import ErrorAnswer, Problem
+from eyeward.verdict import Note, Verdict
 
 JSON = "application/json"
 
@@ -36,6 +39,14 @@ def request_id(request: Request) -> str:
 def note(request: Request, **fields: object) -> None:
     """Have more about a request stand in its line of the log."""
     request.scope.setdefault("state", {}).setdefault("log", {}).update(fields)
+
+
+def note_verdicts(request: Request, verdicts: Sequence[Verdict]) -> None:
+    """Have the ratings of a request stand in its line, and how many of its images are on a list of known ones."""
+    note(request, ratings=[verdict.rating or "error" for verdict in verdicts])
+    matches = len({verdict.sha256 for verdict in verdicts if Note.hash_match.value in verdict.notes})
+    if matches:
+        note(request, hash_matches=matches)
 
 
 async def disconnected(request: Request) -> None:

@@ -81,6 +81,7 @@ def make_app(service: Service, pages: PageOptions | None = None) -> Gate:
         app,
         service.settings,
         service.metrics,
+        service.in_flight,
         local_only=not service.keys.wanted,
         admit={
             ASSESS: lambda request: admit_assess(service, request),

@@ -6,7 +6,6 @@ It stands outside of the application, so that whatever goes wrong inside ends as
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import logging
 import random
 import re
@@ -19,15 +18,16 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from eyeward.serve.answers import error_response
+from eyeward.serve.in_flight import InFlight
 from eyeward.serve.logs import log
 from eyeward.serve.metrics import Metrics
+from eyeward.serve.origin import LOOKING, problem_with_sender
 from eyeward.serve.refusals import BadRequest, Disconnected, NotAllowed, Refused, TooBusy, TooLarge, TooSlow
 from eyeward.serve.settings import ServeSettings
 
 _ID = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _NAMES = random.Random()
 """Names need be unique, and are no secret; asking the system for each hands the interpreter to threads that judge."""
-_LOCAL_NAMES = frozenset(("localhost", "ip6-localhost"))
 _HEADERS = {
     "cache-control": "no-store",
     "x-content-type-options": "nosniff",
@@ -58,10 +58,11 @@ class Gate:
         app: ASGIApp,
         settings: ServeSettings,
         metrics: Metrics,
+        in_flight: InFlight,
         local_only: bool,
         admit: Mapping[str, Callable[[Request], None]],
     ) -> None:
-        """Take the limits; with `local_only`, requests to other names than those of the loopback are refused.
+        """Take the limits; with `local_only`, what other names of hosts or pages of other addresses ask is refused.
 
         `admit` refuses posts to a path before anything else is done with them: when there is no room, that is most.
         """
@@ -70,7 +71,7 @@ class Gate:
         self._metrics = metrics
         self._local_only = local_only
         self._admit = admit
-        self._held = 0
+        self._in_flight = in_flight
         self.under_way = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -121,7 +122,7 @@ class Gate:
                 )
         finally:
             self.under_way -= 1
-            self._held -= passage.read
+            self._in_flight.give_back(passage.read)
             self._note(scope, passage)
 
     def _enter(self, scope: Scope, headers: Headers, passage: _Passage) -> None:
@@ -130,9 +131,10 @@ class Gate:
         Raises:
             Refused: when that is so.
         """
-        if self._local_only and not _is_local(headers.get("host", "")):
-            raise NotAllowed("Without keys this service answers to the names of this machine only, such as localhost.")
-        if scope["method"] in ("GET", "HEAD", "OPTIONS"):
+        problem = problem_with_sender(scope["method"], headers) if self._local_only else None
+        if problem is not None:
+            raise NotAllowed(problem)
+        if scope["method"] in LOOKING:
             return
         announced = headers.get("content-length")
         if announced is not None and not (announced.isdecimal() and len(announced) <= 18):
@@ -152,12 +154,10 @@ class Gate:
         Raises:
             Refused: when it is too much, alone or with those of others.
         """
-        passage.read += length
-        self._held += length
-        if passage.read > self._settings.body_bytes:
+        if passage.read + length > self._settings.body_bytes:
             raise self._too_large()
-        if self._held > self._settings.bytes_in_flight:
-            raise TooBusy
+        passage.read += length
+        self._in_flight.take(length)
 
     def _too_large(self) -> TooLarge:
         return TooLarge(f"The body is larger than {self._settings.body_bytes:,} bytes, the limit.")
@@ -184,14 +184,3 @@ def _id(headers: Headers) -> str:
     """Return the name that the caller gave a request, if it may stand in a log, or a new one."""
     given = headers.get("x-request-id", "")
     return given if _ID.fullmatch(given) else f"req_{_NAMES.getrandbits(96):024x}"
-
-
-def _is_local(host: str) -> bool:
-    """Whether a Host header names this machine; a page in a browser cannot make it do so with another name."""
-    name = host.rpartition("]")[0].removeprefix("[") if host.startswith("[") else host.partition(":")[0]
-    if name.lower() in _LOCAL_NAMES:
-        return True
-    try:
-        return ipaddress.ip_address(name).is_loopback
-    except ValueError:
-        return False

@@ -117,13 +117,23 @@ class Principal:
         """Whether a policy is among those that this key is pinned to."""
         return not self.policies or name in self.policies or f"{name}@{version}" in self.policies
 
+    def may_write(self, name: str) -> bool:
+        """Whether this key owns a policy: who is pinned to a version of it may write the next."""
+        names = {pinned.partition("@")[0] for pinned in self.policies}
+        return bool(self.roles & {Role.policy_owner, Role.admin}) and (not names or name in names)
+
+    def may_read(self, name: str, version: int) -> bool:
+        """Whether the text of a policy may be looked at: who may use it, and who owns it in all versions."""
+        return self.may_use(name, version) or self.may_write(name)
+
     def require_write(self, name: str) -> None:
-        """Refuse to write a policy that this key is not pinned to; one that is pinned to a version may write the next.
+        """Refuse to write a policy that this key does not own.
 
         Raises:
             NotAllowed: when that is so.
         """
-        if self.policies and name not in {pinned.partition("@")[0] for pinned in self.policies}:
+        self.require(Role.policy_owner)
+        if not self.may_write(name):
             raise NotAllowed(f"The key {self.name!r} may write {', '.join(self.policies)}, not {name[:100]!r}.")
 
 

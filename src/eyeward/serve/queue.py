@@ -13,7 +13,7 @@ import time
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, InvalidStateError
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -44,6 +44,8 @@ class Judge(Protocol):
 
 Probe = Callable[[], str | None]
 """Asks the engine something with a known answer; returns what is wrong, or None."""
+Turn = Callable[[], AbstractContextManager[object]]
+"""Waits until nobody else asks the engine, and keeps all others waiting until it is left."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +59,7 @@ class QueueLimits:
     probe_seconds: float = 30.0
     """From one probe of a sound engine to the next."""
     probe_limit: float = 10.0
-    """Seconds in which a probe has to be answered."""
+    """Seconds in which a probe has to be answered, from when the engine is asked; what it waits for does not count."""
     retry_seconds: float = 2.0
     """From one probe of an engine that is down to the next."""
     stall_seconds: float = 60.0
@@ -136,10 +138,11 @@ class _Question:
 
 @dataclass
 class _Worker:
-    """A thread that judges, and since when it has been at its batch."""
+    """A thread that judges, and since when it has been at its batch, or at the probe."""
 
     judge: Judge
     since: float | None = None
+    probing_since: float | None = None
 
     def begin(self) -> None:
         self.since = time.monotonic()
@@ -153,6 +156,10 @@ class _Worker:
         since = self.since
         return 0.0 if since is None else time.monotonic() - since
 
+    def probing_for(self) -> float:
+        since = self.probing_since
+        return 0.0 if since is None else time.monotonic() - since
+
 
 class JudgingQueue:
     """Start it, submit to it from any thread, stop it."""
@@ -163,11 +170,16 @@ class JudgingQueue:
         probe: Probe,
         limits: QueueLimits | None = None,
         judged: Callable[[int, float], None] = lambda size, seconds: None,
+        turn: Turn = nullcontext,
     ) -> None:
-        """Take guards, one a worker, and their probe; `judged` is told the size and the seconds of every batch."""
+        """Take guards, one a worker, and their probe; `judged` is told the size and the seconds of every batch.
+
+        Where the guards share an engine, `turn` is what they wait for: the time of the probe runs from then on.
+        """
         self.limits = limits or QueueLimits()
         self._probe = probe
         self._judged = judged
+        self._turn = turn
         self._changed = threading.Condition()
         self._waiting: dict[Ticket, None] = {}
         self._depth = 0
@@ -194,10 +206,15 @@ class JudgingQueue:
     @property
     def problem(self) -> str | None:
         """What is wrong with the engine, or None while it judges right."""
+        if self._problem is not None:
+            return self._problem
         longest = max(worker.busy_for() for worker in self._workers)
-        if self._problem is None and longest > self.limits.stall_seconds:
+        if longest > self.limits.stall_seconds:
             return f"The engine has been at one batch for {longest:.0f} s."
-        return self._problem
+        probing = max(worker.probing_for() for worker in self._workers)
+        if probing > self.limits.probe_limit:
+            return f"The probe image is not judged after {probing:.0f} s; {self.limits.probe_limit:g} s are allowed."
+        return None
 
     def start(self) -> None:
         """Begin to judge, with the probe first."""
@@ -370,19 +387,21 @@ class JudgingQueue:
 
     def _check_engine(self, worker: _Worker) -> str | None:
         """Try the probe, and say what is wrong; then all that wait are refused."""
-        worker.begin()
+        limits = self.limits
         try:
-            problem = self._probe()
+            with self._turn():  # a batch of others may be under way: that is no fault of the engine
+                worker.probing_since = time.monotonic()
+                problem = self._probe()
+                seconds = worker.probing_for()
+                if problem is None and seconds > limits.probe_limit:
+                    problem = f"The probe image took {seconds:.1f} s; {limits.probe_limit:g} s are allowed."
         except Exception as error:
             problem = f"The probe failed: {type(error).__name__}: {error}."
-        seconds = worker.end()
-        if problem is None and seconds > self.limits.probe_limit:
-            problem = f"The probe image took {seconds:.1f} s; {self.limits.probe_limit:g} s are allowed."
-        limits = self.limits
         with self._changed:
             self._problem = problem
             self._tried = True
             self._next_check = time.monotonic() + (limits.retry_seconds if problem else limits.probe_seconds)
+            worker.probing_since = None
             self._changed.notify_all()
         if problem is not None:
             self._refuse_all(lambda: EngineDown(problem, limits.retry_seconds))

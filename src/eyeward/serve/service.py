@@ -14,10 +14,13 @@ from eyeward.engine.recent import Recent
 from eyeward.errors import ErrorType, PolicyError
 from eyeward.guard import Coverage, Guard, Request, Scored
 from eyeward.guard.profile import Question
-from eyeward.images.fetch import Fetched, Fetcher, FetchRules
+from eyeward.images.fetch import Fetcher, FetchRules
 from eyeward.images.known import Digests, KnownHashes, verdict_of_known
 from eyeward.policy import Policy
+from eyeward.policy.lint import Finding
 from eyeward.serve.canary import Canary, KnownAnswer
+from eyeward.serve.fetching import Content, Fetching
+from eyeward.serve.in_flight import InFlight
 from eyeward.serve.keys import Keys, Principal
 from eyeward.serve.landing import Landing, end
 from eyeward.serve.logs import log
@@ -35,7 +38,7 @@ from eyeward.serve.refusals import (
 )
 from eyeward.serve.settings import ServeSettings
 from eyeward.serve.texts import TextModerator
-from eyeward.serve.threads import beside
+from eyeward.serve.threads import Threads, beside
 from eyeward.serve.turns import TakingTurns
 from eyeward.serve.uploads import Upload
 from eyeward.verdict import Failure, Verdict
@@ -47,6 +50,8 @@ Gone = Callable[[], Awaitable[None]]
 """Returns when nobody waits for the answer any more."""
 SMALL = 16 << 10
 """Bytes of an image up to which the thread that has it judged decodes it as well."""
+READERS_OF_POLICIES, POLICIES_WAITING = 2, 128
+"""Policies that were sent and are read at the same time, and those that may wait for that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +90,10 @@ class Service:
         self.metrics = Metrics()
         self.texts = texts
         self._counters = counters
-        self._fetcher = fetcher or Fetcher(FetchRules())
+        self.in_flight = InFlight(self.settings.bytes_in_flight)
+        fetcher = fetcher or Fetcher(FetchRules())
+        self._fetching = Fetching(fetcher, self.settings.fetches, self.in_flight)
+        self._reading = Threads("eyeward-policy", READERS_OF_POLICIES, POLICIES_WAITING)
         self.known = known or KnownHashes(frozenset())
         self._asker = replace(self.guard)
         """Asked about policies by other threads than the engine's; it has a memory of its own."""
@@ -95,7 +103,7 @@ class Service:
         self._landings: dict[str, Landing] = {}
         self.canary = Canary(replace(guard, engine=self._engine), answers)
         judges = [replace(self.guard) for _ in range(self.settings.readers)]
-        self.queue = JudgingQueue(judges, self._probe, self.settings.queue, self.metrics.batch)
+        self.queue = JudgingQueue(judges, self._probe, self.settings.queue, self.metrics.batch, self._engine.turn)
 
     def principal(self, headers: Mapping[str, str]) -> Principal:
         """Return who sends a request with these headers.
@@ -117,22 +125,37 @@ class Service:
         found = await asyncio.to_thread(self._coverage, policy) if known is None else known
         return self._covered.get_or_make(name, lambda: found)
 
-    async def policies(self, principal: Principal, wanted: Sequence[str]) -> tuple[Policy, ...]:
+    async def read(self, text: str) -> tuple[Policy, tuple[Finding, ...]]:
+        """Read a policy that was sent, with the doubts about it, in threads that nobody else waits for.
+
+        Raises:
+            PolicyRejected: when there are errors in it.
+            TooBusy: when too many wait to be read.
+        """
+        return await self._reading.do(lambda: read_policy(text))
+
+    async def policies(
+        self, principal: Principal, wanted: Sequence[str], deadline: float | None = None
+    ) -> tuple[Policy, ...]:
         """Return the policies of a request: names, or whole policies as YAML; the key's own where none is named.
+
+        `deadline` is as `time.monotonic` counts; None: that of a request that begins now.
 
         Raises:
             NotAllowed: when the key may not use one of them.
             Unjudgeable: when there is no such policy, or it cannot be asked.
+            DeadlinePassed: when they cannot be read in time.
         """
         if len(wanted) > self.settings.questions:  # before any of them is looked for
             raise Unjudgeable(
                 f"A request names at most {self.settings.questions} policies; here they are {len(wanted)}."
             )
         names = wanted or principal.policies[:1] or (self.book.default.name,)
+        end = self.deadline(None) if deadline is None else deadline
         found = []
         for name in names:
             inline = "\n" in name or "{" in name
-            policy = await self._inline(principal, name) if inline else self._named(principal, name)
+            policy = await self._inline(principal, name, end) if inline else self._named(principal, name)
             await self.coverage(policy)
             found.append(policy)
         return tuple(found)
@@ -183,29 +206,15 @@ class Service:
             Refused: when that is nothing.
         """
         self._check_size(asked)
-        images = await self._contents(asked)
-        known = await self._known(images)
-        answers = [
-            self._without_engine(asked, upload, data, sha256)
-            for (upload, data), sha256 in zip(images, known, strict=True)
-        ]
-        requests = [
-            Request(data, policy, asked.explain, upload.name)
-            for (upload, data), answer in zip(images, answers, strict=True)
-            for policy in asked.policies
-            if answer is None and isinstance(data, bytes)
-        ]
-        judged = iter(await self._from_queue(requests, asked.deadline, gone))
-        whole = [answer or [next(judged) for _ in asked.policies] for answer in answers]
-        for scored in (scored for row in whole for scored in row):
-            self.metrics.verdict(scored.verdict)
-            if self._counters is not None:
-                self._counters.add(scored.verdict)
-        _refuse_if_silent([scored.verdict for row in whole for scored in row])
-        return whole
+        if all(upload.url is None for upload in asked.images):
+            return await self._judged(asked, [upload.data or b"" for upload in asked.images], gone)
+        self.queue.check(len(asked.images) * len(asked.policies), asked.deadline, asked.explain)  # nothing is in vain
+        async with self._fetching.contents(asked.images, asked.deadline, gone) as contents:
+            return await self._judged(asked, contents, gone)
 
     def close(self) -> None:
         """Judge what was taken in, and end."""
+        self._reading.close(wait=False)
         self.queue.stop()
         self._engine.close()
         if self._counters is not None:
@@ -225,13 +234,22 @@ class Service:
             except PolicyError as problem:
                 raise Unjudgeable(str(problem)) from None
 
-    async def _inline(self, principal: Principal, text: str) -> Policy:
+    async def _inline(self, principal: Principal, text: str, deadline: float) -> Policy:
         if not principal.inline_policies:
             raise NotAllowed(f"The key {principal.name!r} may not send a policy along; name one that is kept here.")
         if len(text) > self.settings.inline_bytes:
             raise Unjudgeable(f"A policy that is sent along has at most {self.settings.inline_bytes:,} letters.")
-        policy, _ = await asyncio.to_thread(read_policy, text)
+        try:
+            async with asyncio.timeout(max(0.0, deadline - time.monotonic())):
+                policy, coverage = await self._reading.do(lambda: self._sent(text))
+        except TimeoutError:
+            raise DeadlinePassed from None
+        self._covered.get_or_make(policy.hash, lambda: coverage)
         return policy
+
+    def _sent(self, text: str) -> tuple[Policy, Coverage]:
+        policy, _ = read_policy(text)
+        return policy, self._coverage(policy)
 
     def _named(self, principal: Principal, name: str) -> Policy:
         try:
@@ -256,33 +274,40 @@ class Service:
                 f"Images times policies are at most {settings.questions} in one request; here they are {questions}."
             )
 
-    async def _contents(self, asked: Asked) -> list[tuple[Upload, bytes | Failure]]:
-        """Return the bytes of each image, fetched where an address was sent."""
-        if all(upload.url is None for upload in asked.images):
-            return [(upload, upload.data or b"") for upload in asked.images]
-        return await asyncio.gather(*map(self._content, asked.images))
+    async def _judged(self, asked: Asked, contents: Sequence[Content], gone: Gone) -> list[list[Scored]]:
+        known = await self._known(contents)
+        answers = [
+            self._without_engine(asked, upload, data, sha256)
+            for upload, data, sha256 in zip(asked.images, contents, known, strict=True)
+        ]
+        requests = [
+            Request(data, policy, asked.explain, upload.name)
+            for upload, data, answer in zip(asked.images, contents, answers, strict=True)
+            for policy in asked.policies
+            if answer is None and isinstance(data, bytes)
+        ]
+        judged = iter(await self._from_queue(requests, asked.deadline, gone))
+        whole = [answer or [next(judged) for _ in asked.policies] for answer in answers]
+        for scored in (scored for row in whole for scored in row):
+            self.metrics.verdict(scored.verdict)
+            if self._counters is not None:
+                self._counters.add(scored.verdict)
+        _refuse_if_silent([scored.verdict for row in whole for scored in row])
+        return whole
 
-    async def _content(self, upload: Upload) -> tuple[Upload, bytes | Failure]:
-        if upload.url is None:
-            return upload, upload.data or b""
-        found = await self._fetcher.fetch(upload.url)
-        return upload, found.data if isinstance(found, Fetched) else found
-
-    async def _known(self, images: Sequence[tuple[Upload, bytes | Failure]]) -> list[str | None]:
+    async def _known(self, contents: Sequence[Content]) -> list[str | None]:
         """Return the SHA-256 of each image that is on a list, None for all others."""
         if not self.known.hashes:
-            return [None] * len(images)
-        contents = [data if isinstance(data, bytes) else None for _, data in images]
-        size = sum(len(data) for data in contents if data is not None)
-        return await beside(size, lambda: [None if data is None else self._listed(data) for data in contents])
+            return [None] * len(contents)
+        images = [data if isinstance(data, bytes) else None for data in contents]
+        size = sum(len(data) for data in images if data is not None)
+        return await beside(size, lambda: [None if data is None else self._listed(data) for data in images])
 
     def _listed(self, data: bytes) -> str | None:
         digests = Digests.of([data])
         return None if self.known.match_digests(digests) is None else digests.sha256
 
-    def _without_engine(
-        self, asked: Asked, upload: Upload, data: bytes | Failure, known: str | None
-    ) -> list[Scored] | None:
+    def _without_engine(self, asked: Asked, upload: Upload, data: Content, known: str | None) -> list[Scored] | None:
         """Answer for an image that is not there, or is known; None for all others."""
         model = self.guard.model
         if isinstance(data, Failure):

@@ -28,7 +28,7 @@ class ServeSettings:
     body_bytes: int = 32 << 20
     """Length of a body."""
     bytes_in_flight: int = 512 << 20
-    """Length of all bodies that are under way together."""
+    """Length of all bodies that are under way together, and of the images that were fetched for them."""
     concurrency: int = 1024
     """Requests with a body that are under way together."""
     images: int = 16
@@ -37,6 +37,8 @@ class ServeSettings:
     """Images times policies in one request; no more than may wait."""
     inline_bytes: int = 64 << 10
     """Length of a policy that is sent along."""
+    fetches: int = 16
+    """Images that are fetched at the same time."""
     readers: int = 2
     """Batches that are on their way: one is judged while the images of another are read."""
     text: Text = Text.refuse

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 
 from eyeward.engine.protocol import Capabilities, Engine, Prompt, RawAnswer
 
@@ -14,12 +15,16 @@ class TakingTurns:
     def __init__(self, engine: Engine) -> None:
         """Take the engine; nobody else may ask it."""
         self._engine = engine
-        self._turn = threading.Lock()
+        self._turn = threading.RLock()
 
     @property
     def capabilities(self) -> Capabilities:
         """What the engine can do."""
         return self._engine.capabilities
+
+    def turn(self) -> AbstractContextManager[object]:
+        """Wait for the turn when it is entered, and keep it until it is left; the same thread may ask meanwhile."""
+        return self._turn
 
     def judge(self, prompts: Sequence[Prompt]) -> Iterator[RawAnswer]:
         """Wait for the turn, then ask."""

@@ -318,6 +318,42 @@ def test_keys_of_clients_are_checked_and_stay_here() -> None:
     assert [asked.headers["authorization"] for asked in server.asked] == ["Bearer theirs"]
 
 
+SENDERS = [
+    {"Origin": "http://evil.example"},
+    {"Origin": "null"},
+    {"Sec-Fetch-Site": "cross-site"},
+    {"Host": "evil.example"},
+]
+
+
+@pytest.mark.parametrize("headers", SENDERS)
+def test_without_a_key_no_page_in_a_browser_has_images_made(headers: dict[str, str]) -> None:
+    with (
+        ImageServer(images(SAFE)) as server,
+        served(server.address, upstream_key="paid for") as gateway,
+    ):
+        for route in ("/images/generations", "/images/edits"):
+            answer = ask(gateway, route, json=None, content=b'{"prompt": "x"}', headers=headers)
+            assert (answer.status_code, answer.json()["error"]["code"]) == (403, "not_allowed")
+        ours = {"Origin": gateway.removesuffix("/v1")}
+        assert ask(gateway, headers=ours).status_code == 200
+    assert len(server.asked) == 1
+
+
+def test_without_a_key_nothing_is_told_to_another_name_of_this_machine() -> None:
+    with ImageServer(images(SAFE)) as server, served(server.address) as gateway:
+        for what in ("health", "ready", "metrics"):
+            address = f"{gateway.removesuffix('/v1')}/{what}"
+            assert httpx2.get(address, headers={"Host": "evil.example"}).status_code == 403
+            assert httpx2.get(address, timeout=60).status_code == 200
+
+
+def test_with_a_key_the_key_decides_and_not_where_it_comes_from() -> None:
+    with ImageServer(images(SAFE)) as server, served(server.address, key="ours") as gateway:
+        for headers in SENDERS:
+            assert ask(gateway, headers={"Authorization": "Bearer ours", **headers}).status_code == 200
+
+
 def test_a_mistake_of_the_gateway_is_an_error_without_an_image(monkeypatch: pytest.MonkeyPatch) -> None:
     def mistaken(self: Desk, *inputs: object) -> object:
         raise KeyError("no such thing")

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx2
+import pytest
 
 from eyeward.errors import ErrorType
 from eyeward.moderate.gateway.answer import Item
@@ -16,7 +17,9 @@ from eyeward.moderate.gateway.panel import READERS, Panel
 from eyeward.moderate.gateway.settings import GatewaySettings
 from eyeward.policy import Policy
 from eyeward.serve.canary import KnownAnswer
+from eyeward.verdict import Rating
 from tests.moderate.gateway.servers import ImageServer, ask, images, served
+from tests.serve.clock import outlast_a_probe
 from tests.serve.world import BRIGHT, DARK, DEFAULT, PROBES, Engine, guard, patiently, png
 
 SAFE, UNSAFE = png(DARK), png(BRIGHT)
@@ -132,3 +135,12 @@ def test_after_its_end_a_desk_judges_nothing_and_lets_nothing_out() -> None:
     verdicts = asyncio.run(desk._judged([Item(SAFE, {})]))
     assert verdicts[0].error is not None
     assert verdicts[0].error.type is ErrorType.engine_unavailable
+
+
+def test_a_gateway_whose_batches_take_longer_than_a_probe_may_is_not_down(monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = Engine()
+    desk = Desk(panel(engine), Policy.load("default"), GatewaySettings(upstream="http://127.0.0.1:9"))
+    tickets = outlast_a_probe(desk.queue, engine, monkeypatch)
+    assert [ticket.result()[0].verdict.rating for ticket in tickets] == [Rating.Unsafe, Rating.Safe]
+    assert desk.queue.problem is None
+    desk.close()

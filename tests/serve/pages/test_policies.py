@@ -14,7 +14,7 @@ from eyeward.serve.keys import Keys
 from eyeward.serve.policies import Kept, PolicyBook
 from tests.serve.pages.visiting import Visit, visiting
 from tests.serve.test_keys import entry, write
-from tests.serve.world import service
+from tests.serve.world import DARK, data_url, png, service
 
 MINE = Policy.load("default").only("O6", "O2").renamed("mine")
 
@@ -247,3 +247,27 @@ def test_a_damaged_version_is_an_error_with_its_reason(visit: Visit, book: Polic
 
 def test_a_version_in_the_address_of_a_policy_is_no_failure(visit: Visit) -> None:
     assert visit.get("/policies/named/default@1").status_code in (200, 404)
+
+
+def test_an_owner_of_one_version_saves_the_next_and_goes_on(book: PolicyBook, tmp_path: Path) -> None:
+    book.put("mine", MINE.to_yaml())
+    keys = Keys(write(tmp_path / "keys.yaml", entry("owner", "owner", roles=["policy_owner"], policies=["mine@1"])))
+    with visiting(service(book=book, keys=keys)) as visit:
+        visit.sign_in("owner")
+        saved = visit.submit("/policies/save", text=MINE.sensitive("O6").to_yaml(), name="mine", based_on="1")
+        assert saved.headers["location"] == "/policies/named/mine?saved=created"
+        assert "Saved as version 2." in visit.page(saved.headers["location"])
+        assert 'name="based_on" value="2"' in visit.page("/policies/named/mine/edit")
+        case = {"image": data_url(png(DARK)), "name": "a.png", "rating": "Safe", "category": None}
+        assert visit.send("/policies/named/mine/cases", case).status_code == 201
+        assert visit.submit("/policies/named/mine/cases/run", version="2").status_code == 303
+        assert visit.send("/policies/try", {"name": "mine", "text": MINE.to_yaml()}).status_code == 200
+        assert visit.get("/policies/named/news").status_code == 404
+
+
+@pytest.mark.parametrize("path", ["/policies/lint", "/policies/yaml"])
+def test_a_text_that_is_more_than_a_policy_is_told_so_at_once(visit: Visit, path: str) -> None:
+    text = "name: mine\ncategories:\n- id: O1\n  name: A\n  can: [" + "a, " * 20_000 + "]"
+    answer = visit.send(path, {"text": text})
+    assert "more than 5,000 keys, lists and texts" in answer.text
+    assert answer.status_code == (200 if path == "/policies/lint" else 422)

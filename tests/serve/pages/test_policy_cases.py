@@ -6,13 +6,16 @@ import base64
 import io
 import json
 import re
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 from PIL import Image
 
+from eyeward.images import DecodedImage, Limits, decode
 from eyeward.images.hashes import sha256_of_bytes
 from eyeward.images.known import KnownHashes
 from eyeward.policy import Policy
@@ -21,6 +24,8 @@ from eyeward.serve.keys import Keys
 from eyeward.serve.pages import policy_cases
 from eyeward.serve.policies import PolicyBook
 from eyeward.serve.settings import ServeSettings
+from eyeward.serve.threads import Threads
+from eyeward.verdict import Failure
 from tests.serve.pages.visiting import Visit, visiting
 from tests.serve.test_keys import entry, write
 from tests.serve.watching import Watch
@@ -263,3 +268,50 @@ def test_only_those_who_write_policies_touch_cases(tmp_path: Path, book: PolicyB
         visit.sign_in("owner")
         assert add(visit, png(DARK), "Safe").status_code == 201
         assert "owner" in next((tmp_path / "policies" / "mine" / "cases").glob("*.json")).read_text(encoding="utf-8")
+
+
+def test_the_image_of_a_case_is_decoded_once_for_all_who_look(visit: Visit, monkeypatch: pytest.MonkeyPatch) -> None:
+    decoded: list[int] = []
+
+    def counting(data: bytes, limits: Limits) -> DecodedImage | Failure:
+        decoded.append(len(data))
+        return decode(data, limits)
+
+    monkeypatch.setattr(policy_cases, "decode", counting)
+    add(visit, png(DARK), "Safe")
+    first = visit.page("/policies/named/mine")
+    assert first.count("data:image/") == 1
+    assert visit.page("/policies/named/mine").count("data:image/") == 1
+    assert decoded == [len(png(DARK))]
+    add(visit, png(BRIGHT), "Unsafe", "O6")
+    assert visit.page("/policies/named/mine").count("data:image/") == 2
+    assert decoded == [len(png(DARK)), len(png(BRIGHT))]
+
+
+def test_an_image_that_is_not_the_one_of_its_case_is_not_shown(visit: Visit, folder: Path) -> None:
+    add(visit, png(DARK), "Safe")
+    file = folder / "mine" / "cases" / f"{sha256_of_bytes(png(DARK))}.image"
+    file.write_bytes(png(BRIGHT))
+    assert "data:image/" not in visit.page("/policies/named/mine")
+
+
+def test_who_waits_behind_too_many_for_pictures_is_told_so(book: PolicyBook, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun, hold = threading.Event(), threading.Event()
+
+    def slowly(data: bytes, limits: Limits) -> DecodedImage | Failure:
+        begun.set()
+        assert hold.wait(60.0)
+        return decode(data, limits)
+
+    monkeypatch.setattr(policy_cases, "decode", slowly)
+    monkeypatch.setattr(policy_cases, "Threads", lambda name, most, waiting: Threads(name, most, 0))
+    book.put("empty", MINE.renamed("empty").to_yaml())
+    with visiting(service(book=book)) as visit, ThreadPoolExecutor(1) as other:
+        add(visit, png(DARK), "Safe")
+        first = other.submit(visit.get, "/policies/named/mine")
+        assert begun.wait(60.0)
+        assert visit.get("/policies/named/mine").status_code == 429
+        assert visit.get("/policies/named/empty").status_code == 200, "there is nothing to decode"
+        hold.set()
+        assert first.result(60.0).status_code == 200
+        assert visit.get("/policies/named/mine").status_code == 200

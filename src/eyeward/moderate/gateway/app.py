@@ -25,6 +25,7 @@ from eyeward.moderate.gateway.sse import read_events, written, written_refusal
 from eyeward.moderate.gateway.stream import moderated_events
 from eyeward.moderate.gateway.upstream import Upstream, its_error, parsed, pieces, read
 from eyeward.policy import Policy
+from eyeward.serve.origin import problem_with_sender
 from eyeward.serve.threads import beside
 
 if TYPE_CHECKING:
@@ -130,6 +131,7 @@ class Gateway:
     async def _answered(self, request: Request, route: str, turn: _Turn) -> Sent:
         from starlette.responses import Response
 
+        self.check_sender(request)
         self.check_key(request)
         if self.under_way > self.settings.most_under_way:
             message = f"{self.settings.most_under_way} requests are under way; ask again later."
@@ -149,6 +151,16 @@ class Gateway:
                 task.cancel()
                 with suppress(asyncio.CancelledError, Exception):
                     await task
+
+    def check_sender(self, request: Request) -> None:
+        """Refuse what a page in a browser sends, where nobody has to show a key: images are made, and paid for.
+
+        Raises:
+            Refusal: when that is so.
+        """
+        problem = None if self.settings.key is not None else problem_with_sender(request.method, request.headers)
+        if problem is not None:
+            raise Refusal(403, "not_allowed", problem)
 
     def check_key(self, request: Request) -> None:
         """Refuse who does not show the key, where there is one.

@@ -58,7 +58,8 @@ class Desk:
             stop_seconds=min(60.0, settings.deadline),
         )
         told = (lambda size, seconds: None) if metrics is None else metrics.batch
-        self.queue = JudgingQueue([Scoring(judge) for judge in panel.judges], panel.probe, limits, told)
+        judges = [Scoring(judge) for judge in panel.judges]
+        self.queue = JudgingQueue(judges, panel.probe, limits, told, panel.turn)
         self._threads = ThreadPoolExecutor(2, "eyeward-desk")
 
     def start(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 
 from eyeward.annotate.judging import Judge
@@ -14,7 +15,7 @@ from eyeward.images.known import KnownHashes
 from eyeward.policy import Policy
 from eyeward.serve.canary import Canary, KnownAnswer, known_answers
 from eyeward.serve.loading import is_remote, load_within
-from eyeward.serve.queue import Probe
+from eyeward.serve.queue import Probe, Turn
 from eyeward.serve.turns import TakingTurns
 from eyeward.verdict import ModelRef
 
@@ -39,6 +40,8 @@ class Panel:
     """Whether the probe images have known answers, or need only be judged; false where there is no probe."""
     seconds: float | None = None
     """What one image may take behind a server; None where the weights run here."""
+    turn: Turn = nullcontext
+    """What the judges wait for, and the probe."""
 
     @classmethod
     def of(cls, judge: Judge) -> Panel:
@@ -61,7 +64,7 @@ class Panel:
             readers = [Screening(reader, known, guard.limits, report) for reader in readers]
         canary = Canary(replace(guard, engine=engine), answers)
         together = guard.engine.capabilities.prompts_at_once
-        return cls(tuple(readers), guard.limits, together, canary, canary.knows_answers)
+        return cls(tuple(readers), guard.limits, together, canary, canary.knows_answers, turn=engine.turn)
 
 
 @dataclass(frozen=True)

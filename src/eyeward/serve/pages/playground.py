@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from eyeward.serve.answers import disconnected, note, record_response, request_id
+from eyeward.serve.answers import disconnected, note, note_verdicts, record_response, request_id
 from eyeward.serve.bodies import read_assess, read_record
 from eyeward.serve.keys import Role
 from eyeward.serve.pages.frame import Frame, Part, Tab
@@ -105,8 +105,9 @@ def playground(frame: Frame) -> Part:
         form = await read_assess(request, 1, service.let_in)
         if len(form.images) > 1:
             raise BadRequest("The playground judges one image at a time; /v1/assess takes several.")
-        policies = await service.policies(principal, form.policies)
-        asked = Asked(form.images, policies, form.explain, service.deadline(form.deadline_seconds))
+        deadline = service.deadline(form.deadline_seconds)
+        policies = await service.policies(principal, form.policies, deadline)
+        asked = Asked(form.images, policies, form.explain, deadline)
         note(request, images=len(asked.images), policies=[policy.hash[:12] for policy in policies])
         rows = await service.judged(asked, lambda: disconnected(request))
         judged = []
@@ -119,7 +120,7 @@ def playground(frame: Frame) -> Part:
                     covered=Covered.of(await service.coverage(policy)),
                 )
             )
-        note(request, ratings=[one.verdict.rating or "error" for one in judged])
+        note_verdicts(request, [one.verdict for one in judged])
         return record_response(Judgement(request_id=request_id(request), judged=tuple(judged)))
 
     async def policy(request: Request) -> Response:

@@ -20,7 +20,7 @@ from eyeward.serve.keys import Principal, Role
 from eyeward.serve.pages.frame import Frame, Part, Tab, answer, form
 from eyeward.serve.pages.policy_cases import PolicyCases
 from eyeward.serve.pages.shelf import Covered, ShownFinding, found, usable
-from eyeward.serve.policies import PolicyRejected, SavedMeanwhile, read_policy
+from eyeward.serve.policies import PolicyRejected, SavedMeanwhile
 from eyeward.serve.refusals import NotAllowed, Refused, TooLarge, Unjudgeable
 from eyeward.serve.routes.policies import version_of
 from eyeward.serve.service import Service
@@ -100,6 +100,7 @@ def policies(frame: Frame) -> Part:
             *pages.cases.routes(),
         ),
         tab=TAB,
+        close=pages.cases.close,
     )
 
 
@@ -241,7 +242,7 @@ class _Policies:
     async def _read(self, text: str) -> tuple[Policy, tuple[Finding, ...]]:
         if len(text.encode("utf-8", "replace")) > self._service.settings.inline_bytes:
             raise TooLarge(f"A policy is larger than {self._service.settings.inline_bytes:,} bytes, the limit.")
-        return await asyncio.to_thread(read_policy, text)
+        return await self._service.read(text)
 
     async def _readable(self, text: str) -> Policy:
         """Return the policy of a text that the guard can be asked about."""

@@ -11,7 +11,9 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
+from eyeward.engine.recent import Recent
 from eyeward.images import decode
+from eyeward.images.known import Digests
 from eyeward.policy import Policy
 from eyeward.serve.answers import disconnected, note, record_response
 from eyeward.serve.bodies import read_record
@@ -20,14 +22,15 @@ from eyeward.serve.keys import Role
 from eyeward.serve.logs import log
 from eyeward.serve.pages.frame import Frame, form
 from eyeward.serve.pages.shelf import found
-from eyeward.serve.policies import read_policy
 from eyeward.serve.refusals import Refused, TooLarge, Unjudgeable
 from eyeward.serve.service import Asked
-from eyeward.serve.threads import beside
+from eyeward.serve.threads import Threads, beside
 from eyeward.serve.uploads import Upload, from_address, shown_name
 from eyeward.verdict import Failure, Note, Rating, Verdict
 
 NAMED = "/policies/named"
+PICTURES = 1024
+"""Pictures of cases that are remembered: some kilobytes each."""
 
 
 class _Closed(BaseModel):
@@ -84,6 +87,15 @@ class ShownCase:
     outcome: CaseOutcome | None
 
 
+@dataclass(frozen=True, slots=True)
+class _Picture:
+    """What was made of the image of a case."""
+
+    digests: Digests
+    address: str | None
+    """A blurred picture as an address that holds it; None where there is none to show."""
+
+
 class PolicyCases:
     """The endpoints, and the runs."""
 
@@ -93,8 +105,13 @@ class PolicyCases:
         self._service = frame.service
         self._book = book
         self._roles = tuple(roles)
-        self._decoding = asyncio.Semaphore(1)
-        """A page decodes all pictures of a policy, each up to its largest size."""
+        self._decoding = Threads("eyeward-cases", 1, 16)
+        self._pictures: Recent[str, _Picture] = Recent(PICTURES)
+        """By the hash of an image; changed by the one thread that decodes."""
+
+    def close(self) -> None:
+        """Decode nothing any more."""
+        self._decoding.close(wait=False)
 
     def routes(self) -> tuple[Route, ...]:
         """Return the routes."""
@@ -114,8 +131,7 @@ class PolicyCases:
         """Return the cases for people, and what was said of them under this version."""
         cases = await self.of(policy.name)
         results = await asyncio.to_thread(self._book.results, policy)
-        async with self._decoding:
-            pictures = await asyncio.to_thread(lambda: [self._picture(policy.name, case) for case in cases])
+        pictures = await self._shown(policy.name, cases)
         shown = [
             ShownCase(case, picture, None if results is None else results.of(case))
             for case, picture in zip(cases, pictures, strict=True)
@@ -169,7 +185,7 @@ class PolicyCases:
         if len(sent.text.encode("utf-8", "replace")) > self._service.settings.inline_bytes:
             raise TooLarge(f"A policy is larger than {self._service.settings.inline_bytes:,} bytes, the limit.")
         kept = await self._policy(request, sent.name)
-        draft, _ = await asyncio.to_thread(read_policy, sent.text)
+        draft, _ = await self._service.read(sent.text)
         await self._service.coverage(draft)
         cases = await self.of(kept.name)
         outcomes = await self._outcomes(request, draft, kept.name, cases)
@@ -220,12 +236,30 @@ class PolicyCases:
     def _who(self, request: Request) -> str:
         return self._frame.visit(request).require().name
 
-    def _picture(self, name: str, case: Case) -> str | None:
+    async def _shown(self, name: str, cases: Sequence[Case]) -> list[str | None]:
+        """Return the pictures of cases: what was decoded before is at hand, and one thread takes its time for the rest.
+
+        Raises:
+            TooBusy: when too many wait for that.
+        """
+        found = [self._pictures.get(case.sha256) for case in cases]
+        if None in found:
+            found = await self._decoding.do(lambda: [self._remembered(name, case) for case in cases])
+        known = self._service.known  # an image may be listed since it was kept
+        return [None if one is None or known.match_digests(one.digests) else one.address for one in found]
+
+    def _remembered(self, name: str, case: Case) -> _Picture:
+        return self._pictures.get_or_make(case.sha256, lambda: self._picture(name, case))
+
+    def _picture(self, name: str, case: Case) -> _Picture:
         """Return a few pixels of an image: enough to tell cases apart, and nothing to be harmed by."""
         from eyeward.evaluate.report.gallery import data_uri
 
         data = self._book.image(name, case.sha256)
-        if self._service.known.match(data) is not None:  # it was listed after it was kept
-            return None
+        digests = Digests.of([data])
+        if digests.sha256 != case.sha256 or self._service.known.match_digests(digests):
+            return _Picture(digests, None)
         decoded = decode(data, self._service.settings.image)
-        return None if isinstance(decoded, Failure) else data_uri(decoded.frames[0].pixels, original=False)
+        if isinstance(decoded, Failure):
+            return _Picture(digests, None)
+        return _Picture(digests, data_uri(decoded.frames[0].pixels, original=False))

@@ -14,12 +14,12 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from urllib.parse import urlsplit
 
 from starlette.requests import HTTPConnection
 from starlette.responses import Response
 
 from eyeward.serve.keys import Keys, Principal, Role, hash_of
+from eyeward.serve.origin import is_of_page
 from eyeward.serve.refusals import NoKey, NotAllowed
 
 IDLE_SECONDS = 60 * 60.0
@@ -165,25 +165,13 @@ class Sessions:
 
 
 def check_origin(request: HTTPConnection) -> None:
-    """Refuse what a page of another address sends; browsers name the address, and no script can change it.
+    """Refuse what a page of another address sends, and what nobody can say that of.
 
     Raises:
         NotAllowed: when that is so.
     """
-    origin = request.headers.get("origin")
-    if origin is None:
-        ours = request.headers.get("sec-fetch-site") == "same-origin"
-    else:
-        ours = _place(origin) == request.headers.get("host", "").lower() != ""
-    if not ours:
+    if not is_of_page(request.headers):
         raise NotAllowed("This was not sent by a page of this service; open the page here and send it again.")
-
-
-def _place(origin: str) -> str | None:
-    try:
-        return urlsplit(origin).netloc.lower()
-    except ValueError:
-        return None
 
 
 def cookie_name(request: HTTPConnection) -> str:

@@ -101,14 +101,14 @@ async def found(service: Service, principal: Principal, name: str) -> Policy:
     """Return a policy by `name` or `name@version`.
 
     Raises:
-        NotThere: when there is none that this visitor may use.
+        NotThere: when there is none that this visitor may look at.
         Unjudgeable: when its file was damaged.
     """
     try:
         policy = await asyncio.to_thread(service.book.find, name)
     except PolicyError as problem:
         raise Unjudgeable(f"The policy cannot be read: {problem.message}") from None
-    if policy is None or not principal.may_use(policy.name, policy.version):
+    if policy is None or not principal.may_read(policy.name, policy.version):
         raise NotThere(f"There is no policy {name[:100]!r}.")
     return policy
 

@@ -8,7 +8,7 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from eyeward.serve.answers import disconnected, note, record_response, request_id
+from eyeward.serve.answers import disconnected, note, note_verdicts, record_response, request_id
 from eyeward.serve.bodies import read_assess
 from eyeward.serve.keys import Role
 from eyeward.serve.schema import LEAST_SECONDS, AssessAnswer
@@ -68,12 +68,13 @@ def assess_routes(service: Service) -> APIRouter:
         principal = service.principal(request.headers)
         principal.require(Role.caller)
         form = await read_assess(request, service.settings.images, service.let_in)
-        policies = await service.policies(principal, form.policies)
-        asked = Asked(form.images, policies, form.explain, service.deadline(form.deadline_seconds))
+        deadline = service.deadline(form.deadline_seconds)
+        policies = await service.policies(principal, form.policies, deadline)
+        asked = Asked(form.images, policies, form.explain, deadline)
         note(request, images=len(form.images), policies=[policy.hash[:12] for policy in policies])
         rows = await service.judged(asked, lambda: disconnected(request))
         verdicts = tuple(scored.verdict for row in rows for scored in row)
-        note(request, ratings=[verdict.rating or "error" for verdict in verdicts])
+        note_verdicts(request, verdicts)
         return record_response(
             AssessAnswer(
                 request_id=request_id(request),

@@ -6,7 +6,7 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from eyeward.serve.answers import disconnected, note, record_response
+from eyeward.serve.answers import disconnected, note, note_verdicts, record_response
 from eyeward.serve.bodies import read_record
 from eyeward.serve.keys import Role
 from eyeward.serve.refusals import Unjudgeable
@@ -55,7 +55,7 @@ def guardrail_routes(service: Service) -> APIRouter:
         )
         asked = Asked(uploads, policies, False, service.deadline(None))
         verdicts = [row[0].verdict for row in await service.judged(asked, lambda: disconnected(request))]
-        note(request, ratings=[verdict.rating or "error" for verdict in verdicts])
+        note_verdicts(request, verdicts)
         reasons = [_reason(number, verdict) for number, verdict in enumerate(verdicts) if verdict.flagged]
         if not reasons:
             return record_response(GuardrailAnswer(action="NONE"))

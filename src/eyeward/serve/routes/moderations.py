@@ -9,7 +9,7 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from eyeward.serve.answers import disconnected, note, record_response, request_id
+from eyeward.serve.answers import disconnected, note, note_verdicts, record_response, request_id
 from eyeward.serve.bodies import read_record
 from eyeward.serve.keys import Principal, Role
 from eyeward.serve.moderation_scores import Scores, merged, scores_of
@@ -76,11 +76,12 @@ def moderation_routes(service: Service) -> APIRouter:
         _check_model(service, body.model)
         sent = _input(body)
         _check_text(service, sent)
+        deadline = service.deadline(None)
         found = await service.texts.each(sent.texts) if service.texts is not None and sent.texts else []
         texts = found if sent.apart else _together(found)
         verdicts: list[Verdict] = []
         if sent.images:
-            scores, verdicts = await _judged(service, principal, request, body.policy, sent.images)
+            scores, verdicts = await _judged(service, principal, request, body.policy, sent.images, deadline)
             texts = [merged(scores, text) for text in texts] or [scores]
         results = tuple(
             ModerationResult(
@@ -99,7 +100,12 @@ def moderation_routes(service: Service) -> APIRouter:
 
 
 async def _judged(
-    service: Service, principal: Principal, request: Request, policy_name: str | None, images: Sequence[ImagePart]
+    service: Service,
+    principal: Principal,
+    request: Request,
+    policy_name: str | None,
+    images: Sequence[ImagePart],
+    deadline: float,
 ) -> tuple[Scores, list[Verdict]]:
     """Have the images judged.
 
@@ -108,12 +114,12 @@ async def _judged(
     """
     await service.let_in()  # nothing of the images is read in vain
     uploads = await _uploads(images)
-    (policy,) = await service.policies(principal, () if policy_name is None else (policy_name,))
+    (policy,) = await service.policies(principal, () if policy_name is None else (policy_name,), deadline)
     note(request, images=len(uploads), policies=[policy.hash[:12]])
-    asked = Asked(uploads, (policy,), False, service.deadline(None))
+    asked = Asked(uploads, (policy,), False, deadline)
     answers = [row[0] for row in await service.judged(asked, lambda: disconnected(request))]
     verdicts = [scored.verdict for scored in answers]
-    note(request, ratings=[verdict.rating or "error" for verdict in verdicts])
+    note_verdicts(request, verdicts)
     for number, verdict in enumerate(verdicts):
         if verdict.error is not None:
             reason = Unjudgeable(f"Image {number + 1} was not judged: {verdict.error.message}")

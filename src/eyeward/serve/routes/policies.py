@@ -15,7 +15,6 @@ from eyeward.policy import Policy
 from eyeward.serve.answers import note, record_response
 from eyeward.serve.bodies import media_type
 from eyeward.serve.keys import Principal, Role
-from eyeward.serve.policies import read_policy
 from eyeward.serve.refusals import BadRequest, NotThere, TooLarge, Unjudgeable, WrongMedia
 from eyeward.serve.schema import PolicyList, PolicyOut
 from eyeward.serve.service import Service
@@ -54,7 +53,7 @@ def policy_routes(service: Service) -> APIRouter:
             policy = await asyncio.to_thread(service.book.find, name)
         except PolicyError as problem:
             raise Unjudgeable(f"The policy cannot be read: {problem.message}") from None
-        if policy is None or not principal.may_use(policy.name, policy.version):
+        if policy is None or not principal.may_read(policy.name, policy.version):
             raise NotThere(f"There is no policy {name[:100]!r}.")
         return record_response(await _shown(service, policy, whole=True))
 
@@ -88,7 +87,7 @@ def policy_routes(service: Service) -> APIRouter:
             text = body.decode("utf-8-sig")
         except UnicodeDecodeError:
             raise BadRequest("The policy is not UTF-8 text.") from None
-        asked, _ = await asyncio.to_thread(read_policy, text)
+        asked, _ = await service.read(text)
         await service.coverage(asked)  # one that the guard cannot be asked is of no use here
         kept = await asyncio.to_thread(service.book.put, name, text, based_on)
         note(request, policy=kept.policy.name, version=kept.policy.version)
