@@ -19,6 +19,7 @@ from eyeward.guard.loading import load_subject
 from eyeward.policy import Policy
 from eyeward.serve.app import make_app
 from eyeward.serve.canary import KnownAnswer, known_answers
+from eyeward.serve.engine_thread import EngineThread
 from eyeward.serve.logs import write_to
 from eyeward.serve.queue import QueueLimits
 from eyeward.serve.run import ServeOptions, answer_quickly, bound_socket, server_of
@@ -67,6 +68,7 @@ def images_of(what: str) -> list[bytes]:
 
 def service_of(what: str) -> Service:
     """Make the service."""
+    thread = EngineThread()
     if what == "sleeping":
         guard = Guard(
             SleepingEngine(),
@@ -76,11 +78,11 @@ def service_of(what: str) -> Service:
         )
         answers: Sequence[KnownAnswer] = (KnownAnswer("small.png", small_image(), DEFAULT, 0.02),)
     else:
-        subject = load_subject(what, device="cpu")
+        subject = thread.do(lambda: load_subject(what, device="cpu"))
         guard, answers = subject.guard, known_answers(subject, subject.guard)
     together = guard.engine.capabilities.prompts_at_once
     limits = QueueLimits(waiting=8 * together, together=together)
-    return Service(guard, answers, settings=ServeSettings(deadline=DEADLINE, queue=limits))
+    return Service(guard, answers, settings=ServeSettings(deadline=DEADLINE, queue=limits), thread=thread)
 
 
 def serve(what: str, port: int) -> None:

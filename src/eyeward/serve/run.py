@@ -23,6 +23,7 @@ from eyeward.images.fetch import Fetcher, FetchLimits, FetchRules
 from eyeward.images.known import KnownHashes
 from eyeward.serve.app import make_app
 from eyeward.serve.canary import known_answers
+from eyeward.serve.engine_thread import EngineThread
 from eyeward.serve.keys import Keys
 from eyeward.serve.loading import load_within
 from eyeward.serve.logs import log, write_to
@@ -149,8 +150,8 @@ class Files:
         )
 
 
-def make_service(options: ServeOptions, files: Files, subject: Subject) -> Service:
-    """Put a service together around a guard that was loaded.
+def make_service(options: ServeOptions, files: Files, subject: Subject, thread: EngineThread | None = None) -> Service:
+    """Put a service together around a guard that was loaded, by a thread of its own if that is given.
 
     Raises:
         UsageError: when threshold or review band cannot be, or counts cannot be written.
@@ -177,6 +178,7 @@ def make_service(options: ServeOptions, files: Files, subject: Subject) -> Servi
         known=files.known,
         texts=files.texts,
         counters=counters,
+        thread=thread,
     )
 
 
@@ -234,9 +236,10 @@ def answer_quickly() -> None:
 
 
 def _loaded(options: ServeOptions, files: Files) -> Service:
-    subject = load_served(options)
+    thread = EngineThread()
+    subject = thread.do(lambda: load_served(options))
     try:
-        return make_service(options, files, subject)
+        return make_service(options, files, subject, thread)
     except BaseException:
         subject.close()
         raise

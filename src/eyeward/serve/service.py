@@ -19,6 +19,7 @@ from eyeward.images.known import Digests, KnownHashes, verdict_of_known
 from eyeward.policy import Policy
 from eyeward.policy.lint import Finding
 from eyeward.serve.canary import Canary, KnownAnswer
+from eyeward.serve.engine_thread import EngineThread
 from eyeward.serve.fetching import Content, Fetching
 from eyeward.serve.in_flight import InFlight
 from eyeward.serve.keys import Keys, Principal
@@ -80,10 +81,11 @@ class Service:
         known: KnownHashes | None = None,
         texts: TextModerator | None = None,
         counters: Counters | None = None,
+        thread: EngineThread | None = None,
     ) -> None:
-        """Put the parts together; `answers` are what the engine is probed with."""
+        """Put the parts together; `answers` are what the engine is probed with, `thread` the one that loaded it."""
         self.settings = settings or ServeSettings()
-        self._engine = TakingTurns(guard.engine)
+        self._engine = TakingTurns(guard.engine, thread)
         self.guard = replace(guard, limits=self.settings.image, engine=self._engine, decoded_at_once=SMALL)
         self.keys = keys or Keys(None)
         self.book = book or PolicyBook()

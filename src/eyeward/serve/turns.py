@@ -7,14 +7,16 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 
 from eyeward.engine.protocol import Capabilities, Engine, Prompt, RawAnswer
+from eyeward.serve.engine_thread import EngineThread
 
 
 class TakingTurns:
-    """Has an engine asked by one thread at a time, whoever asks."""
+    """Has an engine asked in one thread, whoever asks, and by one of them at a time."""
 
-    def __init__(self, engine: Engine) -> None:
-        """Take the engine; nobody else may ask it."""
+    def __init__(self, engine: Engine, thread: EngineThread | None = None) -> None:
+        """Take the engine; nobody else may ask it. `thread` is the one that loaded it, if it was one of its own."""
         self._engine = engine
+        self._thread = thread or EngineThread()
         self._turn = threading.RLock()
 
     @property
@@ -29,7 +31,7 @@ class TakingTurns:
     def judge(self, prompts: Sequence[Prompt]) -> Iterator[RawAnswer]:
         """Wait for the turn, then ask."""
         with self._turn:
-            answers = list(self._engine.judge(prompts))
+            answers = self._thread.do(lambda: list(self._engine.judge(prompts)))
         return iter(answers)
 
     def close(self) -> None:
@@ -37,3 +39,4 @@ class TakingTurns:
         close = getattr(self._engine, "close", None)
         if close is not None:
             close()
+        self._thread.end()

@@ -14,6 +14,7 @@ from eyeward.images import Limits
 from eyeward.images.known import KnownHashes
 from eyeward.policy import Policy
 from eyeward.serve.canary import Canary, KnownAnswer, known_answers
+from eyeward.serve.engine_thread import EngineThread
 from eyeward.serve.loading import is_remote, load_within
 from eyeward.serve.queue import Probe, Turn
 from eyeward.serve.turns import TakingTurns
@@ -56,9 +57,13 @@ class Panel:
         answers: Sequence[KnownAnswer],
         known: KnownHashes | None = None,
         report: Report = lambda request, found: None,
+        thread: EngineThread | None = None,
     ) -> Panel:
-        """Return the panel of a guard. Its readers look at the lists of known images first, and `report` is told."""
-        engine = TakingTurns(guard.engine)
+        """Return the panel of a guard. Its readers look at the lists of known images first, and `report` is told.
+
+        `thread` is the one that loaded it, if it was one of its own.
+        """
+        engine = TakingTurns(guard.engine, thread)
         readers: list[Judge] = [replace(guard, engine=engine) for _ in range(READERS)]
         if known is not None:
             readers = [Screening(reader, known, guard.limits, report) for reader in readers]
@@ -99,13 +104,14 @@ def load_panel(
     Raises:
         EyewardError: when it cannot be loaded, answers otherwise than it should, or cannot be asked about the policy.
     """
-    subject = load_within(model, seconds, device)
+    thread = EngineThread()
+    subject = thread.do(lambda: load_within(model, seconds, device))
     try:
-        settle(subject, "refuse")
+        thread.do(lambda: settle(subject, "refuse"))
         missed = subject.guard.coverage(policy).not_covered
         answers = known_answers(subject, subject.guard)
     except BaseException:
         subject.close()
         raise
-    panel = Panel.around(subject.guard, answers, known, report or (lambda request, found: None))
+    panel = Panel.around(subject.guard, answers, known, report or (lambda request, found: None), thread)
     return replace(panel, seconds=seconds if is_remote(model) else None), missed
