@@ -321,9 +321,7 @@ class Policy(_Record):
         return self._with(changed if category.id == changed.id else category for category in self.categories)
 
     def _with(self, categories: Iterable[Category]) -> Self:
-        return type(self)(
-            name=self.name, version=self.version, categories=tuple(categories), wording=self.wording
-        )
+        return type(self)(name=self.name, version=self.version, categories=tuple(categories), wording=self.wording)
 
 
 class _Content:
@@ -334,9 +332,7 @@ class _Content:
 
     __slots__ = ("categories", "verbatim", "wording")
 
-    def __init__(
-        self, categories: tuple[Category, ...], verbatim: str | None, wording: tuple[Reworded, ...]
-    ) -> None:
+    def __init__(self, categories: tuple[Category, ...], verbatim: str | None, wording: tuple[Reworded, ...]) -> None:
         self.categories = categories
         self.verbatim = verbatim
         self.wording = wording
