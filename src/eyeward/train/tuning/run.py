@@ -137,13 +137,21 @@ class Tuning:
         from eyeward.train.tuning.trainer import StepCounter
 
         trainer = self._trainer(settings, checkpoint, found, held_out)
-        states = self.folder / STATE
-        begun = states.is_dir() and any(states.glob("checkpoint-*"))
+        begun = self._begun()
         with self.bar("Learning", self._steps(trainer)) as advance, quiet(), known_warnings():
             trainer.add_callback(StepCounter(advance))
-            trainer.train(resume_from_checkpoint=begun)
+            trainer.train(resume_from_checkpoint=None if begun is None else str(begun))
         self.keep_losses(trainer)
         return trainer
+
+    def _begun(self) -> Path | None:
+        """Return where a stopped run goes on, None for the beginning; say so where a later point was cut off."""
+        points = saved_points(self.folder / STATE)
+        whole = next((point for point in points if is_whole(point)), None)
+        if points and whole is not points[0]:
+            goes_on = "begins again" if whole is None else f"goes on from {whole.name}"
+            self.say(f"{points[0]} was cut off while it was written; the run {goes_on}.")
+        return whole
 
     def _claim_labels(self) -> None:
         """Write down which labels the run began with, or find that they are these."""
@@ -268,6 +276,21 @@ class Tuning:
         trainer.remove_callback(PrinterCallback)
         trainer.teacher_weight = recipe.teacher.weight if recipe.teacher else 0.0
         return trainer
+
+
+def saved_points(states: Path) -> list[Path]:
+    """Return the points of a run in `states`, the newest first, those included whose writing was cut off."""
+    numbers = {point: point.name.rpartition("-")[2] for point in states.glob("checkpoint-*") if point.is_dir()}
+    found = [point for point, number in numbers.items() if number.isdecimal()]
+    return sorted(found, key=lambda point: int(numbers[point]), reverse=True)
+
+
+def is_whole(point: Path) -> bool:
+    """Whether a point was written to its end: the trainer writes its own state last."""
+    try:
+        return isinstance(json.loads((point / "trainer_state.json").read_bytes()), dict)
+    except (OSError, ValueError):
+        return False
 
 
 def trackers() -> list[str]:
