@@ -243,7 +243,7 @@ class Tuning:
         from datasets import disable_progress_bars as without_bars
         from transformers import PrinterCallback
 
-        from eyeward.train.tuning.trainer import GuardTrainer
+        from eyeward.train.tuning.trainer import EpochTeller, GuardTrainer
 
         without_bars()
         recipe = self.recipe
@@ -252,6 +252,7 @@ class Tuning:
         evaluated = list(range(len(found.samples), len(samples)))
         if evaluated:
             settings.eval_strategy, settings.eval_steps = "steps", recipe.save_every
+        changing = self._changing(found)
         collator = Collator(
             self.teaching(checkpoint),
             self.data,
@@ -259,7 +260,7 @@ class Tuning:
             checkpoint,
             self._taught(found),
             recipe.label_weight,
-            self._changing(found),
+            changing,
         )
         with known_warnings():
             trainer = GuardTrainer(
@@ -274,6 +275,8 @@ class Tuning:
         # TRL says under the old name how activations come back (LoRA under ZeRO-3); transformers reads the new one.
         trainer.args.activation_checkpointing_kwargs = trainer.args.gradient_checkpointing_kwargs
         trainer.remove_callback(PrinterCallback)
+        if changing is not None:
+            trainer.add_callback(EpochTeller(changing))
         trainer.teacher_weight = recipe.teacher.weight if recipe.teacher else 0.0
         return trainer
 
