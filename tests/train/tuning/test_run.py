@@ -19,7 +19,7 @@ from eyeward.guard import EyewardCard
 from eyeward.policy import Policy
 from eyeward.train.tuning.finish import ADAPTER, finish
 from eyeward.train.tuning.parameters import part_of
-from eyeward.train.tuning.run import CURVE, LOSSES, STATE, is_whole, saved_points, trackers
+from eyeward.train.tuning.run import CURVE, LOSSES, STATE, Tuning, is_whole, saved_points, trackers
 from eyeward.train.tuning.survey import DISCARDED_FILE
 from eyeward.verdict import Rating, Status
 from tests.train.tuning.small import MAKERS, POLICY, data, make_teachable, sample, train_until, tuning, write_data
@@ -172,6 +172,32 @@ def test_points_are_in_the_order_of_their_steps(tmp_path: Path) -> None:
     (tmp_path / "checkpoint-11").write_text("no folder")
     assert [point.name for point in saved_points(tmp_path)] == ["checkpoint-10", "checkpoint-9"]
     assert saved_points(tmp_path / "nothing") == []
+
+
+def test_processes_that_make_images_ready_change_no_loss_also_where_a_stopped_run_goes_on(
+    bases: dict[str, Path], folder: SampleFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def run(out: str, workers: int) -> Tuning:
+        settings = {"steps": 8, "save_every": 4, "attacked": {"share": 1.0}, "workers": workers}
+        return tuning(bases["llava_onevision"], folder, tmp_path / out, **settings)
+
+    run("alone", 0).train()
+    train_until(run("several", 2), 4, monkeypatch)
+    trainer = run("several", 2).train()
+    loader = trainer.get_train_dataloader()
+    assert (loader.num_workers, trainer.args.dataloader_multiprocessing_context) == (2, "fork")
+    assert list(logged(tmp_path / "alone")) == list(range(1, 9))
+    assert logged(tmp_path / "several") == logged(tmp_path / "alone")
+
+
+def test_without_fork_images_are_made_ready_by_the_process_that_learns(
+    bases: dict[str, Path], folder: SampleFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = tuning(bases["llava_onevision"], folder, tmp_path / "run", workers=2)
+    assert run._arguments().dataloader_num_workers == 2
+    monkeypatch.setattr("multiprocessing.get_all_start_methods", lambda: ["spawn"])
+    settings = run._arguments()
+    assert (settings.dataloader_num_workers, settings.dataloader_multiprocessing_context) == (0, None)
 
 
 def test_losses_fall_and_are_drawn(folder: SampleFolder, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import multiprocessing
 import os
 import warnings
 from collections.abc import Callable, Iterator
@@ -205,6 +206,8 @@ class Tuning:
 
         recipe = self.recipe
         on_cpu = not (torch.cuda.is_available() or torch.backends.mps.is_available())
+        # Forked processes have the checkpoint in memory; those of other start methods would be sent a pickled one.
+        workers = recipe.workers if "fork" in multiprocessing.get_all_start_methods() else 0
         return SFTConfig(
             output_dir=str(self.folder / STATE),
             num_train_epochs=recipe.epochs,
@@ -221,7 +224,8 @@ class Tuning:
             tf32=torch.cuda.is_available() or None,
             activation_checkpointing=recipe.checkpointing,
             use_cpu=on_cpu,
-            dataloader_num_workers=recipe.workers,
+            dataloader_num_workers=workers,
+            dataloader_multiprocessing_context="fork" if workers else None,
             dataloader_pin_memory=not on_cpu,
             save_strategy="steps",
             save_steps=recipe.save_every,
