@@ -14,7 +14,7 @@ from typer.testing import CliRunner, Result
 from eyeward import __version__
 from eyeward.cli.main import VERBS, app
 from eyeward.guard import EyewardCard, loading, packaged_guards
-from eyeward.policy import PUBLISHED_2025, Policy, render
+from eyeward.policy import PUBLISHED_2025, Policy, Reworded, render
 
 BROKEN = "name: broken\ncategories:\n  - id: O1\n    name: Hate\n    should_not: [insults]\n    can: [insults]\n"
 
@@ -44,6 +44,15 @@ def test_show_prints_rules_and_stances() -> None:
     content = json.loads(run("show", "children", "--json").stdout)
     assert content.pop("hash") == Policy.load("children").hash
     assert Policy.model_validate(content) == Policy.load("children")
+
+
+def test_show_says_that_a_policy_is_asked_in_words_of_its_own(tmp_path: Path) -> None:
+    file = tmp_path / "worded.yaml"
+    worded = Policy.load("news").reworded(Reworded(field="start_sentence", to="Look at it."))
+    file.write_text(worded.to_yaml(), encoding="utf-8")
+    assert "is asked in words of its own" in run("show", str(file)).stdout
+    assert "words of its own" not in run("show", "news").stdout
+    assert run("render", str(file), "--form", "published-2025").stdout.startswith("Look at it.\nO1: ")
 
 
 def test_lint_is_silent_and_0_without_findings() -> None:

@@ -9,9 +9,9 @@ import pytest
 
 from eyeward.data.changes import PolicyChosen, StanceChanged
 from eyeward.data.sample import Split
-from eyeward.errors import DataError, UsageError
+from eyeward.errors import DataError, PolicyError, UsageError
 from eyeward.evaluate.questions import Ask, read_questions
-from eyeward.policy import Policy, Stance
+from eyeward.policy import EYEWARD, PUBLISHED_2025, Policy, Stance, render
 from eyeward.scenes.labels import write_scenes
 from eyeward.verdict import Rating
 from tests.evaluate.hand_made import NUDITY
@@ -73,8 +73,17 @@ def test_other_words_of_a_prompt_are_asked_as_they_are_labelled(tmp_path: Path) 
     worded = [{"kind": "wording_changed", "field": "start_sentence", "to": "Read these rules."}]
     folder = data(tmp_path / "d", {"a.png": 9}, [row("a.png", SAFE), row("a.png", SAFE, changes=worded)])
     plain, reworded = read_questions(folder).asks
-    assert reworded.policy.verbatim is not None and reworded.policy.verbatim.startswith("Read these rules.")
     assert plain.question.policy_hash != reworded.question.policy_hash
+    for wording in (EYEWARD, PUBLISHED_2025):
+        before, after = (render(ask.policy, wording).text for ask in (plain, reworded))
+        assert after == before.replace(wording.start_sentence, "Read these rules.") != before
+
+
+def test_words_that_no_prompt_can_be_asked_in_are_a_sentence(tmp_path: Path) -> None:
+    worded = [{"kind": "wording_changed", "field": "greeting", "to": "Hello."}]
+    folder = data(tmp_path / "d", {"a.png": 9}, [row("a.png", SAFE, changes=worded)])
+    with pytest.raises(PolicyError, match="the key 'greeting' is unknown"):
+        read_questions(folder)
 
 
 def test_images_of_the_world_have_no_ratings_under_a_policy_that_nobody_labelled(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import json
 import pytest
 from hypothesis import given
 
-from eyeward.policy import Category, Policy
+from eyeward.policy import Category, Policy, Reworded
 from eyeward.policy.diff import Change, ChangeKind
 from tests.policy.strategies import policies
 
@@ -119,6 +119,13 @@ def test_going_back_turns_every_addition_into_a_removal(one: Policy, other: Poli
     assert sorted((c.category, c.new, c.new_list) for c in there) == sorted(
         (c.category, c.old, c.old_list) for c in back
     )
+
+
+def test_words_that_a_policy_is_asked_in_are_a_change() -> None:
+    worded = DEFAULT.reworded(Reworded(field="start_sentence", to="Look."), Reworded(field="bullet", to="+ "))
+    (change,) = DEFAULT.diff(worded).changes
+    assert str(change) == "wording: that of the guard -> bullet '+ ', start_sentence 'Look.'"
+    assert not worded.diff(worded.renamed("other"))
 
 
 @pytest.mark.parametrize(

@@ -64,9 +64,12 @@ def test_each_kind_of_finding_has_its_level_and_line(
     assert message.endswith(".")
 
 
-@pytest.mark.parametrize("key", ["name", "version", "categories", "verbatim"])
+KEYS = ("name", "version", "categories", "verbatim", "wording")
+
+
+@pytest.mark.parametrize("key", KEYS)
 def test_a_key_is_written_as_it_stands_in_the_file(key: str) -> None:
-    text = "".join(f"{name}: {{}}\n" for name in ("name", "version", "categories", "verbatim"))
+    text = "".join(f"{name}: {{}}\n" for name in KEYS)
     assert any(f"The key '{key}' must be" in finding.message for finding in lint_text(text))
 
 

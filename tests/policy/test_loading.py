@@ -81,6 +81,13 @@ MISTAKES = [
     ("just words\n", 1, "must be a mapping"),
     ("name: x\ncategories: []\n", 2, "no categories"),
     ("name: x\n---\nname: y\n", 2, "not valid YAML"),
+    (GOOD + "wording: Look.\n", 10, "The key 'wording' must be a list"),
+    (GOOD + "wording:\n  - Look.\n", 11, "A sentence of the wording must be a mapping with the keys field, to"),
+    (GOOD + "wording:\n  - field: start_sentence\n", 11, "The key 'to' is missing"),
+    (GOOD + "wording:\n  - field: start_sentence\n    to: 3\n", 12, "write it in quotes: '3'"),
+    (GOOD + "wording:\n  - {field: steps, to: [One., 2]}\n", 11, "A line must be text, but this is a number"),
+    (GOOD + "wording:\n  - {field: greeting, to: Hello.}\n", 11, "the key 'greeting' is unknown"),
+    (GOOD + "verbatim: a\nwording:\n  - {field: bullet, to: +}\n", 12, "take one of the two away"),
     ("a: &a [x]\nb: !!python/object/apply:os.system [ls]\n", 1, "Unknown key 'a'"),
 ]
 
@@ -168,6 +175,12 @@ def test_a_policy_at_its_bounds_is_read() -> None:
 def test_deep_nesting_is_a_sentence() -> None:
     with pytest.raises(PolicyError, match="nested too deeply"):
         Policy.from_text("[" * 5_000)
+
+
+def test_the_words_that_a_policy_is_asked_in_are_read() -> None:
+    policy = Policy.from_text(GOOD + "wording:\n  - {field: bullet, to: '+ '}\n  - {field: steps, to: [One., Two.]}\n")
+    assert {sentence.field: sentence.to for sentence in policy.wording} == {"bullet": "+ ", "steps": ("One.", "Two.")}
+    assert Policy.from_text(GOOD + "wording: []\n") == Policy.from_text(GOOD)
 
 
 def test_verbatim_keeps_its_line_breaks(tmp_path: Path) -> None:

@@ -6,7 +6,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eyeward.policy import EYEWARD, PUBLISHED_2024, PUBLISHED_2025, Category, LineRole, Policy, PromptWording, render
+from eyeward.policy import (
+    EYEWARD,
+    PUBLISHED_2024,
+    PUBLISHED_2025,
+    Category,
+    LineRole,
+    Policy,
+    PromptWording,
+    Reworded,
+    render,
+)
 from eyeward.policy.blocks import scan
 from tests.policy.golden_prompts import FOLDER, WORDINGS, policies
 from tests.policy.strategies import policies as drawn_policies
@@ -121,6 +131,16 @@ def test_verbatim_is_rendered_to_the_letter_with_the_roles_of_its_lines() -> Non
     rules = [(line.category, line.rule) for line in rendered.lines if line.rule is not None]
     assert rules == [(category.id, rule) for category in policy.categories for rule in category.rules]
     assert {line.role for line in rendered.lines} >= {LineRole.STEPS, LineRole.ANSWER_FORM, LineRole.DECLARATION}
+
+
+@given(drawn_policies(), wordings)
+def test_words_of_a_policy_stand_where_the_guard_has_its_own_and_change_nothing_else(
+    policy: Policy, wording: PromptWording
+) -> None:
+    words = {"start_sentence": "Look.", "can_heading": "Allowed:"}
+    changed = policy.reworded(*(Reworded(field=field, to=to) for field, to in words.items()))
+    assert render(changed, wording) == render(policy, wording.model_copy(update=words))
+    assert render(changed.model_copy(update={"verbatim": "x"}), wording).text == "x"
 
 
 def test_the_published_forms_ask_for_their_own_keys_with_four_spaces() -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from eyeward.errors import PolicyError
-from eyeward.policy import Category, Policy, Stance
+from eyeward.policy import Category, Policy, Reworded, Stance
 from tests.policy.strategies import policies
 
 
@@ -131,6 +131,8 @@ def test_the_hash_changes_with_stance_wording_and_order(policy: Policy, data: st
         policy.add_rule(id, "one more rule", "can"),
         policy.remove_rule(id, category.rules[0]),
         policy.model_copy(update={"verbatim": "x"}),
+        policy.reworded(Reworded(field="start_sentence", to="Look.")),
+        policy.reworded(Reworded(field="start_sentence", to="See.")),
     ]
     if len(policy.ids) > 1:
         changed += [policy.reorder(reversed(policy.ids)), policy.without(id)]
@@ -143,6 +145,46 @@ def test_an_edit_drops_the_verbatim_prompt() -> None:
     policy = Policy(**{**dict(Policy.load("default")), "verbatim": "a prompt"})
     assert policy.non_violating("O6").verbatim is None
     assert policy.renamed("other").verbatim == "a prompt"
+
+
+LOOK, STEPS = Reworded(field="start_sentence", to="Look."), Reworded(field="steps", to=("One.", "Two."))
+
+
+def test_an_edit_keeps_the_words_that_a_policy_is_asked_in(default: Policy) -> None:
+    policy = default.reworded(LOOK)
+    assert policy.non_violating("O6").only("O6").wording == policy.renamed("other").wording == (LOOK,)
+    see = Reworded(field="start_sentence", to="See.")
+    assert policy.reworded(STEPS, see).wording == (see, STEPS)
+    assert default.model_copy(update={"verbatim": "a prompt"}).reworded(LOOK) == policy
+
+
+def test_a_policy_without_words_of_its_own_is_written_as_before_there_were_any(default: Policy) -> None:
+    assert default.model_dump().keys() == {"name", "version", "categories", "verbatim"}
+    policy = default.reworded(LOOK, STEPS)
+    assert Policy.model_validate_json(policy.model_dump_json()) == policy
+    assert Policy.from_text(policy.to_yaml()) == policy
+    assert {policy: 1}[default.reworded(LOOK, STEPS)] == 1
+
+
+def test_the_order_of_its_words_does_not_change_the_hash(default: Policy) -> None:
+    assert default.reworded(LOOK, STEPS).hash == default.reworded(STEPS, LOOK).hash
+
+
+@pytest.mark.parametrize(
+    ("fields", "sentence"),
+    [
+        ({"wording": (LOOK, LOOK)}, "says 'start_sentence' twice"),
+        ({"wording": (LOOK,), "verbatim": "a prompt"}, "asked to the letter"),
+        ({"wording": (Reworded(field="greeting", to="Hello."),)}, "the key 'greeting' is unknown"),
+        ({"wording": (Reworded(field="start_sentence", to="a\nb"),)}, "must stay on one line"),
+        ({"wording": (Reworded(field="start_sentence", to=("a", "b")),)}, "valid string"),
+    ],
+)
+def test_words_that_no_prompt_can_be_asked_in_are_a_sentence(
+    default: Policy, fields: dict[str, object], sentence: str
+) -> None:
+    with pytest.raises(PolicyError, match=sentence):
+        Policy.model_validate({**dict(default), **fields})
 
 
 def test_a_verdict_can_name_the_policy(default: Policy) -> None:

@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from eyeward.data.changes import StanceChanged, wording_of
+from eyeward.data.changes import StanceChanged, worded
 from eyeward.data.sample import Sample, Split
 from eyeward.errors import UsageError
 from eyeward.policy.schema import Policy, Stance
+from eyeward.policy.wording import EYEWARD
 from eyeward.scenes.facts import Context
 from eyeward.scenes.graph import Style
 from eyeward.scenes.labels import graph_of, label, read_labels, write_scenes
@@ -64,7 +65,7 @@ def test_every_change_of_a_varied_policy_is_recorded_and_its_wording_comes_back(
         varied = vary_policy(random.Random(seed), DEFAULT)
         read = Sample.model_validate_json(label(graph, "a.png", Split.TRAIN, DEFAULT, varied).to_json())
         assert len(read.changes) == len(varied.changes)
-        assert wording_of(read.changes) == varied.wording
+        assert EYEWARD.reworded(worded(DEFAULT, read.changes).wording) == varied.wording
         assert read.policy == varied.policy
 
 

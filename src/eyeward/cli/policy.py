@@ -64,6 +64,8 @@ def show(name: PolicyName, as_json: AsJson = False) -> None:
     typer.echo(f"{policy.name} v{policy.version}  {policy.hash}")
     if policy.verbatim is not None:
         typer.echo("carries the exact text of a prompt (see `eyeward policy render`)")
+    if policy.wording:
+        typer.echo("is asked in words of its own (see `eyeward policy render`)")
     for category in policy.categories:
         stance = "" if category.stance is Stance.enforced else f"  [{category.stance}]"
         typer.echo(f"\n{category.label}{stance}")

@@ -6,9 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from eyeward.policy.render import render
 from eyeward.policy.schema import Policy, RuleList, Stance
-from eyeward.policy.wording import EYEWARD, PromptWording
+from eyeward.policy.wording import Reworded
 
 
 class _Change(BaseModel):
@@ -96,7 +95,7 @@ class PolicyChosen(_Change):
 
 
 class WordingChanged(_Change):
-    """A sentence around the rules differs from our wording."""
+    """A sentence around the rules differs from that of the guard."""
 
     kind: Literal["wording_changed"] = "wording_changed"
     field: str
@@ -125,15 +124,13 @@ def wording_changes(changes: tuple[Change, ...]) -> tuple[WordingChanged, ...]:
     return tuple(change for change in changes if isinstance(change, WordingChanged))
 
 
-def wording_of(changes: tuple[Change, ...], base: PromptWording = EYEWARD) -> PromptWording:
-    """Return the sentences that a sample is asked with: those of `base` with its wording changes."""
-    changed = {change.field: change.to for change in wording_changes(changes)}
-    return PromptWording.model_validate({**base.model_dump(), **changed})
-
-
 def worded(policy: Policy, changes: tuple[Change, ...]) -> Policy:
-    """Return a sample's policy with the very words that it is asked in, where these are not ours."""
-    wording = wording_of(changes)
-    if wording == EYEWARD or policy.verbatim is not None:
-        return policy
-    return policy.model_copy(update={"verbatim": render(policy, wording).text})
+    """Return a sample's policy with the sentences that it is asked in where these are not those of the guard.
+
+    An exact text stays as it is.
+
+    Raises:
+        PolicyError: when a change names a sentence that prompts do not have, or words that it cannot hold.
+    """
+    sentences = [Reworded(field=change.field, to=change.to) for change in wording_changes(changes)]
+    return policy if not sentences or policy.verbatim is not None else policy.reworded(*sentences)

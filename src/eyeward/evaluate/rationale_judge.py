@@ -211,7 +211,7 @@ def _prompt(case: _Case) -> Prompt | Failure:
 
 
 def _rules(policy: Policy) -> str:
-    return render(policy.model_copy(update={"verbatim": None}), RULES_ALONE).text
+    return render(policy.model_copy(update={"verbatim": None, "wording": ()}), RULES_ALONE).text
 
 
 def _read(file: Path) -> Iterator[Judgement]:

@@ -2,7 +2,7 @@
 
 from eyeward.policy.render import LineRole, RenderedLine, RenderedPolicy, render
 from eyeward.policy.schema import Category, Policy, Stance
-from eyeward.policy.wording import EYEWARD, PUBLISHED_2024, PUBLISHED_2025, PromptWording
+from eyeward.policy.wording import EYEWARD, PUBLISHED_2024, PUBLISHED_2025, PromptWording, Reworded
 
 __all__ = [
     "EYEWARD",
@@ -14,6 +14,7 @@ __all__ = [
     "PromptWording",
     "RenderedLine",
     "RenderedPolicy",
+    "Reworded",
     "Stance",
     "render",
 ]

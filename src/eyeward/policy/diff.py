@@ -29,6 +29,7 @@ class ChangeKind(StrEnum):
     RULE_REWORDED = "rule_reworded"
     RULES_REORDERED = "rules_reordered"
     VERBATIM_CHANGED = "verbatim_changed"
+    WORDING_CHANGED = "wording_changed"
 
 
 @dataclass(frozen=True)
@@ -108,6 +109,15 @@ def _changes(old: Policy, new: Policy) -> Iterator[Change]:
     if old.verbatim != new.verbatim:
         before_text, after_text = _first_difference(old.verbatim, new.verbatim)
         yield Change(ChangeKind.VERBATIM_CHANGED, old=before_text, new=after_text)
+    before_words, after_words = _wording(old), _wording(new)
+    if before_words != after_words:
+        yield Change(ChangeKind.WORDING_CHANGED, old=before_words, new=after_words)
+
+
+def _wording(policy: Policy) -> str:
+    """Return the sentences of a policy's own in the order of their fields."""
+    said = sorted(f"{sentence.field} {sentence.to!r}" for sentence in policy.wording)
+    return ", ".join(said) or "that of the guard"
 
 
 def _first_difference(old: str | None, new: str | None) -> tuple[str, str]:
@@ -215,4 +225,5 @@ _SENTENCES = {
     ChangeKind.RULE_REWORDED: lambda c: f"reworded in {_LIST[c.new_list]}: {c.old} -> {c.new}",
     ChangeKind.RULES_REORDERED: lambda c: f"order of the rules under {_LIST[c.new_list]}",
     ChangeKind.VERBATIM_CHANGED: lambda c: f"verbatim: {c.old} -> {c.new}",
+    ChangeKind.WORDING_CHANGED: lambda c: f"wording: {c.old} -> {c.new}",
 }

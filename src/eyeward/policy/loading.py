@@ -19,7 +19,9 @@ from eyeward.policy.schema import (
     problem_with_id,
     problem_with_line,
     problem_with_slug,
+    problem_with_wording,
 )
+from eyeward.policy.wording import Reworded
 
 PACKS = Path(__file__).parent / "packs"
 """Where the policies that ship with Eyeward are."""
@@ -35,8 +37,9 @@ MOST_RULES = 200
 LONGEST_TEXT = 2_000
 """Letters of a rule or a name."""
 
-_POLICY_KEYS = ("name", "version", "categories", "verbatim")
+_POLICY_KEYS = ("name", "version", "categories", "verbatim", "wording")
 _CATEGORY_KEYS = ("id", "name", "should_not", "can", "stance")
+_SENTENCE_KEYS = ("field", "to")
 
 
 @dataclass(frozen=True)
@@ -82,6 +85,7 @@ class PolicySource:
     verbatim: str | None = None
     verbatim_line: int = 0
     mistakes: tuple[Mistake, ...] = ()
+    wording: tuple[Reworded, ...] = ()
 
     def to_policy(self) -> Policy:
         """Build the policy.
@@ -104,6 +108,7 @@ class PolicySource:
             name=self.name or "",
             version=self.version,
             verbatim=self.verbatim,
+            wording=self.wording,
             categories=tuple(
                 Category(
                     id=category.id,
@@ -203,6 +208,8 @@ def dump_policy(policy: Policy) -> str:
     ]
     if policy.verbatim is not None:
         content["verbatim"] = policy.verbatim
+    if policy.wording:
+        content["wording"] = [sentence.model_dump(mode="json") for sentence in policy.wording]
     return yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=10_000)
 
 
@@ -269,6 +276,7 @@ class _Reader:
         version = self.version(values.get("version"))
         verbatim = self.text(values.get("verbatim"), "the key 'verbatim'", lambda _: None, as_it_is=True)
         verbatim_line = _line(values["verbatim"]) if "verbatim" in values else 0
+        wording = self.wording(values["wording"], verbatim) if "wording" in values else ()
         categories: tuple[CategorySource, ...] = ()
         if "categories" in values:
             items = self.sequence(values["categories"], "the key 'categories'")
@@ -284,7 +292,8 @@ class _Reader:
                 if key not in values:
                     self.note("missing", f"the key {key!r} is missing; every policy has it", root)
         self.mistakes.sort(key=lambda mistake: (mistake.code == "missing", mistake.line or 0))
-        return PolicySource(self.file, name, version, categories, verbatim, verbatim_line, tuple(self.mistakes))
+        mistakes = tuple(self.mistakes)
+        return PolicySource(self.file, name, version, categories, verbatim, verbatim_line, mistakes, wording)
 
     def category(self, node: yaml.Node) -> CategorySource | None:
         values = self.mapping(node, "a category", _CATEGORY_KEYS)
@@ -317,6 +326,29 @@ class _Reader:
             text = self.text(item, "a rule", lambda text: problem_with_line(text, "the rule"))
             if text is not None:
                 yield RuleSource(text, _line(item))
+
+    def wording(self, node: yaml.Node, verbatim: str | None) -> tuple[Reworded, ...]:
+        before = len(self.mistakes)
+        found = [self.sentence(item) for item in self.sequence(node, "the key 'wording'")]
+        sentences = tuple(sentence for sentence in found if sentence is not None)
+        problem = problem_with_wording(sentences, verbatim) if sentences and len(self.mistakes) == before else None
+        if problem is not None:
+            self.note("value", problem, node)
+        return sentences
+
+    def sentence(self, node: yaml.Node) -> Reworded | None:
+        values = self.mapping(node, "a sentence of the wording", _SENTENCE_KEYS)
+        if not isinstance(node, yaml.MappingNode):
+            return None
+        for key in _SENTENCE_KEYS:
+            if key not in values:
+                self.note("missing", f"the key {key!r} is missing; every sentence of the wording has it", node)
+        field, to = self.text(values.get("field"), "the key 'field'", lambda _: None), values.get("to")
+        if isinstance(to, yaml.SequenceNode):
+            lines = [self.text(line, "a line", lambda _: None, as_it_is=True) for line in to.value]
+            return None if field is None else Reworded(field=field, to=tuple(line or "" for line in lines))
+        words = self.text(to, "the key 'to'", lambda _: None, as_it_is=True)
+        return None if field is None or words is None else Reworded(field=field, to=words)
 
     def version(self, node: yaml.Node | None) -> int:
         if node is None:

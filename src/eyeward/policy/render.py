@@ -34,13 +34,14 @@ class _Piece:
 def render(policy: Policy, wording: PromptWording = EYEWARD) -> RenderedPolicy:
     """Render a policy; what is put together here neither starts nor ends with a line break.
 
-    A policy that carries `verbatim` is given as that text to the letter, whatever the wording.
+    A policy that carries `verbatim` is given as that text to the letter, whatever the wording. One with a `wording` of
+    its own is asked in those sentences, and in those of `wording` everywhere else.
     """
     if policy.verbatim is not None:
         return RenderedPolicy(policy.verbatim, scan(policy.verbatim))
     lines: list[RenderedLine] = []
     start = 0
-    for piece in _pieces(policy, wording):
+    for piece in _pieces(policy, wording.reworded(policy.wording)):
         end = start + len(piece.text)
         lines.append(RenderedLine(piece.role, piece.text, start, end, piece.category, piece.rule))
         start = end + 1

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, Self
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from eyeward.errors import PolicyError
+from eyeward.policy.wording import EYEWARD, Reworded
 from eyeward.verdict import NA, PolicyRef
 
 if TYPE_CHECKING:
@@ -74,6 +75,21 @@ def problem_with_category_name(name: str) -> str | None:
     return problem_with_line(name, "the category name")
 
 
+def problem_with_wording(sentences: tuple[Reworded, ...], verbatim: str | None = None) -> str | None:
+    """Return what is wrong with the sentences that a policy is asked in, or None."""
+    if verbatim is not None:
+        return "`verbatim` is asked to the letter, so `wording` would say nothing; take one of the two away"
+    fields = [sentence.field for sentence in sentences]
+    twice = next((field for field in fields if fields.count(field) > 1), None)
+    if twice is not None:
+        return f"`wording` says {twice!r} twice; keep one"
+    try:
+        EYEWARD.reworded(sentences)
+    except PolicyError as problem:
+        return f"{problem.message[0].lower()}{problem.message[1:].rstrip('.')}"
+    return None
+
+
 def _checked(check: Callable[[str], str | None]) -> BeforeValidator:
     def validate(value: object) -> object:
         if not isinstance(value, str):
@@ -117,16 +133,18 @@ class Policy(_Record):
     """A named, versioned set of categories. Every edit returns a new policy.
 
     `verbatim` is the exact prompt text that published weights were trained on; `render` gives it as it is. An edit
-    drops it, because the text would no longer say what the policy says.
+    drops it, because the text would no longer say what the policy says. `wording` holds sentences around the rules that
+    stand in the place of those that a guard is otherwise asked in; edits keep it. A policy has one of the two at most.
     """
 
     name: Annotated[str, _checked(problem_with_slug)]
     version: int = Field(default=1, ge=1)
     categories: tuple[Category, ...]
     verbatim: str | None = None
+    wording: tuple[Reworded, ...] = Field(default=(), exclude_if=lambda sentences: not sentences)
 
     def model_post_init(self, context: object, /) -> None:
-        """Refuse a policy without categories and ids that occur twice."""
+        """Refuse a policy without categories, ids that occur twice, and words that no prompt can be asked in."""
         if not self.categories:
             raise PolicyError(f"Policy {self.name!r} has no categories; a policy needs at least one.")
         seen: set[str] = set()
@@ -134,6 +152,10 @@ class Policy(_Record):
             if id in seen:
                 raise PolicyError(f"Policy {self.name!r} has two categories with the id {id!r}; rename one of them.")
             seen.add(id)
+        if self.wording:
+            problem = problem_with_wording(self.wording, self.verbatim)
+            if problem is not None:
+                raise PolicyError(f"Policy {self.name!r}: {problem}.")
 
     @classmethod
     def load(cls, source: str | PathLike[str]) -> Policy:
@@ -175,12 +197,12 @@ class Policy(_Record):
 
     @property
     def hash(self) -> str:
-        """The sha256 of what a guard reads: categories, their order, names, rules, stances, and `verbatim`.
+        """The sha256 of what a guard reads: categories, their order, names, rules, stances, `verbatim` and `wording`.
 
         `name` and `version` do not count, nor does the file, its comments or the order of its keys: two policies that
         say the same have the same hash. Wording, the order of rules and of categories count.
         """
-        return _hash_of(_Content(self.categories, self.verbatim))
+        return _hash_of(_Content(self.categories, self.verbatim, self.wording))
 
     @property
     def ref(self) -> PolicyRef:
@@ -240,7 +262,16 @@ class Policy(_Record):
     def renamed(self, name: str, version: int | None = None) -> Self:
         """Give the policy itself another name, and a version; what it says and its hash stay the same."""
         chosen = self.version if version is None else version
-        return type(self)(name=name, version=chosen, categories=self.categories, verbatim=self.verbatim)
+        return type(self)(
+            name=name, version=chosen, categories=self.categories, verbatim=self.verbatim, wording=self.wording
+        )
+
+    def reworded(self, *sentences: Reworded) -> Self:
+        """Ask in these sentences, whatever a guard has in their place; of two for one field the later one counts."""
+        by_field = {sentence.field: sentence for sentence in (*self.wording, *sentences)}
+        return type(self)(
+            name=self.name, version=self.version, categories=self.categories, wording=tuple(by_field.values())
+        )
 
     def rename(self, id: str, name: str) -> Self:
         """Give a category another name."""
@@ -290,7 +321,7 @@ class Policy(_Record):
         return self._with(changed if category.id == changed.id else category for category in self.categories)
 
     def _with(self, categories: Iterable[Category]) -> Self:
-        return type(self)(name=self.name, version=self.version, categories=tuple(categories))
+        return type(self)(name=self.name, version=self.version, categories=tuple(categories), wording=self.wording)
 
 
 class _Content:
@@ -299,29 +330,36 @@ class _Content:
     They never change. A cached property of the policy would be carried over by `model_copy` into a changed one.
     """
 
-    __slots__ = ("categories", "verbatim")
+    __slots__ = ("categories", "verbatim", "wording")
 
-    def __init__(self, categories: tuple[Category, ...], verbatim: str | None) -> None:
+    def __init__(self, categories: tuple[Category, ...], verbatim: str | None, wording: tuple[Reworded, ...]) -> None:
         self.categories = categories
         self.verbatim = verbatim
+        self.wording = wording
 
     def __hash__(self) -> int:
-        return hash((id(self.categories), id(self.verbatim)))
+        return hash((id(self.categories), id(self.verbatim), id(self.wording)))
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, _Content):
             return NotImplemented
-        return self.categories is other.categories and self.verbatim is other.verbatim
+        same = self.categories is other.categories and self.verbatim is other.verbatim
+        return same and self.wording is other.wording
 
 
 @lru_cache(maxsize=128)
 def _hash_of(content: _Content) -> str:
-    return _hash(content.categories, content.verbatim)
+    return _hash(content.categories, content.verbatim, content.wording)
 
 
 @lru_cache(maxsize=1024)
-def _hash(categories: tuple[Category, ...], verbatim: str | None) -> str:
-    content = {"categories": [category.model_dump(mode="json") for category in categories], "verbatim": verbatim}
+def _hash(categories: tuple[Category, ...], verbatim: str | None, wording: tuple[Reworded, ...]) -> str:
+    content: dict[str, object] = {
+        "categories": [category.model_dump(mode="json") for category in categories],
+        "verbatim": verbatim,
+    }
+    if wording:  # left out where there is none, so that hashes of older files stay
+        content["wording"] = {sentence.field: sentence.to for sentence in wording}
     canonical = json.dumps(content, ensure_ascii=True, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode("ascii")).hexdigest()
 

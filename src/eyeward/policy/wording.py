@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Sequence
+from typing import Annotated, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
+
+from eyeward.errors import PolicyError, described
 
 
 def _on_one_line(text: str) -> str:
@@ -14,6 +17,16 @@ def _on_one_line(text: str) -> str:
 
 
 Line = Annotated[str, AfterValidator(_on_one_line)]
+
+
+class Reworded(BaseModel):
+    """A sentence around the rules in other words than a guard has for it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    field: str
+    """A field of `PromptWording`."""
+    to: str | tuple[str, ...]
 
 
 class PromptWording(BaseModel):
@@ -43,6 +56,19 @@ class PromptWording(BaseModel):
     """Whether a blank line follows each category."""
     blank_after_examples: Line = ""
     """What the blank line after a declared category holds; the released prompts have one space there."""
+
+    def reworded(self, sentences: Sequence[Reworded]) -> Self:
+        """Return this wording with these sentences in the place of its own.
+
+        Raises:
+            PolicyError: when there is no such field, or it cannot hold such words.
+        """
+        if not sentences:
+            return self
+        try:
+            return self.model_validate({**self.model_dump(), **{each.field: each.to for each in sentences}})
+        except ValidationError as problem:
+            raise PolicyError(f"A prompt cannot be worded so: {described(problem)}.") from problem
 
 
 EYEWARD = PromptWording(

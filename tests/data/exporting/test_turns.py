@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eyeward.data.changes import StanceChanged, WordingChanged
+from eyeward.data.changes import StanceChanged, WordingChanged, worded
 from eyeward.data.exporting.turns import Turns, answer_of, card_like, marks_in, turns_of
 from eyeward.data.sample import Sample
 from eyeward.engine.local.trie import build_tree
@@ -18,7 +18,7 @@ from eyeward.errors import UsageError
 from eyeward.guard import EyewardCard
 from eyeward.guard.forms import COMPACT, PUBLISHED_2024_ANSWER, PUBLISHED_2025_ANSWER, AnswerWording
 from eyeward.guard.llavaguard import LlavaGuardProfile
-from eyeward.policy import Policy, Stance
+from eyeward.policy import EYEWARD, Policy, Stance
 from eyeward.verdict import NA, Rating
 from tests.data.drawn import DEFAULT, samples
 from tests.fakes import model_text
@@ -63,6 +63,18 @@ def test_sentences_that_augmentation_changed_are_asked_as_they_are_now() -> None
     changed = sample(changes=(WordingChanged(field="start_sentence", to="Look at it."),))
     assert turns_of(changed, DEFAULT, card_like("mini")).prompt.startswith("Look at it.\n")
     assert turns_of(changed, DEFAULT, card_like("published-2025")).prompt.startswith("<image>Look at it.\n")
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("sentence", ["Look at it.", EYEWARD.start_sentence])
+def test_a_guard_is_asked_about_changed_sentences_in_its_own_form(form: str, sentence: str) -> None:
+    card = card_like(form)
+    changes = (WordingChanged(field="start_sentence", to=sentence),)
+    prompt = asked(card, worded(DEFAULT, changes))
+    assert prompt == f"user: {turns_of(sample(changes=changes), DEFAULT, card).prompt}<end>assistant: "
+    assert prompt == asked(card, DEFAULT).replace(card.wording.start_sentence, sentence)
+    verbatim = Policy(name="x", categories=DEFAULT.categories, verbatim="Words  of\ntheirs ")
+    assert worded(verbatim, changes) == verbatim
 
 
 @pytest.mark.parametrize("wording", [COMPACT, PUBLISHED_2025_ANSWER, PUBLISHED_2024_ANSWER])

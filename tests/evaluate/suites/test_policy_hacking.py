@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from eyeward.evaluate.suites.policy_hacking import POLICY_ATTACKS, PolicyAttack, can_be_hacked
-from eyeward.policy import Policy, Stance
+from eyeward.policy import Policy, Reworded, Stance
 
 POLICY = Policy.load("default")
 
@@ -49,3 +49,9 @@ def test_a_policy_of_one_category_or_of_exact_words_is_left_alone() -> None:
     assert not can_be_hacked(POLICY, "NA")
     assert not can_be_hacked(POLICY.only("O6"), "O6")
     assert not can_be_hacked(POLICY.model_copy(update={"verbatim": "O6: Weapons"}), "O6")
+
+
+def test_a_policy_that_is_attacked_is_asked_in_its_own_words() -> None:
+    worded = POLICY.reworded(Reworded(field="start_sentence", to="Look."))
+    assert can_be_hacked(worded, "O6")
+    assert {attack.change(worded, "O6", attack.values[0]).wording for attack in POLICY_ATTACKS} == {worded.wording}

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image, ImageChops
 
 from eyeward.images.known import KnownHashes
-from eyeward.policy import Policy
+from eyeward.policy import Policy, Reworded
 from eyeward.serve.keys import Keys
 from eyeward.serve.pages.playground import SCENES, drawn
 from eyeward.serve.policies import PolicyBook
@@ -76,6 +76,15 @@ def test_the_prompt_is_what_the_guard_reads(visit: Visit) -> None:
     assert policy["prompt"] == [prompt[0].text, prompt[2].text]  # type: ignore[union-attr]
     assert Policy.load("children").categories[0].should_not[0] in "".join(policy["prompt"])
     assert Policy.from_text(policy["yaml"]).hash == Policy.load("children").hash
+
+
+def test_a_policy_in_words_of_its_own_is_said_to_carry_them(visit: Visit) -> None:
+    worded = DEFAULT.reworded(Reworded(field="start_sentence", to="Look at it."))
+    policy = visit.send("/playground/policy", {"policy": json.dumps(worded.model_dump(mode="json"))}).json()
+    assert policy["prompt"][0].startswith("user: Look at it.\n")
+    assert policy["ref"]["hash"] == worded.hash
+    assert policy["has_verbatim"] is True
+    assert visit.send("/playground/policy", {"policy": "default@1"}).json()["has_verbatim"] is False
 
 
 def test_what_the_guard_cannot_read_is_said(visit: Visit) -> None:

@@ -7,7 +7,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
 from safetensors.torch import load_file, save_file
+from transformers import TrainerCallback
 
 from eyeward.data.changes import StanceChanged
 from eyeward.data.folder import SampleFolder, SampleWriter
@@ -109,6 +111,28 @@ def recipe(base: Path, folder: SampleFolder, **settings: Any) -> Recipe:
 def tuning(base: Path, folder: SampleFolder, out: Path, **settings: Any) -> Tuning:
     """Return a run that shows nothing."""
     return Tuning(recipe(base, folder, **settings), out, no_bar)
+
+
+class _StopsAt(TrainerCallback):
+    def __init__(self, step: int) -> None:
+        self._step = step
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        control.should_training_stop = state.global_step >= self._step
+
+
+def train_until(run: Tuning, step: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Learn up to a step, as a run that is stopped there."""
+    made = run._trainer
+
+    def with_stop(*arguments: Any) -> Any:
+        trainer = made(*arguments)
+        trainer.add_callback(_StopsAt(step))
+        return trainer
+
+    with monkeypatch.context() as patch:
+        patch.setattr(run, "_trainer", with_stop)
+        assert run.train().state.global_step == step
 
 
 def supervised(checkpoint: LoadedCheckpoint, ids: list[int], labels: list[int]) -> str:

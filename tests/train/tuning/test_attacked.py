@@ -1,8 +1,9 @@
-"""Pictures are changed as the attack suite changes them: drawn anew in every batch, and always the same in the same."""
+"""Pictures are changed as the attack suite changes them: drawn anew in every epoch, and always the same in the same."""
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,11 +15,22 @@ from eyeward.data.sample import Split
 from eyeward.engine.local.checkpoint import LoadedCheckpoint, load_checkpoint
 from eyeward.errors import UsageError
 from eyeward.evaluate.suites.attacks import PICTURE_ATTACKS
-from eyeward.train.tuning.attacked import ATTACKS, Changing
+from eyeward.train.tuning.attacked import ATTACKS, Change, Changing
 from eyeward.train.tuning.batches import NUMBER, Collator
 from eyeward.train.tuning.lessons import Teaching, first_picture
 from eyeward.train.tuning.recipe import Attacked
-from tests.train.tuning.small import MAKERS, data, make_teachable, recipe, sample, tuning, write_data
+from eyeward.train.tuning.run import Tuning
+from eyeward.train.tuning.trainer import GuardTrainer
+from tests.train.tuning.small import (
+    MAKERS,
+    data,
+    make_teachable,
+    recipe,
+    sample,
+    train_until,
+    tuning,
+    write_data,
+)
 
 
 @pytest.fixture(scope="module")
@@ -52,16 +64,48 @@ def test_attacks_are_those_of_the_suite_that_leave_one_picture(folder: SampleFol
             assert not same, name
 
 
-def test_the_same_batch_is_changed_the_same_way_and_another_one_otherwise(folder: SampleFolder) -> None:
-    def names(numbers: list[int]) -> list[object]:
-        return [
-            None if change is None else (change.attack.name, change.value, change.seed)
-            for change in changing(folder, share=1.0).drawn(numbers)
-        ]
+def names(changes: Sequence[Change | None]) -> list[object]:
+    return [None if change is None else (change.attack.name, change.value, change.seed) for change in changes]
 
-    assert names([3, 1, 4]) == names([3, 1, 4])
-    assert names([3, 1, 4]) != names([4, 1, 3])
-    assert names([3, 1, 4]) != names([3, 1, 5])
+
+def test_the_same_batch_is_changed_the_same_way_and_another_one_otherwise(folder: SampleFolder) -> None:
+    def drawn(numbers: list[int], epoch: int = 0) -> list[object]:
+        drawing = changing(folder, share=1.0)
+        drawing.epoch = epoch
+        return names(drawing.drawn(numbers))
+
+    assert drawn([3, 1, 4]) == drawn([3, 1, 4])
+    assert drawn([3, 1, 4]) != drawn([4, 1, 3])
+    assert drawn([3, 1, 4]) != drawn([3, 1, 5])
+    assert drawn([3]) != drawn([3], epoch=1) == drawn([3], epoch=1)
+
+
+def test_a_picture_is_changed_otherwise_in_every_epoch_also_where_a_stopped_run_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_teachable(tmp_path / "base")
+    three = write_data(tmp_path / "set", [sample(number, number == 1) for number in range(3)], 3)
+    shown: list[tuple[int, object]] = []
+    draw = Changing.drawn
+
+    def noting(drawing: Changing, numbers: Sequence[int]) -> list[Change | None]:
+        changes = draw(drawing, numbers)
+        shown.extend(zip(numbers, names(changes), strict=True))
+        return changes
+
+    def run(out: str) -> Tuning:
+        settings = {"batch": 1, "steps": 8, "save_every": 4, "attacked": {"share": 1.0}}
+        return tuning(tmp_path / "base", three, tmp_path / out, **settings)
+
+    def losses(trainer: GuardTrainer) -> list[float]:
+        return [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
+
+    monkeypatch.setattr(Changing, "drawn", noting)
+    whole = losses(run("whole").train())
+    assert len(set(shown[:8])) == 8, "eight steps show three pictures, each time with another change"
+    assert [{number for number, _ in shown[start : start + 3]} for start in (0, 3)] == [{0, 1, 2}] * 2
+    train_until(run("stopped"), 4, monkeypatch)
+    assert losses(run("stopped").train()) == whole
 
 
 def test_so_many_pictures_are_changed_as_was_said_and_those_that_measure_never(folder: SampleFolder) -> None:

@@ -9,17 +9,21 @@ from typing import Any
 import pytest
 import torch
 
+from eyeward.data.changes import worded
 from eyeward.data.folder import SampleFolder
 from eyeward.engine.local.checkpoint import LoadedCheckpoint, load_checkpoint
 from eyeward.engine.local.engine import LocalEngine
-from eyeward.engine.protocol import ImageSegment
+from eyeward.engine.protocol import ImageSegment, TextSegment
 from eyeward.errors import CheckpointError, DataError
 from eyeward.guard.loading import assemble
+from eyeward.policy import EYEWARD, PUBLISHED_2025, PromptWording
 from eyeward.train.tuning.batches import IGNORED, Collator
 from eyeward.train.tuning.lessons import Teaching, first_picture
 from eyeward.train.tuning.template import chat_template
 from eyeward.verdict import NA, Rating
 from tests.train.tuning.small import MAKERS, O1, O6, POLICY, data, recipe, sample, supervised, write_data
+
+CHANGED = sample(0, False, changes=[{"kind": "wording_changed", "field": "start_sentence", "to": "Judge by this."}])
 
 
 @pytest.fixture(scope="module", params=sorted(MAKERS))
@@ -52,9 +56,10 @@ def test_the_prompt_is_the_one_that_the_guard_is_asked_with(
     engine = LocalEngine(checkpoint)
     guard: Any = assemble(made.card(None), checkpoint, engine)
     teach = Teaching(checkpoint, made.card(None))
-    for item in list(folder)[:12]:
+    for item in (*list(folder)[:12], CHANGED):
         image = first_picture(folder, item)
-        asked = guard.profile.prompt(guard.profile.question(folder.policy_of(item)), image, True, guard.rule)
+        question = guard.profile.question(worded(folder.policy_of(item), item.changes))
+        asked = guard.profile.prompt(question, image, True, guard.rule)
         layout = engine.tokens.layout(asked)
         count = len(engine._checkpoint.family.encode(checkpoint.model, [checkpoint.family.prepare(image)], ())[0][0])
         marks = (checkpoint.image_token_id,) * count
@@ -170,11 +175,13 @@ def test_an_image_that_cannot_be_read_is_named(checkpoint: LoadedCheckpoint, tmp
             teaching(checkpoint, folder).lesson(folder, sample(number, True))
 
 
-def test_words_of_a_changed_prompt_are_asked_as_they_were_changed(
-    checkpoint: LoadedCheckpoint, folder: SampleFolder
+@pytest.mark.parametrize(("words", "wording"), [("eyeward", EYEWARD), ("published_2025", PUBLISHED_2025)])
+def test_words_of_a_changed_prompt_are_asked_as_they_were_changed_and_all_others_as_the_guard_is_asked(
+    checkpoint: LoadedCheckpoint, folder: SampleFolder, words: str, wording: PromptWording
 ) -> None:
-    changed = sample(0, False, changes=[{"kind": "wording_changed", "field": "start_sentence", "to": "Judge by this."}])
-    lesson = teaching(checkpoint, folder).lesson(folder, changed)
-    asked = str(checkpoint.tokenizer.decode(list(lesson.tokens[: lesson.answer])))
-    assert "Judge by this." in asked
-    assert POLICY.labels[0] in asked
+    teach = teaching(checkpoint, folder, words=words)
+    plain, changed = (
+        "".join(segment.text for segment in teach.prompt(POLICY, item).segments if isinstance(segment, TextSegment))
+        for item in (sample(0, False), CHANGED)
+    )
+    assert changed == plain.replace(wording.start_sentence, "Judge by this.") != plain

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
-from transformers import AutoModelForImageTextToText, TrainerCallback
+from transformers import AutoModelForImageTextToText
 
 import eyeward
 from eyeward.data.folder import SampleFolder
@@ -20,10 +19,10 @@ from eyeward.guard import EyewardCard
 from eyeward.policy import Policy
 from eyeward.train.tuning.finish import ADAPTER, finish
 from eyeward.train.tuning.parameters import part_of
-from eyeward.train.tuning.run import CURVE, LOSSES, trackers
+from eyeward.train.tuning.run import CURVE, LOSSES, STATE, Tuning, is_whole, saved_points, trackers
 from eyeward.train.tuning.survey import DISCARDED_FILE
 from eyeward.verdict import Rating, Status
-from tests.train.tuning.small import MAKERS, POLICY, data, make_teachable, sample, tuning, write_data
+from tests.train.tuning.small import MAKERS, POLICY, data, make_teachable, sample, train_until, tuning, write_data
 
 
 @pytest.fixture(scope="module")
@@ -110,14 +109,6 @@ def logged(run: Path) -> dict[int, float]:
     return {entry["step"]: entry["loss"] for entry in entries if "loss" in entry}
 
 
-class _StopsAt(TrainerCallback):
-    def __init__(self, step: int) -> None:
-        self._step = step
-
-    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        control.should_training_stop = state.global_step >= self._step
-
-
 @pytest.mark.parametrize(("method", "attacked"), [("full", None), ("lora", None), ("full", {"share": 1.0})])
 def test_a_run_that_was_stopped_goes_on_to_the_same_losses(
     method: str,
@@ -136,22 +127,77 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_losses(
     }
     whole = tuning(bases["llava_onevision"], folder, tmp_path / "whole", **settings)
     whole.train()
-    stopped = tuning(bases["llava_onevision"], folder, tmp_path / "stopped", **settings)
-    real = stopped._trainer
-
-    def with_stop(*arguments: Any) -> Any:
-        trainer = real(*arguments)
-        trainer.add_callback(_StopsAt(2))
-        return trainer
-
-    with monkeypatch.context() as patch:
-        patch.setattr(stopped, "_trainer", with_stop)
-        assert stopped.train().state.global_step == 2
+    train_until(tuning(bases["llava_onevision"], folder, tmp_path / "stopped", **settings), 2, monkeypatch)
     tuning(bases["llava_onevision"], folder, tmp_path / "stopped", **settings).train()
     losses = [logged(run) for run in (tmp_path / "whole", tmp_path / "stopped")]
     assert list(losses[0]) == [1, 2, 3, 4]
     assert losses[0] == losses[1]
     assert len(set(losses[0].values())) > 2
+
+
+def test_a_run_that_was_killed_while_it_saved_goes_on_from_the_point_before(
+    bases: dict[str, Path], folder: SampleFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = {"steps": 3, "save_every": 1}
+    whole = tuning(bases["llava_onevision"], folder, tmp_path / "whole", **settings)
+    whole.train()
+    train_until(tuning(bases["llava_onevision"], folder, tmp_path / "killed", **settings), 1, monkeypatch)
+    cut_off = tmp_path / "killed" / STATE / "checkpoint-2"
+    cut_off.mkdir()
+    (cut_off / "model.safetensors").write_bytes(b"half")
+    said: list[str] = []
+    killed = tuning(bases["llava_onevision"], folder, tmp_path / "killed", **settings)
+    killed.say = said.append
+    killed.train()
+    assert said == [f"{cut_off} was cut off while it was written; the run goes on from checkpoint-1."]
+    assert logged(killed.folder) == logged(whole.folder)
+    assert [point.name for point in saved_points(killed.folder / STATE)] == ["checkpoint-3", "checkpoint-2"]
+    assert is_whole(cut_off)
+
+
+@pytest.mark.parametrize("content", [None, b"", b'{"global_step": 2', b"\xff\xfe", b"[]"])
+def test_a_point_whose_state_is_missing_or_cut_off_is_none(tmp_path: Path, content: bytes | None) -> None:
+    point = tmp_path / "checkpoint-2"
+    point.mkdir()
+    if content is not None:
+        (point / "trainer_state.json").write_bytes(content)
+    assert not is_whole(point)
+    (point / "trainer_state.json").write_text('{"global_step": 2}')
+    assert is_whole(point)
+
+
+def test_points_are_in_the_order_of_their_steps(tmp_path: Path) -> None:
+    for name in ("checkpoint-9", "checkpoint-10", "checkpoint-x", "other"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "checkpoint-11").write_text("no folder")
+    assert [point.name for point in saved_points(tmp_path)] == ["checkpoint-10", "checkpoint-9"]
+    assert saved_points(tmp_path / "nothing") == []
+
+
+def test_processes_that_make_images_ready_change_no_loss_also_where_a_stopped_run_goes_on(
+    bases: dict[str, Path], folder: SampleFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def run(out: str, workers: int) -> Tuning:
+        settings = {"steps": 8, "save_every": 4, "attacked": {"share": 1.0}, "workers": workers}
+        return tuning(bases["llava_onevision"], folder, tmp_path / out, **settings)
+
+    run("alone", 0).train()
+    train_until(run("several", 2), 4, monkeypatch)
+    trainer = run("several", 2).train()
+    loader = trainer.get_train_dataloader()
+    assert (loader.num_workers, trainer.args.dataloader_multiprocessing_context) == (2, "fork")
+    assert list(logged(tmp_path / "alone")) == list(range(1, 9))
+    assert logged(tmp_path / "several") == logged(tmp_path / "alone")
+
+
+def test_without_fork_images_are_made_ready_by_the_process_that_learns(
+    bases: dict[str, Path], folder: SampleFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = tuning(bases["llava_onevision"], folder, tmp_path / "run", workers=2)
+    assert run._arguments().dataloader_num_workers == 2
+    monkeypatch.setattr("multiprocessing.get_all_start_methods", lambda: ["spawn"])
+    settings = run._arguments()
+    assert (settings.dataloader_num_workers, settings.dataloader_multiprocessing_context) == (0, None)
 
 
 def test_losses_fall_and_are_drawn(folder: SampleFolder, tmp_path: Path) -> None:

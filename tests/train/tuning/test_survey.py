@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from eyeward.data.sample import Split
 from eyeward.engine.local.checkpoint import load_checkpoint, load_skeleton
@@ -17,7 +18,7 @@ from eyeward.train.tuning.lessons import Teaching
 from eyeward.train.tuning.recipe import Method, Recipe
 from eyeward.train.tuning.survey import Unfit, balanced, chosen, survey
 from tests.engine.local.tiny import make_checkpoint
-from tests.train.tuning.small import data, recipe, sample, write_data
+from tests.train.tuning.small import O6, data, recipe, sample, write_data
 
 
 def test_every_sample_is_a_lesson_or_named_with_a_reason(tmp_path: Path) -> None:
@@ -47,6 +48,33 @@ def test_every_sample_is_a_lesson_or_named_with_a_reason(tmp_path: Path) -> None
     lines = [json.loads(line) for line in (tmp_path / "discarded.jsonl").read_text().splitlines()]
     assert {line["reason"] for line in lines} == set(found.reasons)
     assert all("images/" in line["message"] for line in lines)
+
+
+def test_an_image_of_several_pictures_is_a_lesson_only_where_all_of_them_show_nothing(tmp_path: Path) -> None:
+    make_checkpoint(tmp_path / "base")
+    rows = [
+        sample(number, unsafe, image=f"images/{name}")
+        for number, (name, unsafe) in enumerate(
+            [("moving.gif", True), ("moving.gif", False), ("still.gif", True), ("see-through.png", True)]
+        )
+    ]
+    rows.append(sample(4, False, image="images/moving.gif", category=O6))
+    folder = write_data(tmp_path / "set", rows, 0)
+    images = folder.path / "images"
+    innocent, guilty = Image.new("RGB", (60, 40), "white"), Image.new("RGB", (60, 40), "red")
+    innocent.save(images / "moving.gif", save_all=True, append_images=[guilty], duration=100)
+    innocent.save(images / "still.gif")
+    Image.new("RGBA", (60, 40), (255, 255, 255, 100)).save(images / "see-through.png")
+    made = recipe(tmp_path / "base", folder)
+    found = survey(Teaching(load_checkpoint(tmp_path / "base"), made.card(None)), folder, rows, 4096)
+    assert [(item.image, item.rating.value) for item in found.samples] == [
+        ("images/moving.gif", "Safe"),
+        ("images/still.gif", "Unsafe"),
+    ]
+    assert found.reasons == {Unfit.several_pictures: 3}
+    assert found.discarded[0][1].startswith(
+        "images/moving.gif: the guard sees 2 pictures of it, and a lesson holds the"
+    )
 
 
 def test_lengths_are_those_of_the_lessons(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from eyeward.data.changes import wording_of
+from eyeward.data.changes import worded
 from eyeward.data.sample import Sample
 from eyeward.engine.local.trie import in_json
 from eyeward.engine.protocol import Forced, LabelSlot
@@ -57,7 +57,7 @@ def card_like(name: str) -> EyewardCard:
 
 def turns_of(sample: Sample, policy: Policy, card: EyewardCard, behind_image: str = "") -> Turns:
     """Return the conversation about a sample; `behind_image` parts the image from a policy that follows it."""
-    text = render(policy, wording_of(sample.changes, card.wording)).text + card.after_policy
+    text = render(worded(policy, sample.changes), card.wording).text + card.after_policy
     policy_first = card.order is PromptOrder.policy_first
     prompt = text + IMAGE_MARK if policy_first else IMAGE_MARK + behind_image + text
     return Turns(prompt, answer_of(sample, policy, card.answer))

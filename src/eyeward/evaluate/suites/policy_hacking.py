@@ -37,6 +37,7 @@ def _taken_over(policy: Policy, own: str, count: int, hostile: Callable[[Categor
         name=policy.name,
         version=policy.version,
         categories=tuple(hostile(each) if each.id in taken else each for each in policy.categories),
+        wording=policy.wording,
     )
 
 

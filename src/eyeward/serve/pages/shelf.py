@@ -65,7 +65,7 @@ class ShownPolicy(_Closed):
     ref: PolicyRef
     categories: tuple[Category, ...]
     has_verbatim: bool
-    """Whether it carries a text of its own; a changed policy loses it."""
+    """Whether it carries a text or sentences of its own; a policy that is changed on a page loses them."""
     covered: Covered
     prompt: tuple[str, ...]
     """The exact text that a guard reads, cut where the image stands."""
@@ -81,7 +81,7 @@ async def shown(service: Service, policy: Policy) -> ShownPolicy:
     return ShownPolicy(
         ref=policy.ref,
         categories=policy.categories,
-        has_verbatim=policy.verbatim is not None,
+        has_verbatim=policy.verbatim is not None or bool(policy.wording),
         covered=Covered.of(await service.coverage(policy)),
         prompt=await service.prompt(policy),
         yaml=await asyncio.to_thread(policy.to_yaml),

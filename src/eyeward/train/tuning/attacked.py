@@ -1,7 +1,7 @@
 """Pictures of lessons, changed as the attack suite changes them: so a guard learns to look past the change.
 
-What is done with a picture is drawn from the batch that it comes in. So it is another change in every epoch, and the
-same one when a stopped run goes on.
+What is done with a picture is drawn from the epoch and the batch that it comes in. So it is another change in every
+epoch, whatever the size of batches, and the same one when a stopped run goes on.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class Change:
         return changed.frames[0].pixels
 
 
-@dataclass(frozen=True)
+@dataclass
 class Changing:
     """Draws changes for the lessons of a batch."""
 
@@ -59,6 +59,8 @@ class Changing:
     seed: int
     learnt: int
     """Pictures of samples with lower numbers are changed; the others are there to measure."""
+    epoch: int = 0
+    """The epoch that is shown; to be set before it begins, and before processes are started that draw in it."""
 
     @classmethod
     def of(cls, settings: Attacked, folder: SampleFolder, samples: Sequence[Sample], seed: int) -> Changing:
@@ -78,7 +80,8 @@ class Changing:
 
     def drawn(self, numbers: Sequence[int]) -> list[Change | None]:
         """Return what is done with the picture of each sample of a batch; None: nothing."""
-        random = np.random.default_rng(zlib.crc32(repr((self.seed, list(numbers))).encode("ascii")))
+        drawn_from = repr((self.seed, self.epoch, list(numbers)))
+        random = np.random.default_rng(zlib.crc32(drawn_from.encode("ascii")))
         return [self._draw(random) if number < self.learnt else None for number in numbers]
 
     def _draw(self, random: np.random.Generator) -> Change | None:

@@ -227,10 +227,21 @@ def first_picture(folder: SampleFolder, sample: Sample) -> Image.Image:
     Raises:
         DataError: when it cannot be read.
     """
+    return pictures_of(folder, sample)[0]
+
+
+def pictures_of(folder: SampleFolder, sample: Sample) -> list[Image.Image]:
+    """Return all pictures of a sample's image that a guard judges, the worst of which counts.
+
+    They are several where it is animated, or transparent so that white and black behind it differ.
+
+    Raises:
+        DataError: when it cannot be read.
+    """
     decoded = decode(folder.image_of(sample))
     if isinstance(decoded, Failure):
         raise DataError(f"{sample.image}: {decoded.message}", folder.path)
-    return decoded.frames[0].pixels
+    return [frame.pixels for frame in decoded.frames]
 
 
 def filled(form: AnswerForm, labels: Mapping[str, str]) -> AnswerForm:

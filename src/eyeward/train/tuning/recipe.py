@@ -134,7 +134,7 @@ class Recipe(RecipeFile):
     checkpointing: bool = True
     """Compute activations twice instead of keeping them."""
     workers: NonNegativeInt = 4
-    """Processes that make images ready."""
+    """Processes that make images ready; where there is no fork, as on Windows, the one that learns does so itself."""
     save_every: PositiveInt = 200
     """Steps between points from which a stopped run can go on."""
     keep: PositiveInt = 2

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import multiprocessing
 import os
 import warnings
 from collections.abc import Callable, Iterator
@@ -137,13 +138,21 @@ class Tuning:
         from eyeward.train.tuning.trainer import StepCounter
 
         trainer = self._trainer(settings, checkpoint, found, held_out)
-        states = self.folder / STATE
-        begun = states.is_dir() and any(states.glob("checkpoint-*"))
+        begun = self._begun()
         with self.bar("Learning", self._steps(trainer)) as advance, quiet(), known_warnings():
             trainer.add_callback(StepCounter(advance))
-            trainer.train(resume_from_checkpoint=begun)
+            trainer.train(resume_from_checkpoint=None if begun is None else str(begun))
         self.keep_losses(trainer)
         return trainer
+
+    def _begun(self) -> Path | None:
+        """Return where a stopped run goes on, None for the beginning; say so where a later point was cut off."""
+        points = saved_points(self.folder / STATE)
+        whole = next((point for point in points if is_whole(point)), None)
+        if points and whole is not points[0]:
+            goes_on = "begins again" if whole is None else f"goes on from {whole.name}"
+            self.say(f"{points[0]} was cut off while it was written; the run {goes_on}.")
+        return whole
 
     def _claim_labels(self) -> None:
         """Write down which labels the run began with, or find that they are these."""
@@ -197,6 +206,8 @@ class Tuning:
 
         recipe = self.recipe
         on_cpu = not (torch.cuda.is_available() or torch.backends.mps.is_available())
+        # Forked processes have the checkpoint in memory; those of other start methods would be sent a pickled one.
+        workers = recipe.workers if "fork" in multiprocessing.get_all_start_methods() else 0
         return SFTConfig(
             output_dir=str(self.folder / STATE),
             num_train_epochs=recipe.epochs,
@@ -213,7 +224,8 @@ class Tuning:
             tf32=torch.cuda.is_available() or None,
             activation_checkpointing=recipe.checkpointing,
             use_cpu=on_cpu,
-            dataloader_num_workers=recipe.workers,
+            dataloader_num_workers=workers,
+            dataloader_multiprocessing_context="fork" if workers else None,
             dataloader_pin_memory=not on_cpu,
             save_strategy="steps",
             save_steps=recipe.save_every,
@@ -235,7 +247,7 @@ class Tuning:
         from datasets import disable_progress_bars as without_bars
         from transformers import PrinterCallback
 
-        from eyeward.train.tuning.trainer import GuardTrainer
+        from eyeward.train.tuning.trainer import EpochTeller, GuardTrainer
 
         without_bars()
         recipe = self.recipe
@@ -244,6 +256,7 @@ class Tuning:
         evaluated = list(range(len(found.samples), len(samples)))
         if evaluated:
             settings.eval_strategy, settings.eval_steps = "steps", recipe.save_every
+        changing = self._changing(found)
         collator = Collator(
             self.teaching(checkpoint),
             self.data,
@@ -251,7 +264,7 @@ class Tuning:
             checkpoint,
             self._taught(found),
             recipe.label_weight,
-            self._changing(found),
+            changing,
         )
         with known_warnings():
             trainer = GuardTrainer(
@@ -266,8 +279,25 @@ class Tuning:
         # TRL says under the old name how activations come back (LoRA under ZeRO-3); transformers reads the new one.
         trainer.args.activation_checkpointing_kwargs = trainer.args.gradient_checkpointing_kwargs
         trainer.remove_callback(PrinterCallback)
+        if changing is not None:
+            trainer.add_callback(EpochTeller(changing))
         trainer.teacher_weight = recipe.teacher.weight if recipe.teacher else 0.0
         return trainer
+
+
+def saved_points(states: Path) -> list[Path]:
+    """Return the points of a run in `states`, the newest first, those included whose writing was cut off."""
+    numbers = {point: point.name.rpartition("-")[2] for point in states.glob("checkpoint-*") if point.is_dir()}
+    found = [point for point, number in numbers.items() if number.isdecimal()]
+    return sorted(found, key=lambda point: int(numbers[point]), reverse=True)
+
+
+def is_whole(point: Path) -> bool:
+    """Whether a point was written to its end: the trainer writes its own state last."""
+    try:
+        return isinstance(json.loads((point / "trainer_state.json").read_bytes()), dict)
+    except (OSError, ValueError):
+        return False
 
 
 def trackers() -> list[str]:

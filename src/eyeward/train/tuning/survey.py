@@ -15,8 +15,8 @@ import numpy as np
 from eyeward.data.folder import SampleFolder
 from eyeward.data.sample import Sample, Split
 from eyeward.errors import DataError, PolicyError, UsageError
-from eyeward.train.tuning.lessons import NeverMet, Teaching, first_picture
-from eyeward.verdict import Rating
+from eyeward.train.tuning.lessons import NeverMet, Teaching, pictures_of
+from eyeward.verdict import NA, Rating
 
 DISCARDED_FILE = "discarded.jsonl"
 _AHEAD = 256
@@ -26,6 +26,8 @@ class Unfit(StrEnum):
     """Why a sample is no lesson."""
 
     unreadable_image = "unreadable_image"
+    several_pictures = "several_pictures"
+    """The image is animated or transparent, and which of its pictures shows what it is labelled for is not known."""
     policy_does_not_fit = "policy_does_not_fit"
     """The policy does not have the sample's category, or is missing."""
     unaskable_policy = "unaskable_policy"
@@ -76,6 +78,13 @@ def survey(
         if isinstance(found, DataError):
             discarded.append((Unfit.unreadable_image, str(found)))
             continue
+        if found.pictures > 1 and sample.category != NA:
+            message = (
+                f"{sample.image}: the guard sees {found.pictures} pictures of it, and a lesson holds the first, which "
+                f"may not show what is {sample.category!r}; label single frames, or take the transparency away."
+            )
+            discarded.append((Unfit.several_pictures, message))
+            continue
         try:
             written = teaching.written(folder, sample)
         except DataError as problem:
@@ -85,7 +94,7 @@ def survey(
             reason = Unfit.unknown_words if isinstance(problem, NeverMet) else Unfit.unaskable_policy
             discarded.append((reason, f"{sample.image}: {problem}"))
             continue
-        length = teaching.length(written, *found)
+        length = teaching.length(written, found.height, found.width)
         if length > most_tokens:
             message = f"{sample.image}: the lesson has {length:,} tokens; the model reads {most_tokens:,}."
             discarded.append((Unfit.too_long, message))
@@ -96,17 +105,26 @@ def survey(
     return Survey(tuple(kept), np.array(tokens, np.int64), np.array(answers, np.int64), tuple(discarded))
 
 
-def _sizes(folder: SampleFolder, samples: Sequence[Sample]) -> Iterator[tuple[Sample, tuple[int, int] | DataError]]:
-    """Give the height and width of every sample's picture; an image that many samples share is read once in a row."""
+@dataclass(frozen=True, slots=True)
+class _Size:
+    """Of the first picture of an image, in pixels, and how many pictures there are."""
 
-    def size(image: Sample) -> tuple[int, int] | DataError:
+    height: int
+    width: int
+    pictures: int
+
+
+def _sizes(folder: SampleFolder, samples: Sequence[Sample]) -> Iterator[tuple[Sample, _Size | DataError]]:
+    """Give the size of every sample's image; an image that many samples share is read once in a row."""
+
+    def size(image: Sample) -> _Size | DataError:
         try:
-            picture = first_picture(folder, image)
+            first, *others = pictures_of(folder, image)
         except DataError as problem:
             return problem
-        return picture.height, picture.width
+        return _Size(first.height, first.width, 1 + len(others))
 
-    known: dict[str, tuple[int, int] | DataError] = {}
+    known: dict[str, _Size | DataError] = {}
     with ThreadPoolExecutor() as pool:
         for start in range(0, len(samples), _AHEAD):
             block = samples[start : start + _AHEAD]

@@ -11,6 +11,7 @@ from torch.nn import functional
 from transformers import TrainerCallback
 from trl.trainer.sft_trainer import SFTTrainer
 
+from eyeward.train.tuning.attacked import Changing
 from eyeward.train.tuning.batches import IGNORED, soft_places
 from eyeward.train.tuning.lessons import SoftTarget
 
@@ -27,6 +28,17 @@ class StepCounter(TrainerCallback):
         for _step in range(self._seen, state.global_step):
             self._advance()
         self._seen = state.global_step
+
+
+class EpochTeller(TrainerCallback):
+    """Tells what changes pictures which epoch begins, before the processes start that make images ready."""
+
+    def __init__(self, changing: Changing) -> None:
+        self._changing = changing
+
+    def on_epoch_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Pass the number on; where a run goes on, the trainer's state has it from before."""
+        self._changing.epoch = int(state.epoch or 0)
 
 
 class GuardTrainer(SFTTrainer):
