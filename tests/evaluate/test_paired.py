@@ -10,7 +10,7 @@ from eyeward.evaluate.outcome import Outcome
 from eyeward.evaluate.paired import Difference, compare
 from eyeward.policy import Policy
 from eyeward.verdict import Rating
-from tests.evaluate.hand_made import EXEMPT, SAFE, UNSAFE, outcome, said
+from tests.evaluate.hand_made import EXEMPT, NUDITY, SAFE, UNSAFE, outcome, said
 
 
 def answers(says: list[Rating], truth: Rating = UNSAFE) -> list[Outcome]:
@@ -93,8 +93,24 @@ def test_guards_without_common_questions_cannot_be_compared() -> None:
 
 
 def test_guards_that_were_asked_with_other_labels_cannot_be_compared() -> None:
-    with pytest.raises(UsageError, match=r"'0\.png' is labelled Unsafe for a and Safe for b"):
+    with pytest.raises(UsageError, match=r"'0\.png' is labelled Unsafe \(O6\) for a and Safe \(NA\) for b"):
         compare(answers([UNSAFE]), answers([UNSAFE], truth=SAFE), ("a", "b"))
+
+
+def test_another_category_is_another_label() -> None:
+    """Else a difference of `exact_category` would be one of labels, and not of guards."""
+    relabelled = [outcome(UNSAFE, said(UNSAFE), "0.png", category=NUDITY)]
+    with pytest.raises(UsageError, match=r"labelled Unsafe \(O6\) for a and Unsafe \(O4\) for b; evaluate both on the"):
+        compare(answers([UNSAFE]), relabelled, ("a", "b"))
+
+
+@pytest.mark.parametrize(("without", "words"), [(SAFE, r" \(NA\), Safe without the changes,"), (None, r" \(NA\)")])
+def test_what_was_right_before_a_policy_was_changed_is_part_of_the_label(without: Rating | None, words: str) -> None:
+    first, second = ([outcome(SAFE, said(SAFE), changes=EXEMPT, unchanged=one)] for one in (UNSAFE, without))
+    said_so = rf"labelled Safe \(NA\), Unsafe without the changes, for a and Safe{words} for b"
+    with pytest.raises(UsageError, match=said_so):
+        compare(first, second, ("a", "b"))
+    assert compare(first, first, ("a", "b"), resamples=50).questions == 1
 
 
 def seen(bytes_: str) -> list[Outcome]:

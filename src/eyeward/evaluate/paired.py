@@ -11,7 +11,7 @@ from eyeward.errors import UsageError
 from eyeward.evaluate.binomial import binomial_probability, binomial_tail
 from eyeward.evaluate.intervals import RESAMPLES, group_weights, percentile_interval
 from eyeward.evaluate.metrics import METRICS, value
-from eyeward.evaluate.outcome import Outcome
+from eyeward.evaluate.outcome import Outcome, Question, category_id
 from eyeward.evaluate.table import Floats, Numbers, OutcomeTable
 
 COMPARED = (
@@ -85,7 +85,7 @@ def compare(
     """Compare two guards over the questions that both were asked.
 
     Raises:
-        UsageError: when there are none, or when images of one name or the right answers differ.
+        UsageError: when there are none, or when images of one name or their labels differ.
     """
     ours = {_key(outcome): outcome for outcome in first}
     theirs = {_key(outcome): outcome for outcome in second}
@@ -93,10 +93,11 @@ def compare(
     if not shared:
         raise UsageError(f"{names[0]} and {names[1]} were asked no question in common; evaluate both on the same data.")
     for key in shared:
-        if ours[key].question.rating is not theirs[key].question.rating:
+        label, other = _label(ours[key].question), _label(theirs[key].question)
+        if label != other:
             raise UsageError(
-                f"{key[0]!r} is labelled {ours[key].question.rating} for {names[0]} and {theirs[key].question.rating} "
-                f"for {names[1]}; evaluate both on the same labels."
+                f"{key[0]!r} is labelled {label} for {names[0]} and {other} for {names[1]}; "
+                "evaluate both on the same labels."
             )
         if _other_images(ours[key], theirs[key]):
             raise UsageError(
@@ -151,6 +152,14 @@ def differences(
             high=None if interval is None else interval[1],
         )
     return found
+
+
+def _label(question: Question) -> str:
+    """Say what is right: rating and category, and of a changed policy the rating without the changes."""
+    label = f"{question.rating} ({category_id(question.category)})"
+    if question.changes and question.unchanged_rating is not None:
+        label += f", {question.unchanged_rating} without the changes,"
+    return label
 
 
 def _other_images(one: Outcome, other: Outcome) -> bool:
