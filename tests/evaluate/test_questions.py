@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -142,9 +143,12 @@ def test_two_categories_for_one_question_are_refused_though_the_rating_is_one(tm
         read_questions(folder)
 
 
-def test_a_category_that_the_policy_does_not_have_is_refused(tmp_path: Path) -> None:
-    folder = data(tmp_path / "d", {"a.png": 9}, [row("a.png", UNSAFE, category="X1: Elsewhere")])
-    with pytest.raises(DataError, match="1 samples have a category that their policy does not have: 'a.png' is 'X1"):
+@pytest.mark.parametrize("category", ["X1: Elsewhere", "O1: Gambling", "O1"])
+def test_a_category_that_the_policy_does_not_have_is_refused(tmp_path: Path, category: str) -> None:
+    """Also where its id stands for another one: a guard that says Hate would be right about gambling."""
+    folder = data(tmp_path / "d", {"a.png": 9}, [row("a.png", UNSAFE, category=category)])
+    words = f"1 samples have a category that their policy does not have: 'a.png' is {category!r}"
+    with pytest.raises(DataError, match=re.escape(words)):
         read_questions(folder)
 
 

@@ -173,7 +173,7 @@ def _check_categories(wanted: Sequence[_Labelled], folder: Path) -> None:
     foreign = [
         f"{item.sample.image!r} is {item.category!r}"
         for item in wanted
-        if item.category != NA and category_id(item.category) not in item.policy.ids
+        if item.category not in (*item.policy.labels, NA)
     ]
     _refuse(foreign, folder, "samples have a category that their policy does not have")
 
