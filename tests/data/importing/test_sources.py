@@ -210,3 +210,12 @@ def test_sources_that_hold_nothing_say_what_is_missing(tmp_path: Path) -> None:
     (tmp_path / "a.txt").touch()
     with pytest.raises(DataError, match="none of .parquet"):
         list(Source(str(tmp_path / "a.txt")).rows())
+
+
+def test_labels_under_the_default_policy_are_two_labels_whether_rows_name_it_or_not(tmp_path: Path) -> None:
+    write_picture(tmp_path / "in" / "a.png", 1)
+    default = Policy.load("default")
+    safe, unsafe = {"category": NA, "rating": "Safe"}, {"category": WEAPONS, "rating": "Unsafe"}
+    named: dict[str, object] = {"image": "a.png", "group": "g", "policy": default.model_dump(mode="json"), **unsafe}
+    write_jsonl(tmp_path / "in" / "labels.jsonl", [{"image": "a.png", "group": "g", **safe}, named])
+    assert imported(tmp_path / "in", tmp_path / "out").reasons == {"two_labels": 2}
