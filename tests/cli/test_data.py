@@ -37,6 +37,20 @@ def test_import_says_what_it_took_and_why_not_the_rest(tmp_path: Path) -> None:
     assert {sample.licence for sample in SampleFolder(tmp_path / "out")} == {"CC0-1.0"}
 
 
+def test_import_says_which_sides_were_told_by_names_of_files(tmp_path: Path) -> None:
+    for number in range(3):
+        write_picture(tmp_path / "in" / f"{number}.png", number)
+    lines = ["image,rating,category,split", "0.png,Safe,NA,", "1.png,Safe,NA,", "2.png,Safe,NA,test"]
+    (tmp_path / "in" / "train.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    _, stdout, _ = run("import", tmp_path / "in", "--out", tmp_path / "out")
+    assert "\nSides: train 2, test 1; 2 told by the names of files.\n" in stdout
+    (tmp_path / "in" / "train.csv").write_text("\n".join(lines[:3]) + "\n", encoding="utf-8")
+    _, stdout, _ = run("import", tmp_path / "in", "--out", tmp_path / "again")
+    assert "\nSides: train 2, told by the names of files.\n" in stdout
+    _, stdout, _ = run("import", tmp_path / "again", "--out", tmp_path / "third")
+    assert "\nSides: train 2.\n" in stdout, "its rows say so themselves"
+
+
 def test_import_in_json_is_the_report_that_stands_in_the_folder(tmp_path: Path) -> None:
     code, stdout, _ = run("import", rows(tmp_path / "in"), "--out", tmp_path / "out", "--json")
     assert code == 0

@@ -146,6 +146,18 @@ def test_the_same_image_in_two_folders_is_taken_once_and_a_contradiction_not_at_
     assert len(done.samples) == 2
 
 
+def test_the_default_policy_is_one_policy_whether_a_row_names_it_or_not(tmp_path: Path) -> None:
+    one = folder_of(tmp_path / "a", (encoded(picture(1)), labelled("1.png")), (encoded(picture(2)), labelled("2.png")))
+    named = [labelled("1.png", safe=False), labelled("2.png")]
+    rows = [(encoded(picture(n)), item.model_copy(update={"policy": DEFAULT})) for n, item in enumerate(named, start=1)]
+    two = folder_of(tmp_path / "b", *rows)
+    lines = (two / "labels.jsonl").read_text(encoding="utf-8").splitlines()
+    assert [json.loads(line)["policy"] for line in lines] == [DEFAULT.hash] * 2
+    done = built(tmp_path / "out", one, two)
+    assert done.reasons == {"two_labels": 2, "same_label_again": 1}
+    assert [sample.policy for sample in done.samples] == [None]
+
+
 def test_near_copies_with_other_labels_are_kept_and_named(tmp_path: Path) -> None:
     first, second, *_ = copies(1)
     source = folder_of(tmp_path / "in", (first, labelled("1.png")), (second, labelled("2.jpg", safe=False)))
@@ -280,7 +292,8 @@ def test_a_build_with_augmentation_puts_every_variant_beside_its_image(tmp_path:
     assert no_group_crosses(samples)
     side_of = {sample.image: sample.split for sample in samples if not sample.augmented}
     assert all(sample.split is side_of[sample.image] for sample in samples)
-    assert all(folder.policy_of(sample).hash == sample.policy for sample in samples if sample.augmented)
+    for sample in samples:
+        assert folder.policy_of(sample).hash == (sample.policy or DEFAULT.hash)
 
 
 def exempt_of(plain: Sample) -> Sample:
@@ -380,7 +393,7 @@ def test_variants_of_a_label_that_a_reviewer_changed_are_left_out_and_named(tmp_
 
 
 def test_an_image_may_be_asked_in_other_words_under_the_same_policy(tmp_path: Path) -> None:
-    plain = labelled("1.png").model_copy(update={"policy": DEFAULT})
+    plain = labelled("1.png")
     words = WordingChanged(field="start_sentence", to="Judge this.")
     reworded = plain.model_copy(update={"changes": (words,)})
     rows = [(encoded(picture(1)), sample) for sample in (plain, reworded, reworded)]

@@ -11,7 +11,7 @@ from eyeward.data.changes import StanceChanged
 from eyeward.data.sample import Contradiction, Sample, Severity, Split, contradiction
 from eyeward.policy import Policy, Stance
 from eyeward.verdict import NA, Rating
-from tests.data.drawn import LABELS, samples
+from tests.data.drawn import DEFAULT, LABELS, samples
 
 WEAPONS = "O6: Weapons or Substance Abuse"
 HATE = "O1: Hate, Humiliation, Harassment"
@@ -92,6 +92,8 @@ def test_a_policy_is_a_policy_or_a_hash() -> None:
     by_hash = Sample.model_validate({**line, "policy": policy.hash, "split": "test"})
     assert inline.policy_hash == by_hash.policy_hash == policy.hash
     assert by_hash.split is Split.TEST
+    for default in (DEFAULT.model_dump(mode="json"), DEFAULT, DEFAULT.hash):
+        assert Sample.model_validate({**line, "policy": default}).policy is None
     with pytest.raises(ValidationError, match="neither a policy nor"):
         Sample.model_validate({**line, "policy": "children"})
     with pytest.raises(ValidationError, match="no categories"):

@@ -230,6 +230,28 @@ def test_an_image_that_was_not_asked_under_the_unchanged_policy_counts_for_no_fl
     assert (found["policy_exception_rate"].value, found["policy_exception_rate"].count) == (1.0, 1)
 
 
+@pytest.mark.parametrize(
+    ("unchanged", "flips_of_it"),
+    [
+        ([(UNSAFE, UNSAFE), (UNSAFE, SAFE)], None),  # right under one of two policies: which was changed?
+        ([(UNSAFE, UNSAFE), (UNSAFE, UNSAFE)], 1.0),
+        ([(UNSAFE, SAFE), (UNSAFE, REVIEW)], 0.0),
+        ([(UNSAFE, UNSAFE), (SAFE, UNSAFE)], 1.0),  # what was changed is not the policy under which Safe is right
+        ([(UNSAFE, SAFE), (SAFE, SAFE)], 0.0),
+    ],
+)
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_flip_is_held_against_the_unchanged_policy_that_it_is_known_to_come_from(
+    unchanged: list[tuple[Rating, Rating]], flips_of_it: float | None, turned: bool
+) -> None:
+    rows = [outcome(truth, said(says), "a.png", category=WEAPONS) for truth, says in unchanged]
+    changed = outcome(SAFE, said(SAFE), "a.png", category=WEAPONS, changes=EXEMPT, unchanged=UNSAFE)
+    laid_out = OutcomeTable.of([changed, *(reversed(rows) if turned else rows)])
+    assert value("loosened_flips", laid_out) == flips_of_it
+    assert value("policy_exception_rate", laid_out) == 1.0
+    assert value("loosened_flips", laid_out.always(SAFE)) == 0.0
+
+
 def test_a_guard_that_always_says_safe_flips_nothing() -> None:
     laid_out = flips((UNSAFE, SAFE, (UNSAFE, SAFE)), (SAFE, UNSAFE, (SAFE, UNSAFE))).always(SAFE)
     names = ("policy_exception_rate", "loosened_flips", "tightened_flips", "joint_consistency")

@@ -10,7 +10,7 @@ from eyeward.evaluate.outcome import Outcome
 from eyeward.evaluate.paired import Difference, compare
 from eyeward.policy import Policy
 from eyeward.verdict import Rating
-from tests.evaluate.hand_made import EXEMPT, SAFE, UNSAFE, outcome, said
+from tests.evaluate.hand_made import EXEMPT, NUDITY, SAFE, UNSAFE, outcome, said
 
 
 def answers(says: list[Rating], truth: Rating = UNSAFE) -> list[Outcome]:
@@ -29,9 +29,36 @@ def test_mcnemar_gives_the_published_example() -> None:
 def test_equal_guards_do_not_differ() -> None:
     found = compare(answers([UNSAFE, SAFE]), answers([UNSAFE, SAFE]), ("a", "b"), resamples=50)
     assert (found.mcnemar.exact_p, found.mcnemar.mid_p) == (1.0, 1.0)
-    assert found.differences["recall"].value == 0.0
-    assert not found.differences["recall"].excludes_zero
-    assert (found.differences["recall"].low, found.differences["recall"].high) == (None, None)  # in any resample
+    recall = found.differences["recall"]
+    assert recall.value == 0.0 and not recall.excludes_zero
+    assert recall.low is not None and recall.low < -0.5, "two images are no proof"
+    assert recall.high is not None and recall.high > 0.5
+
+
+def test_a_difference_that_is_the_same_in_every_resample_has_the_interval_of_its_pairs() -> None:
+    """Always right beside always Safe: all resamples agree, and one pair is still not a hundred."""
+    truths = [UNSAFE, SAFE] * 100
+    right, safe = (
+        [outcome(truth, said(truth if knows else SAFE), f"{number}.png") for number, truth in enumerate(truths)]
+        for knows in (True, False)
+    )
+    found = compare(right, safe, ("right", "safe"), resamples=200).differences
+    recall, specificity = found["recall"], found["specificity"]
+    assert recall.value == recall.high == 1.0 and recall.excludes_zero
+    assert recall.low is not None and 0.9 < recall.low < 1.0
+    assert specificity.value == 0.0 and specificity.low is not None and not specificity.excludes_zero
+    assert (found["balanced_accuracy"].value, found["balanced_accuracy"].low) == (0.5, None), "it is no share"
+    few = compare(right[:2], safe[:2], ("right", "safe"), resamples=200).differences["recall"]
+    assert few.value == 1.0 and few.low is not None and not few.excludes_zero
+
+
+def test_shares_of_other_questions_are_no_pairs() -> None:
+    """Precision counts what a guard flags: here one image, and there two."""
+    two = answers([UNSAFE, UNSAFE])
+    found = compare(two, answers([UNSAFE, SAFE]), ("a", "b"), resamples=200).differences["precision"]
+    assert (found.value, found.low) == (0.0, None)
+    same = compare(two, two, ("a", "b"), resamples=200).differences["precision"]
+    assert same.low is not None and same.low < 0
 
 
 def test_an_image_under_many_policies_is_one_observation() -> None:
@@ -93,8 +120,24 @@ def test_guards_without_common_questions_cannot_be_compared() -> None:
 
 
 def test_guards_that_were_asked_with_other_labels_cannot_be_compared() -> None:
-    with pytest.raises(UsageError, match=r"'0\.png' is labelled Unsafe for a and Safe for b"):
+    with pytest.raises(UsageError, match=r"'0\.png' is labelled Unsafe \(O6\) for a and Safe \(NA\) for b"):
         compare(answers([UNSAFE]), answers([UNSAFE], truth=SAFE), ("a", "b"))
+
+
+def test_another_category_is_another_label() -> None:
+    """Else a difference of `exact_category` would be one of labels, and not of guards."""
+    relabelled = [outcome(UNSAFE, said(UNSAFE), "0.png", category=NUDITY)]
+    with pytest.raises(UsageError, match=r"labelled Unsafe \(O6\) for a and Unsafe \(O4\) for b; evaluate both on the"):
+        compare(answers([UNSAFE]), relabelled, ("a", "b"))
+
+
+@pytest.mark.parametrize(("without", "words"), [(SAFE, r" \(NA\), Safe without the changes,"), (None, r" \(NA\)")])
+def test_what_was_right_before_a_policy_was_changed_is_part_of_the_label(without: Rating | None, words: str) -> None:
+    first, second = ([outcome(SAFE, said(SAFE), changes=EXEMPT, unchanged=one)] for one in (UNSAFE, without))
+    said_so = rf"labelled Safe \(NA\), Unsafe without the changes, for a and Safe{words} for b"
+    with pytest.raises(UsageError, match=said_so):
+        compare(first, second, ("a", "b"))
+    assert compare(first, first, ("a", "b"), resamples=50).questions == 1
 
 
 def seen(bytes_: str) -> list[Outcome]:

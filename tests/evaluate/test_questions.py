@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,14 +11,19 @@ import pytest
 from eyeward.data.changes import PolicyChosen, StanceChanged
 from eyeward.data.sample import Split
 from eyeward.errors import DataError, PolicyError, UsageError
+from eyeward.evaluate.metrics import estimates
+from eyeward.evaluate.outcome import Outcome
 from eyeward.evaluate.questions import Ask, read_questions
+from eyeward.evaluate.table import OutcomeTable
 from eyeward.policy import EYEWARD, PUBLISHED_2025, Policy, Stance, render
 from eyeward.scenes.labels import write_scenes
 from eyeward.verdict import Rating
 from tests.evaluate.hand_made import NUDITY
+from tests.evaluate.hand_made import said as verdict
 from tests.evaluate.worlds import EXEMPT, EXEMPTION, HATE, data, row, small
 
 SAFE, UNSAFE = Rating.Safe, Rating.Unsafe
+STRICT = Policy.load("default").sensitive("O2")
 CHANGED: dict[str, Any] = {
     "policy": EXEMPT.model_dump(mode="json"),
     "changes": [change.model_dump(mode="json") for change in EXEMPTION],
@@ -50,6 +56,32 @@ def test_what_is_right_under_the_unchanged_policy_is_not_guessed(tmp_path: Path)
     assert said(read_questions(folder).asks) == [("a.png", SAFE, None)]
     known = data(tmp_path / "s", {"a.png": 9}, [row("a.png", SAFE, severity="highly_unsafe", category=HATE, **CHANGED)])
     assert said(read_questions(known).asks) == [("a.png", SAFE, UNSAFE)], "the severity is the labeller's"
+
+
+BOTH_UNCHANGED = [row("a.png", UNSAFE), row("a.png", SAFE, policy=STRICT.model_dump(mode="json"))]
+
+
+def test_of_two_unchanged_labels_neither_is_taken_for_the_one_that_was_changed(tmp_path: Path) -> None:
+    """The variant is an exception or a control, by which of the two policies it was made of: nobody knows."""
+    folder = data(tmp_path / "d", {"a.png": 9}, [*BOTH_UNCHANGED, row("a.png", SAFE, category=HATE, **CHANGED)])
+    asks = read_questions(folder).asks
+    assert said(asks) == [("a.png", UNSAFE, UNSAFE), ("a.png", SAFE, SAFE), ("a.png", SAFE, None)]
+    answers = [Outcome(question=a.question, guard="g", verdict=verdict(SAFE, policy=a.policy)) for a in asks]
+    names = ("policy_exception_rate", "tightening_rate", "loosened_flips", "tightened_flips", "steady_controls")
+    found = estimates(OutcomeTable.of(answers), names, resamples=10)
+    assert {name: (estimate.value, estimate.count) for name, estimate in found.items()} == dict.fromkeys(
+        names, (None, 0)
+    )
+
+
+def test_two_unchanged_labels_that_agree_say_what_was_right_and_else_the_severity_does(tmp_path: Path) -> None:
+    variant = row("a.png", SAFE, category=HATE, **CHANGED)
+    agreeing = [BOTH_UNCHANGED[0], {**BOTH_UNCHANGED[0], "policy": BOTH_UNCHANGED[1]["policy"]}, variant]
+    same = read_questions(data(tmp_path / "same", {"a.png": 9}, agreeing)).asks
+    assert said(same)[-1] == ("a.png", SAFE, UNSAFE)
+    severe = [*BOTH_UNCHANGED, {**variant, "severity": "moderately_unsafe"}]
+    told = read_questions(data(tmp_path / "told", {"a.png": 9}, severe)).asks
+    assert said(told)[-1] == ("a.png", SAFE, UNSAFE), "the severity is that of the label which was changed"
 
 
 def test_a_scene_knows_what_is_right_under_every_policy(scenes: Path) -> None:
@@ -120,9 +152,12 @@ def test_two_categories_for_one_question_are_refused_though_the_rating_is_one(tm
         read_questions(folder)
 
 
-def test_a_category_that_the_policy_does_not_have_is_refused(tmp_path: Path) -> None:
-    folder = data(tmp_path / "d", {"a.png": 9}, [row("a.png", UNSAFE, category="X1: Elsewhere")])
-    with pytest.raises(DataError, match="1 samples have a category that their policy does not have: 'a.png' is 'X1"):
+@pytest.mark.parametrize("category", ["X1: Elsewhere", "O1: Gambling", "O1"])
+def test_a_category_that_the_policy_does_not_have_is_refused(tmp_path: Path, category: str) -> None:
+    """Also where its id stands for another one: a guard that says Hate would be right about gambling."""
+    folder = data(tmp_path / "d", {"a.png": 9}, [row("a.png", UNSAFE, category=category)])
+    words = f"1 samples have a category that their policy does not have: 'a.png' is {category!r}"
+    with pytest.raises(DataError, match=re.escape(words)):
         read_questions(folder)
 
 

@@ -161,6 +161,19 @@ def test_several_guards_share_tables_and_are_compared(images: Path) -> None:
     assert words.count("always Unsafe") >= 2  # beside the metrics, and beside those of every category
 
 
+def test_where_nothing_can_be_said_of_a_difference_the_page_does_not_say_no(images: Path) -> None:
+    """Always right beside always Safe: balanced accuracy differs by the same in every resample."""
+    truths = [UNSAFE, SAFE] * 20
+    asked = {
+        name: [outcome(t, said(t if knows else SAFE), f"{n}.png", guard=name, number=n) for n, t in enumerate(truths)]
+        for name, knows in (("right", True), ("silent", False))
+    }
+    words = [word.strip() for word in Page(page(images, asked)).words if word.strip()]
+    there = words[words.index("right minus silent") :]
+    assert there[there.index("balanced accuracy") :][1:4] == ["+0.500", "–", "–"]
+    assert [there[there.index(name) :][3] for name in ("recall", "specificity")] == ["yes", "no"]
+
+
 def test_numbers_on_what_a_guard_covers_stand_beside_those_on_everything(images: Path) -> None:
     rows = {"hand": outcomes(), "whole": outcomes("whole"), "old": outcomes("old")}
     sees = PolicyCoverage(covered=("O4",), not_covered=("O6",))

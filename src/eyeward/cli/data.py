@@ -17,7 +17,7 @@ from eyeward.cli.screen import Screen, counted, visible
 from eyeward.data.building import Build
 from eyeward.data.duplicates import MOST_NEAR_BITS, NEAR_BITS
 from eyeward.data.folder import SampleFolder
-from eyeward.data.report import BuildReport
+from eyeward.data.report import BuildReport, ImportReport
 from eyeward.data.sample import Split
 from eyeward.data.split import Amount, Preset
 from eyeward.data.statistics import Statistics, statistics
@@ -84,6 +84,8 @@ def import_data(
         return
     sentence = f"{counted(report.taken, 'sample')} of {counted(report.rows, 'row')} in {visible(str(out))}"
     screen.out.print(Text(sentence), soft_wrap=True)
+    if report.sides:
+        screen.out.print(Text(_sides(report)), soft_wrap=True)
     print_discarded(screen, report)
 
 
@@ -156,6 +158,14 @@ def stats(folder: Annotated[Path, typer.Argument(help="A folder with labels.json
 
 app.command()(export)
 app.command()(push)
+
+
+def _sides(report: ImportReport) -> str:
+    sentence = "Sides: " + ", ".join(f"{side} {count:,}" for side, count in report.sides.items())
+    if report.sides_by_name:
+        whole = report.sides_by_name == sum(report.sides.values())
+        sentence += f"{',' if whole else f'; {report.sides_by_name:,}'} told by the names of files"
+    return f"{sentence}."
 
 
 def _print_build(screen: Screen, report: BuildReport, out: Path) -> None:

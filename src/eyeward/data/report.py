@@ -42,6 +42,15 @@ class Report(BaseModel):
         return sum(item.rows for item in self.discarded)
 
 
+class ImportReport(Report):
+    """What an import did."""
+
+    sides: dict[str, int]
+    """Samples by the side that they were given, those without one left out."""
+    sides_by_name: int
+    """How many of these were given it by the name of their file or folder."""
+
+
 class BuildReport(BaseModel):
     """What a build did."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from enum import StrEnum
+from functools import cache
 from typing import Annotated, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, field_validator, model_validator
@@ -84,12 +85,18 @@ def contradiction(
 def _policy_or_hash(value: object) -> object:
     if isinstance(value, str) and not _HASH.fullmatch(value):
         raise ValueError("is neither a policy nor the sha256 of one")
-    if not isinstance(value, dict):
-        return value
-    try:
-        return Policy.model_validate(value)
-    except PolicyError as problem:
-        raise ValueError(problem.message) from None
+    if isinstance(value, dict):
+        try:
+            value = Policy.model_validate(value)
+        except PolicyError as problem:
+            raise ValueError(problem.message) from None
+    named = value.hash if isinstance(value, Policy) else value
+    return None if named == _default_hash() else value
+
+
+@cache
+def _default_hash() -> str:
+    return Policy.load("default").hash
 
 
 class Sample(BaseModel):
@@ -117,7 +124,8 @@ class Sample(BaseModel):
     group: str = Field(min_length=1)
     """Images of one group stay on one side of every split."""
     policy: Annotated[Policy | str | None, BeforeValidator(_policy_or_hash)] = None
-    """None for the default policy, else the policy itself or the hash of one in `policies.jsonl`."""
+    """None for the default policy, however a row names it; else the policy itself or the hash of one in
+    `policies.jsonl`. So two labels under it are seen to be under one policy."""
     changes: tuple[Change, ...] = ()
     """How the policy differs from the one that the labeller read; empty for a sample that is not augmented."""
     rationale_from: RationaleOrigin | None = None

@@ -9,9 +9,10 @@ from pydantic import BaseModel, ConfigDict
 
 from eyeward.errors import UsageError
 from eyeward.evaluate.binomial import binomial_probability, binomial_tail
-from eyeward.evaluate.intervals import RESAMPLES, group_weights, percentile_interval
+from eyeward.evaluate.intervals import RESAMPLES, Interval, group_weights, paired_interval, percentile_interval
 from eyeward.evaluate.metrics import METRICS, value
-from eyeward.evaluate.outcome import Outcome
+from eyeward.evaluate.outcome import Outcome, Question, category_id
+from eyeward.evaluate.shares import SHARES
 from eyeward.evaluate.table import Floats, Numbers, OutcomeTable
 
 COMPARED = (
@@ -85,7 +86,7 @@ def compare(
     """Compare two guards over the questions that both were asked.
 
     Raises:
-        UsageError: when there are none, or when images of one name or the right answers differ.
+        UsageError: when there are none, or when images of one name or their labels differ.
     """
     ours = {_key(outcome): outcome for outcome in first}
     theirs = {_key(outcome): outcome for outcome in second}
@@ -93,10 +94,11 @@ def compare(
     if not shared:
         raise UsageError(f"{names[0]} and {names[1]} were asked no question in common; evaluate both on the same data.")
     for key in shared:
-        if ours[key].question.rating is not theirs[key].question.rating:
+        label, other = _label(ours[key].question), _label(theirs[key].question)
+        if label != other:
             raise UsageError(
-                f"{key[0]!r} is labelled {ours[key].question.rating} for {names[0]} and {theirs[key].question.rating} "
-                f"for {names[1]}; evaluate both on the same labels."
+                f"{key[0]!r} is labelled {label} for {names[0]} and {other} for {names[1]}; "
+                "evaluate both on the same labels."
             )
         if _other_images(ours[key], theirs[key]):
             raise UsageError(
@@ -136,7 +138,11 @@ def mcnemar_of(differences: Floats, group: Numbers) -> McNemar:
 def differences(
     first: OutcomeTable, second: OutcomeTable, resamples: int = RESAMPLES, seed: int = 0
 ) -> dict[str, Difference]:
-    """Return the difference of each metric; both guards see the same groups in every resample."""
+    """Return the difference of each metric; both guards see the same groups in every resample.
+
+    Where resamples cannot tell, as when one guard is always right and the other never, a share of the same questions
+    has the interval of its paired answers instead, and other metrics have none.
+    """
     drawn: dict[str, list[Floats]] = {name: [] for name in COMPARED}
     for weights in group_weights(first.group, resamples, seed):
         for name, values in drawn.items():
@@ -144,13 +150,33 @@ def differences(
     found = {}
     for name in COMPARED:
         one, two = value(name, first), value(name, second)
-        interval = percentile_interval(np.concatenate(drawn[name])) if one is not None and two is not None else None
+        known = one is not None and two is not None
+        interval = percentile_interval(np.concatenate(drawn[name])) or _of_pairs(name, first, second) if known else None
         found[name] = Difference(
             value=None if one is None or two is None else one - two,
             low=None if interval is None else interval[0],
             high=None if interval is None else interval[1],
         )
     return found
+
+
+def _of_pairs(name: str, first: OutcomeTable, second: OutcomeTable) -> Interval | None:
+    """Return the interval of the difference of two shares question by question, None where they count others."""
+    if name not in SHARES:
+        return None
+    one, two = SHARES[name](first), SHARES[name](second)
+    if not np.array_equal(one.counted, two.counted):
+        return None
+    margin = one.hits[one.counted].astype(np.float64) - two.hits[two.counted]
+    return paired_interval(margin, first.group[one.counted])
+
+
+def _label(question: Question) -> str:
+    """Say what is right: rating and category, and of a changed policy the rating without the changes."""
+    label = f"{question.rating} ({category_id(question.category)})"
+    if question.changes and question.unchanged_rating is not None:
+        label += f", {question.unchanged_rating} without the changes,"
+    return label
 
 
 def _other_images(one: Outcome, other: Outcome) -> bool:

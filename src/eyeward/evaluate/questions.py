@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -77,7 +78,10 @@ def read_questions(folder: Path, policies: Sequence[Policy] = (), split: Split |
     ]
     wanted = labelled if not policies else list(_under(policies, labelled, folder))
     _check_categories(wanted, folder)
-    unchanged = {item.sample.image: item.rating for item in labelled if not item.changes}
+    unchanged: defaultdict[str, set[Rating]] = defaultdict(set)
+    for item in labelled:
+        if not item.changes:
+            unchanged[item.sample.image].add(item.rating)
     asks: dict[tuple[str, str], Ask] = {}
     against: list[str] = []
     for item in wanted:
@@ -91,7 +95,7 @@ def read_questions(folder: Path, policies: Sequence[Policy] = (), split: Split |
             rating=item.rating,
             category=item.category,
             severity=item.severity,
-            unchanged_rating=unchanged.get(item.sample.image, _rating_before(item.sample)),
+            unchanged_rating=_unchanged_rating(item, unchanged[item.sample.image]),
         )
         key = (question.image, question.policy_hash)
         known = asks.setdefault(key, Ask(question, samples.image_of(item.sample), policy)).question
@@ -145,9 +149,18 @@ def differences(base: Policy, policy: Policy) -> tuple[Change, ...]:
     return (PolicyChosen(name=policy.name),)
 
 
-def _rating_before(sample: Sample) -> Rating | None:
-    """Return what is right without the changes, where no other sample says: by the scene, or by the severity."""
-    if sample.scene is not None:
+def _unchanged_rating(item: _Labelled, labels: Collection[Rating]) -> Rating | None:
+    """Return what is right without the changes: as labelled under the unchanged policy, or by scene or severity.
+
+    `labels` are the ratings of the image under unchanged policies. Where they are not one, it is not known which of
+    the policies was changed, and only the severity can say: it stays that of the annotator.
+    """
+    if not item.changes:
+        return item.rating
+    if len(labels) == 1:
+        return next(iter(labels))
+    sample = item.sample
+    if not labels and sample.scene is not None:
         return decide(graph_of(sample), default_policy()).rating
     return None if sample.severity is None else sample.severity.rating
 
@@ -160,7 +173,7 @@ def _check_categories(wanted: Sequence[_Labelled], folder: Path) -> None:
     foreign = [
         f"{item.sample.image!r} is {item.category!r}"
         for item in wanted
-        if item.category != NA and category_id(item.category) not in item.policy.ids
+        if item.category not in (*item.policy.labels, NA)
     ]
     _refuse(foreign, folder, "samples have a category that their policy does not have")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Final, Self
@@ -53,7 +54,8 @@ class OutcomeTable:
     unchanged: Codes
     """What is right under the unchanged policy, or `NEITHER`."""
     unchanged_right: Codes
-    """Whether the guard was right about this image under the unchanged policy; `NEITHER` where it was not asked."""
+    """Whether the guard was right about this image under the unchanged policy; `NEITHER` where it was not asked, or
+    where nobody knows which of several policies was changed and it was right under some of them only."""
 
     @classmethod
     def of(cls, outcomes: Sequence[Outcome]) -> Self:
@@ -61,13 +63,17 @@ class OutcomeTable:
         questions = [outcome.question for outcome in outcomes]
         verdicts = [outcome.verdict for outcome in outcomes]
         kinds = [outcome.kind for outcome in outcomes]
-        unchanged_right = {o.question.image: o.right for o in outcomes if not o.question.changes}
         answered = [kind is OutcomeKind.ok for kind in kinds]
+        item = _numbered([question.image for question in questions])
+        unsafe = np.array([question.rating is Rating.Unsafe for question in questions], bool)
+        changed = np.array([bool(question.changes) for question in questions], bool)
+        unchanged = np.array([_code(question.unchanged_rating) for question in questions], np.int8)
+        right = np.array([outcome.right for outcome in outcomes], bool)
         return cls(
             group=_numbered([question.group for question in questions]),
-            item=_numbered([question.image for question in questions]),
+            item=item,
             policy=_words([question.policy_hash for question in questions]),
-            unsafe=np.array([question.rating is Rating.Unsafe for question in questions], bool),
+            unsafe=unsafe,
             said=np.array(
                 [_code(v.rating) if ok else NEITHER for v, ok in zip(verdicts, answered, strict=True)], np.int8
             ),
@@ -76,9 +82,9 @@ class OutcomeTable:
             category=_words([category_id(question.category) for question in questions]),
             said_category=_words([category_id(verdict.category) for verdict in verdicts]),
             severity=_words([question.severity or "" for question in questions]),
-            changed=np.array([bool(question.changes) for question in questions], bool),
-            unchanged=np.array([_code(question.unchanged_rating) for question in questions], np.int8),
-            unchanged_right=np.array([unchanged_right.get(q.image, NEITHER) for q in questions], np.int8),
+            changed=changed,
+            unchanged=unchanged,
+            unchanged_right=_unchanged_right(item, unsafe, changed, unchanged, right),
         )
 
     def __len__(self) -> int:
@@ -109,10 +115,7 @@ class OutcomeTable:
         said = _code(rating)
         named, counts = np.unique(self.category[self.unsafe == (said == UNSAFE)], return_counts=True)
         word = str(named[counts.argmax()]) if len(named) else category_id(NA)
-        right = (self.unsafe == (said == UNSAFE)).astype(np.int8)
-        asked = {
-            int(item): code for item, code, changed in zip(self.item, right, self.changed, strict=True) if not changed
-        }
+        right = self.unsafe == (said == UNSAFE)
         return OutcomeTable(
             group=self.group,
             item=self.item,
@@ -126,8 +129,21 @@ class OutcomeTable:
             severity=self.severity,
             changed=self.changed,
             unchanged=self.unchanged,
-            unchanged_right=np.array([asked.get(int(item), NEITHER) for item in self.item], np.int8),
+            unchanged_right=_unchanged_right(self.item, self.unsafe, self.changed, self.unchanged, right),
         )
+
+
+def _unchanged_right(item: Numbers, unsafe: Bools, changed: Bools, unchanged: Codes, right: Bools) -> Codes:
+    """Say of each row whether the guard was right about its image under the unchanged policy.
+
+    An image may have been asked under several unchanged policies. Those count under which its right rating is the one
+    that was changed; where the guard was right under some of these only, there is no answer.
+    """
+    asked: defaultdict[tuple[int, int], set[bool]] = defaultdict(set)
+    for row in np.flatnonzero(~changed):
+        asked[int(item[row]), int(unsafe[row])].add(bool(right[row]))
+    found = [asked.get((int(image), int(rating)), set()) for image, rating in zip(item, unchanged, strict=True)]
+    return np.array([next(iter(answers)) if len(answers) == 1 else NEITHER for answers in found], np.int8)
 
 
 def _code(rating: Rating | None) -> int:

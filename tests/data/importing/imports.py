@@ -9,7 +9,7 @@ from pathlib import Path
 from eyeward.data.folder import SampleFolder
 from eyeward.data.importing.sources import Source
 from eyeward.data.importing.taking import Taking
-from eyeward.data.report import Report
+from eyeward.data.report import ImportReport
 from eyeward.data.sample import Sample
 from eyeward.images.fetch import Fetcher
 from eyeward.policy import Policy
@@ -20,7 +20,7 @@ class Imported:
     """What an import wrote."""
 
     folder: SampleFolder
-    report: Report
+    report: ImportReport
     samples: list[Sample]
     set_aside: list[dict[str, object]]
     """The lines of `discarded.jsonl`."""

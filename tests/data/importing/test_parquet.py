@@ -103,6 +103,15 @@ def test_datasets_on_disk_are_read_with_the_names_of_their_classes(tmp_path: Pat
     }
 
 
+def test_folders_tell_the_side_of_parquet_and_arrow_only_below_the_source(tmp_path: Path) -> None:
+    (tmp_path / "set" / "test").mkdir(parents=True)
+    pyarrow.parquet.write_table(table(1), tmp_path / "set" / "test" / "a.parquet")
+    save_like_datasets(tmp_path / "saved" / "test", table(1))
+    for name in ("set", "saved"):
+        assert imported(tmp_path / name, tmp_path / f"{name}-whole").report.sides == {"test": 1}
+        assert imported(tmp_path / name / "test", tmp_path / f"{name}-side").report.sides == {}
+
+
 def test_a_cut_arrow_file_is_named(tmp_path: Path) -> None:
     save_like_datasets(tmp_path / "saved", table(40))
     file = tmp_path / "saved" / "data-00000-of-00001.arrow"

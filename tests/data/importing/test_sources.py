@@ -11,7 +11,7 @@ from eyeward.data.folder import SampleWriter
 from eyeward.data.importing import sources
 from eyeward.data.importing.columns import Columns, shipped_mappings
 from eyeward.data.importing.sources import Source
-from eyeward.data.sample import Sample, Severity
+from eyeward.data.sample import Sample, Severity, Split
 from eyeward.errors import DataError
 from eyeward.policy import Policy
 from eyeward.scenes.labels import write_scenes
@@ -202,6 +202,42 @@ def test_a_dataset_of_the_hub_is_downloaded_and_read_like_a_folder(
     assert (sample.split, sample.source) == ("test", "hub:somebody/images")
 
 
+def safe_rows(folder: Path, *numbers: int) -> list[dict[str, object]]:
+    """Return rows about new pictures in a folder."""
+    for number in numbers:
+        write_picture(folder / f"{number}.png", number)
+    return [{"image": f"{number}.png", "rating": "Safe", "category": "NA"} for number in numbers]
+
+
+@pytest.mark.parametrize("whole", [False, True])
+def test_where_a_data_set_lies_says_nothing_about_its_side(tmp_path: Path, whole: bool) -> None:
+    folder = tmp_path / "dev"
+    rows = safe_rows(folder, 0)
+    file = write_jsonl(folder / "photos.jsonl", rows)
+    done = imported(folder if whole else file, tmp_path / "out")
+    assert [sample.split for sample in done.samples] == [None]
+    assert (done.report.sides, done.report.sides_by_name) == ({}, 0)
+
+
+def test_files_tell_the_side_of_their_rows_and_so_do_folders_inside_the_source(tmp_path: Path) -> None:
+    train = safe_rows(tmp_path / "set" / "train", 0, 1, 2)
+    write_jsonl(tmp_path / "set" / "train" / "data.jsonl", [*train[:2], {**train[2], "split": "test"}])
+    write_jsonl(tmp_path / "set" / "val_photos.jsonl", safe_rows(tmp_path / "set", 3))
+    write_jsonl(tmp_path / "set" / "more.jsonl", safe_rows(tmp_path / "set", 4))
+    done = imported(tmp_path / "set", tmp_path / "out")
+    assert [sample.split for sample in done.samples] == [None, "train", "train", "test", "validation"]
+    assert done.report.sides == {"train": 2, "validation": 1, "test": 1}
+    assert done.report.sides_by_name == 3, "one row names its side itself"
+    alone = imported(tmp_path / "set" / "val_photos.jsonl", tmp_path / "alone")
+    assert (alone.report.sides, alone.report.sides_by_name) == ({"validation": 1}, 1)
+
+
+def test_a_side_that_a_sample_brings_along_is_not_told_by_a_name(tmp_path: Path) -> None:
+    write_scenes(tmp_path / "scenes", 2, 5, split=Split.TEST, size=48)
+    report = imported(tmp_path / "scenes", tmp_path / "out").report
+    assert (report.sides, report.sides_by_name) == ({"test": 2}, 0)
+
+
 def test_sources_that_hold_nothing_say_what_is_missing(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no such file or folder; a dataset of the Hub is hub:"):
         list(Source(str(tmp_path / "gone")).rows())
@@ -210,3 +246,12 @@ def test_sources_that_hold_nothing_say_what_is_missing(tmp_path: Path) -> None:
     (tmp_path / "a.txt").touch()
     with pytest.raises(DataError, match="none of .parquet"):
         list(Source(str(tmp_path / "a.txt")).rows())
+
+
+def test_labels_under_the_default_policy_are_two_labels_whether_rows_name_it_or_not(tmp_path: Path) -> None:
+    write_picture(tmp_path / "in" / "a.png", 1)
+    default = Policy.load("default")
+    safe, unsafe = {"category": NA, "rating": "Safe"}, {"category": WEAPONS, "rating": "Unsafe"}
+    named: dict[str, object] = {"image": "a.png", "group": "g", "policy": default.model_dump(mode="json"), **unsafe}
+    write_jsonl(tmp_path / "in" / "labels.jsonl", [{"image": "a.png", "group": "g", **safe}, named])
+    assert imported(tmp_path / "in", tmp_path / "out").reasons == {"two_labels": 2}

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from eyeward.data.folder import SampleFolder
 from eyeward.data.importing.row import Discard, Row, Unread, Url
 from eyeward.data.importing.taking import Taking
-from eyeward.data.report import Report
+from eyeward.data.report import ImportReport
 from eyeward.data.sample import Sample, Severity
 from eyeward.errors import UsageError
 from eyeward.images import sha256_of_bytes
@@ -23,7 +23,7 @@ from tests.data.importing.imports import imported, write_jsonl
 WEAPONS = "O6: Weapons or Substance Abuse"
 
 
-def take(tmp_path: Path, *rows: Row | Unread, fetcher: Fetcher | None = None) -> tuple[Report, list[Sample]]:
+def take(tmp_path: Path, *rows: Row | Unread, fetcher: Fetcher | None = None) -> tuple[ImportReport, list[Sample]]:
     report = Taking(tmp_path / "out", fetcher=fetcher).take(iter(rows))
     return report, list(SampleFolder(tmp_path / "out"))
 

@@ -159,10 +159,14 @@ def test_a_teacher_is_heard_wherever_answers_part(checkpoint: LoadedCheckpoint, 
     assert [target.place for target in safe.soft] == [safe.deciding[0]], "its categories are not known"
 
 
-def test_a_label_that_its_policy_does_not_have_is_named(checkpoint: LoadedCheckpoint, tmp_path: Path) -> None:
-    foreign = sample(0, True, category="O3: Sexual Content")
+@pytest.mark.parametrize("category", ["O3: Sexual Content", "O6: Gambling"])
+def test_a_label_that_its_policy_does_not_have_is_named(
+    checkpoint: LoadedCheckpoint, tmp_path: Path, category: str
+) -> None:
+    """Also where its id stands for another one: it would teach to call gambling a weapon."""
+    foreign = sample(0, True, category=category)
     folder = write_data(tmp_path / "set", [foreign], 1)
-    with pytest.raises(DataError, match=r"images/0.png is Unsafe by 'O3: .* its policy does not have"):
+    with pytest.raises(DataError, match=rf"images/0.png is Unsafe by '{category}', which its policy does not have"):
         teaching(checkpoint, folder).written(folder, foreign)
 
 

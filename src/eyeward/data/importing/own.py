@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -56,10 +57,11 @@ def row_of_export(record: Record, folder: Path) -> Row | Unread:
     try:
         fields = {name: _from_json(values[name]) if name in JSON_COLUMNS else values[name] for name in COLUMNS}
         lists = {name: fields[name] or () for name in ("categories", "changes")}
-        sample = _sample({**fields, **lists, "image": _SOMEWHERE, "split": record.split})
+        sample = _sample({**fields, **lists, "image": _SOMEWHERE, "split": record.side})
     except (ValueError, TypeError, RecursionError) as problem:
         return _unread(place, problem, values)
-    return _in_its_policy(sample, _policy_of(sample), image, place, values)
+    row = _in_its_policy(sample, _policy_of(sample), image, place, values)
+    return row if isinstance(row, Unread) else replace(row, side=record.side)
 
 
 def sample_beside(row: Mapping[str, object], sample: Sample) -> str:

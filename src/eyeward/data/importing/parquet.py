@@ -18,10 +18,10 @@ _ROWS_AT_ONCE = 64
 """Images are large: a batch of them is what lies in memory."""
 
 
-def read_parquet(file: Path) -> Records:
-    """Yield the records of a Parquet file; a damaged row group costs its rows, which are counted."""
+def read_parquet(file: Path, source: Path | None = None) -> Records:
+    """Yield the records of a Parquet file of a source; a damaged row group costs its rows, which are counted."""
     parquet = _pyarrow("parquet")
-    side = side_of_file(file)
+    side = side_of_file(file, source)
     number = 0
     try:
         with parquet.ParquetFile(file) as opened:
@@ -56,10 +56,10 @@ def read_columns(file: Path, columns: Collection[str]) -> Records:
         yield broken(file, number, problem)
 
 
-def read_arrow(file: Path) -> Records:
-    """Yield the records of an Arrow file, of the stream or of the file format."""
+def read_arrow(file: Path, source: Path | None = None) -> Records:
+    """Yield the records of an Arrow file of a source, of the stream or of the file format."""
     ipc = _pyarrow("ipc")
-    side = side_of_file(file)
+    side = side_of_file(file, source)
     number = 0
     try:
         with file.open("rb") as stream:

@@ -62,8 +62,8 @@ class Record:
     place: str
     """File and row, for people."""
     values: Values
-    split: str | None = None
-    """The side that the file is named after."""
+    side: str | None = None
+    """The split that the file is named after."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +79,8 @@ class Row:
     policy: Policy | None = None
     """The policy that the label was made under, where the row says."""
     split: str | None = None
+    side: str | None = None
+    """The split that the file is named after; it counts where the row names none."""
     annotator: str | None = None
     source: str | None = None
     licence: str | None = None
@@ -121,10 +123,14 @@ def side_of(word: str) -> str | None:
     return _SIDES.get(word.strip().lower())
 
 
-def side_of_file(path: Path) -> str | None:
-    """Return the split that a file or its folder is named after: `test-00000-of-00002.parquet`, `train/data.csv`."""
-    first = path.stem.replace("_", "-").replace(".", "-").split("-")[0]
-    return side_of(first) or side_of(path.parent.name)
+def side_of_file(file: Path, source: Path | None = None) -> str | None:
+    """Return the split that a file is named after, `test-00000-of-00002.parquet`, or else its folder, `train/data.csv`.
+
+    Folders tell only below the `source` that is imported: where somebody keeps it says nothing about its images.
+    """
+    first = file.stem.replace("_", "-").replace(".", "-").split("-")[0]
+    below = source is not None and source not in (file, file.parent)
+    return side_of(first) or (side_of(file.parent.name) if below else None)
 
 
 def with_defaults(row: Row, source: str | None, licence: str | None) -> Row:

@@ -53,15 +53,15 @@ class Source:
         if self.columns is None and (own / LABELS_FILE).is_file():
             return self._filled_in(read_own(own, self.images or own), default)
         files = tuple(files_of(path))
-        return self._filled_in(chain(self._of_files(files), _left_aside(path, files)), default)
+        return self._filled_in(chain(self._of_files(files, path), _left_aside(path, files)), default)
 
     def _filled_in(self, rows: Rows, source: str | None) -> Rows:
         for row in rows:
             yield row if isinstance(row, Unread) else with_defaults(row, source, self.licence)
 
-    def _of_files(self, files: tuple[Path, ...]) -> Rows:
+    def _of_files(self, files: tuple[Path, ...], source: Path) -> Rows:
         for file in files:
-            yield from self._rows_of(_read(file), self.images or file.parent)
+            yield from self._rows_of(_read(file, source), self.images or file.parent)
 
     def _rows_of(self, records: Records, images: Path) -> Rows:
         columns, conversations = self.columns or Columns(), Conversations(self.verbatim)
@@ -116,6 +116,7 @@ def _is_data(file: Path) -> bool:
     return file.name not in _NOT_DATA and not file.name.startswith((".", "cache-"))
 
 
-def _read(file: Path) -> Records:
+def _read(file: Path, source: Path) -> Records:
     suffix = file.suffix.lower()
-    return read_parquet(file) if suffix == ".parquet" else read_arrow(file) if suffix == ".arrow" else read_table(file)
+    read = read_parquet if suffix == ".parquet" else read_arrow if suffix == ".arrow" else read_table
+    return read(file, source)

@@ -12,9 +12,9 @@ from eyeward.data.importing.row import Discard, Record, Records, Unread, side_of
 TABLE_SUFFIXES = (".csv", ".tsv", ".json", ".jsonl", ".ndjson")
 
 
-def read_table(file: Path) -> Records:
-    """Yield the records of a CSV, TSV, JSON or JSON lines file."""
-    side = side_of_file(file)
+def read_table(file: Path, source: Path | None = None) -> Records:
+    """Yield the records of a CSV, TSV, JSON or JSON lines file of a source."""
+    side = side_of_file(file, source)
     rows = _csv(file) if file.suffix.lower() in (".csv", ".tsv") else _json(file)
     number = 0
     try:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -24,8 +24,8 @@ from eyeward.data.importing.words import (
     severity_in,
     split_in,
 )
-from eyeward.data.report import Report, Tally
-from eyeward.data.sample import Asked, Sample, contradiction
+from eyeward.data.report import ImportReport, Tally
+from eyeward.data.sample import Asked, Sample, Split, contradiction
 from eyeward.errors import ImageError
 from eyeward.images.decode import decode
 from eyeward.images.fetch import Fetcher, FetchRules
@@ -67,11 +67,13 @@ class Taking:
         self._fetcher = fetcher or Fetcher(FetchRules())
         self._limits = Limits()
         self._tally = Tally()
+        self._sides: Counter[Split | None] = Counter()
+        self._sides_by_name = 0
         self._label_of: dict[tuple[str, Asked], tuple[str, str, str | None]] = {}
         self._disputed: set[tuple[str, Asked]] = set()
         make_empty(out)
 
-    def take(self, rows: Rows, progress: Callable[[], None] = lambda: None) -> Report:
+    def take(self, rows: Rows, progress: Callable[[], None] = lambda: None) -> ImportReport:
         """Take rows to the end; `labels.jsonl` is written last."""
         (self._out / IMAGES_FOLDER).mkdir()
         candidates = self._out / ".candidates.jsonl"
@@ -80,11 +82,17 @@ class Taking:
                 for row, loaded in self._with_images(rows):
                     sample = self._sample(row, loaded)
                     if sample is not None and isinstance(row, Row):
-                        lines.write(f"{json.dumps([row.place, _plain(row.values)])}\n{sample.to_json()}\n")
+                        by_name = row.side is not None and not row.split
+                        head = json.dumps([row.place, _plain(row.values), by_name])
+                        lines.write(f"{head}\n{sample.to_json()}\n")
                     progress()
             self._settle(candidates)
         candidates.unlink()
-        report = self._tally.report()
+        report = ImportReport(
+            **dict(self._tally.report()),
+            sides={side.value: self._sides[side] for side in Split if self._sides[side]},
+            sides_by_name=self._sides_by_name,
+        )
         (self._out / REPORT_FILE).write_text(report.model_dump_json(indent=2) + "\n", encoding="utf-8", newline="\n")
         self._writer.finish()
         return report
@@ -161,7 +169,8 @@ class Taking:
         if row.category is None:
             raise _Refused(Discard.no_category, f"{row.place} has no category.")
         category = category_in(row.category, policy)
-        split = split_in(row.split) if row.split else None
+        side = row.split or row.side
+        split = split_in(side) if side else None
         found = contradiction(rating, category, (category,), severity, bool(changes))
         if found is not None:
             raise _Refused(found[0], f"{row.place}: {found[1]}")
@@ -191,7 +200,7 @@ class Taking:
         written: set[tuple[str, Asked]] = set()
         with candidates.open(encoding="utf-8") as lines:
             for head in lines:
-                place, values = json.loads(head)
+                place, values, by_name = json.loads(head)
                 sample = Sample.model_validate_json(next(lines))
                 key = _key(sample)
                 if key in self._disputed:
@@ -203,6 +212,8 @@ class Taking:
                 else:
                     written.add(key)
                     self._tally.taken += 1
+                    self._sides[sample.split] += 1
+                    self._sides_by_name += by_name
                     self._writer.write(sample)
 
     def _discard(self, reason: Reason, message: str, place: str, values: object, rows: int = 1) -> None:

@@ -230,7 +230,7 @@ def comparisons(metrics: Metrics) -> Html:
                 text(name.replace("_", " ")),
                 text(f"{difference.value:+.3f}"),
                 text(f"{difference.low:+.3f} to {difference.high:+.3f}") if difference.low is not None else NOTHING,
-                text("yes" if difference.excludes_zero else "no"),
+                NOTHING if difference.low is None else text("yes" if difference.excludes_zero else "no"),
             ]
             for name, difference in found.differences.items()
             if difference.value is not None

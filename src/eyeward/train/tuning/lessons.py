@@ -177,9 +177,8 @@ class Teaching:
     def _labels(self, form: AnswerForm, policy: Policy, sample: Sample, folder: SampleFolder) -> dict[str, str]:
         """Return what the slots of the right answer hold."""
         words = self._card.answer
-        known = {label.partition(":")[0]: label for label in policy.labels}
-        category = words.none_applies if sample.category == NA else known.get(sample.category.partition(":")[0])
-        labels = {RATING: words.word_for(sample.rating), CATEGORY: category or ""}
+        known = {NA: words.none_applies} | {label: label for label in policy.labels}
+        labels = {RATING: words.word_for(sample.rating), CATEGORY: known.get(sample.category, "")}
         if any(labels[slot.name] not in slot.allowed(labels) for slot in form.label_slots):
             message = (
                 f"{sample.image} is {sample.rating} by {sample.category!r}, which its policy does not have; mend one."
