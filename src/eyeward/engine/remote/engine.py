@@ -70,6 +70,7 @@ class RemoteEngine:
             images_per_prompt=_IMAGES_PER_PROMPT,
             context_length=self.server.context_length,
             prompts_at_once=self._under_way.prompts_at_once,
+            served=f"{self.server.model} ({self.scoring})",
         )
 
     def judge(self, prompts: Sequence[Prompt]) -> Iterator[RawAnswer]:
