@@ -171,10 +171,11 @@ def test_a_server_that_scores_otherwise_since_it_was_started_again_is_another_ru
     source: Path, card_alone: Path
 ) -> None:
     found = []
-    for broken in (False, False, True):
-        with FakeServer(broken_template=broken) as server:
+    for by_name in (True, True, False):
+        with FakeServer(scores_by_name=by_name) as server:
             found.append(record_of(source, eyeward.load_guard(card_alone, engine=server.address, self_check="off")))
-    assert [record.guard.served for record in found] == ["guard (continued_chat)"] * 2 + ["guard (alternatives)"]
+    ways = ("guard (continued_chat)", "guard (continued_chat)", "guard (continued_chat, likeliest tokens)")
+    assert tuple(record.guard.served for record in found) == ways
     assert found[0] == found[1], "at another port the same model is the same run"
     assert found[0].fingerprint != found[2].fingerprint
 

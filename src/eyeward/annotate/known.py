@@ -16,6 +16,10 @@ Report = Callable[[Request, str], None]
 """Is told of every match: the request, and the hash that matched."""
 
 
+def unreported(request: Request, found: str) -> None:
+    """Tell nobody: the rows say it."""
+
+
 class Screening:
     """A guard that looks at the lists first. A match is Unsafe with the note `hash_match`, and is judged no further."""
 
