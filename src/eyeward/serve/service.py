@@ -35,7 +35,7 @@ from eyeward.serve.refusals import (
 )
 from eyeward.serve.settings import ServeSettings
 from eyeward.serve.texts import TextModerator
-from eyeward.serve.threads import beside
+from eyeward.serve.threads import LARGE, beside
 from eyeward.serve.turns import TakingTurns
 from eyeward.serve.uploads import Upload
 from eyeward.verdict import Failure, Verdict
@@ -262,11 +262,13 @@ class Service:
             return [None] * len(images)
         contents = [data if isinstance(data, bytes) else None for _, data in images]
         size = sum(len(data) for data in contents if data is not None)
+        size = LARGE if self.known.holds_pdq else size  # then they are decoded
         return await beside(size, lambda: [None if data is None else self._listed(data) for data in contents])
 
     def _listed(self, data: bytes) -> str | None:
         digests = Digests.of([data])
-        return None if self.known.match_digests(digests) is None else digests.sha256
+        found = self.known.match_digests(digests) or self.known.match_pictures(data, self.settings.image)
+        return None if found is None else digests.sha256
 
     def _without_engine(
         self, asked: Asked, upload: Upload, data: bytes | Failure, known: str | None

@@ -225,7 +225,8 @@ class PolicyCases:
         from eyeward.evaluate.report.gallery import data_uri
 
         data = self._book.image(name, case.sha256)
-        if self._service.known.match(data) is not None:  # it was listed after it was kept
+        limits = self._service.settings.image
+        if self._service.known.match(data, limits) is not None:  # it was listed after it was kept
             return None
-        decoded = decode(data, self._service.settings.image)
+        decoded = decode(data, limits)
         return None if isinstance(decoded, Failure) else data_uri(decoded.frames[0].pixels, original=False)
