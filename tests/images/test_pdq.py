@@ -17,7 +17,6 @@ REFERENCE = {
     (4, 1012, 1211): "d67bd3e225b8a57ce4df13f36c8683f89379e80c97205283d247ec1d138564a9",
     (5, 2500, 150): "8f9725e18f90469fec68d216f87c07830f8325e99b17b16078dfd24d138f52a9",
     (6, 1999, 1200): "56aa53e6708e66f6b975ec0331d5c622c62e13fc468abb098771ad19ad4df046",
-
 }
 """What `pdqhash` 0.2.8, Meta's own code behind Python, says of the pictures below."""
 NOWHERE = "0f" * 32

@@ -161,9 +161,9 @@ class RunRecord(BaseModel):
         before = read_run(storage)
         if before.guard.not_covered is None:
             raise UsageError(
-                f"{storage} was begun by an Eyeward that did not write down all that decides a guard's answers, so nobody "
-                "can tell whether this guard is the same. It can be queried, audited and exported as it is; to go on, name "
-                "a new folder."
+                f"{storage} was begun by an Eyeward that did not write down all that decides a guard's answers, so "
+                "nobody can tell whether this guard is the same. It can be queried, audited and exported as it is; to "
+                "go on, name a new folder."
             )
         different = list(_differences(_compared(before), _compared(self)))
         if different:

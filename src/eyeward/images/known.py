@@ -151,8 +151,8 @@ def _refuse_unmarked(file: Path, listed: Sequence[str]) -> None:
     halved = sum(int(found, 16).bit_count() == 128 for found in hashes)
     if len(hashes) >= _ENOUGH_TO_TELL and halved >= 0.9 * len(hashes):
         raise UsageError(
-            f"{file} looks like a list of PDQ: just half of the bits of its hashes are set. As SHA-256 they would match "
-            f"nothing; {_MARK}."
+            f"{file} looks like a list of PDQ: just half of the bits of its hashes are set. As SHA-256 they would "
+            f"match nothing; {_MARK}."
         )
 
 

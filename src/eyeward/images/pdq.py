@@ -33,7 +33,7 @@ Words = NDArray[np.uint64]
 
 def pdq_hash(picture: Image.Image) -> str:
     """Return the 64 hexadecimal digits that lists have of a picture, but for a bit or two: numbers are rounded here."""
-    return _hashes(_frequencies(picture)[:1])[0].tobytes().hex()
+    return _hashes(_frequencies(picture)[:1]).tobytes().hex()
 
 
 class PdqList:
