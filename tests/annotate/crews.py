@@ -19,7 +19,7 @@ from eyeward.annotate.tasks import Task
 from eyeward.annotate.worker import Died, Failed, Job, News, Worker
 from eyeward.engine.protocol import Prompt, RawAnswer
 from eyeward.errors import ErrorType
-from eyeward.guard import Guard
+from eyeward.guard import Guard, Request
 from eyeward.verdict import Failure
 from tests.annotate.world import DEFAULT, EXEMPT
 from tests.evaluate.worlds import guard
@@ -75,6 +75,12 @@ def slow(seconds: float = 0.05) -> Guard:
         return raw_answer(prompt, 0.1)
 
     return guard(answer)
+
+
+def noted(folder: Path, request: Request, found: str) -> None:
+    """Leave a file for every image that is known: its hash, under the key."""
+    folder.mkdir(exist_ok=True)
+    (folder / str(request.key)).write_text(found, encoding="ascii")
 
 
 def stillborn() -> Guard:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 from pathlib import Path
 
 import pytest
@@ -14,10 +15,13 @@ from eyeward.annotate.finished import Finished
 from eyeward.annotate.run import annotate
 from eyeward.errors import UsageError
 from eyeward.guard import Request
+from eyeward.images import Limits
 from eyeward.images.known import KnownHashes
+from eyeward.images.pdq import pdq_hash
 from tests.annotate.test_run import reasoned
 from tests.annotate.world import DEFAULT, EXEMPT, pictures, png, rows, tar, written
 from tests.evaluate.worlds import asked, guard
+from tests.images.test_pdq import picture
 
 
 def known(*contents: bytes) -> KnownHashes:
@@ -79,3 +83,42 @@ def test_other_lists_are_another_run(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="known_hashes is null and was"):
         annotate(source, tmp_path / "run", guard())
     assert written(tmp_path / "run") == before
+
+
+def test_what_looks_like_a_picture_on_a_list_of_pdq_is_treated_alike_and_looked_up_once_for_all_policies(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listed = "pdq:" + pdq_hash(picture(1, 300, 200))
+    again, other = io.BytesIO(), io.BytesIO()
+    picture(1, 300, 200).resize((160, 120)).save(again, "JPEG", quality=50)
+    picture(2, 300, 200).save(other, "PNG")
+    source = tar(tmp_path / "a.tar", [("known.jpg", again.getvalue()), ("other.png", other.getvalue())])
+    of, reported, looked_up = guard(reasoned), list[tuple[str | None, str]](), list[bytes]()
+    lists = KnownHashes(frozenset({listed}))
+
+    def look_up(lists: KnownHashes, data: bytes, limits: Limits) -> str | None:
+        looked_up.append(data)
+        return match_pictures(lists, data, limits)
+
+    match_pictures = KnownHashes.match_pictures
+    monkeypatch.setattr(KnownHashes, "match_pictures", look_up)
+    with VerdictCache(tmp_path / "cache") as cache:
+        annotate(
+            source,
+            tmp_path / "run",
+            of,
+            (DEFAULT, EXEMPT),
+            explain="all",
+            known=lists,
+            report=lambda request, found: reported.append((request.key, found)),
+            cache=cache,
+        )
+        assert cache.misses == 2
+    found = rows(tmp_path / "run")
+    assert [(row["rating"], row["notes"]) for row in found[:2]] == [("Unsafe", ["hash_match"])] * 2
+    assert found[0]["sha256"] == hashlib.sha256(again.getvalue()).hexdigest()
+    assert [row["notes"] for row in found[2:]] == [[], []]
+    assert reported == [("known", listed)] * 2
+    assert (asked(of), looked_up) == (2, [again.getvalue(), other.getvalue()])
+    with pytest.raises(UsageError, match="known_hashes is"):
+        annotate(source, tmp_path / "run", guard(), (DEFAULT, EXEMPT), explain="all", known=known(png(2)))

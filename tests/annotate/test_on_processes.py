@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import multiprocessing
 import os
@@ -10,6 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
@@ -23,8 +25,8 @@ from eyeward.annotate.run import annotate
 from eyeward.annotate.sources import open_source
 from eyeward.errors import EyewardError
 from eyeward.guard import Guard
-from tests.annotate.crews import bright, deadly, job, lead, silent, stillborn
-from tests.annotate.world import DEFAULT, EXEMPT, left_behind, troubled, written
+from tests.annotate.crews import bright, deadly, job, lead, noted, silent, stillborn
+from tests.annotate.world import DEFAULT, EXEMPT, left_behind, samples, troubled, written
 from tests.evaluate.worlds import guard
 
 SHARDS = 6
@@ -77,6 +79,18 @@ def test_a_finished_run_starts_one_process_and_changes_nothing(source: Path, tmp
     progress = together(source, out)
     assert {file: file.read_bytes() for file in out.rglob("*") if file.is_file()} == before
     assert (progress.shards_before, progress.images_here, len(progress.workers)) == (SHARDS, 0, 1)
+
+
+def test_what_is_known_by_its_hash_is_reported_where_it_is_found(source: Path, tmp_path: Path) -> None:
+    key, content = samples(3)[0]
+    listed = hashlib.sha256(content).hexdigest()
+    (tmp_path / "list").write_text(listed, encoding="ascii")
+    asked = replace(
+        job(source, tmp_path / "run"), known_hashes=(tmp_path / "list",), report=partial(noted, tmp_path / "noted")
+    )
+    annotate_on_processes(asked, open_source(source).shards[3:4], 1)
+    found = {file.name: file.read_text(encoding="ascii") for file in (tmp_path / "noted").iterdir()}
+    assert found == {key.removesuffix(".png"): listed}
 
 
 def test_what_a_process_cannot_do_is_raised_here(source: Path, tmp_path: Path) -> None:

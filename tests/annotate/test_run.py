@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -22,8 +23,10 @@ from eyeward.errors import ErrorType, EyewardError, UsageError
 from eyeward.guard import Guard, Request
 from eyeward.images import decode, perceptual_hash
 from eyeward.images.decode import DecodedImage
+from eyeward.images.fetch import Fetcher, FetchRules
 from eyeward.images.statistics import statistics_of
 from eyeward.verdict import Failure, Verdict
+from tests.annotate.sources.test_parquet import FakeFetcher
 from tests.annotate.world import DEFAULT, EXEMPT, SHARD_IMAGES, left_behind, pictures, png, rows, tar, troubled, written
 from tests.evaluate.worlds import asked, guard
 from tests.fakes import CAPABILITIES, FakeEngine, by_brightness, raw_answer
@@ -272,6 +275,19 @@ def test_what_fails_again_stays_failed_and_the_run_ends(tmp_path: Path) -> None:
     annotate(source, tmp_path / "out", of)
     annotate(source, tmp_path / "out", of, retry_failed=True)
     assert asked(of) == 4
+
+
+def test_what_was_refused_is_fetched_when_its_host_is_named_later_and_that_is_asked_for(tmp_path: Path) -> None:
+    urls = [f"https://h/{number}" for number in range(3)]
+    pq.write_table(pa.table({"url": urls}), tmp_path / "a.parquet")
+    fetcher = FakeFetcher({url: png(level) for url, level in zip(urls, (9, 250, 10), strict=True)})
+    annotate(open_source(tmp_path / "a.parquet", fetcher=Fetcher(FetchRules())), tmp_path / "out", guard())
+    assert [row["error_type"] for row in rows(tmp_path / "out")] == ["fetch_refused"] * 3
+    allowed = open_source(tmp_path / "a.parquet", fetcher=fetcher)
+    annotate(allowed, tmp_path / "out", guard())
+    assert fetcher.asked == 0
+    annotate(allowed, tmp_path / "out", guard(), retry_failed=True)
+    assert [row["rating"] for row in rows(tmp_path / "out")] == ["Safe", "Unsafe", "Safe"]
 
 
 def test_what_another_process_has_just_tried_again_is_not_tried_once_more(tmp_path: Path) -> None:

@@ -53,6 +53,7 @@ def test_a_small_checkpoint_that_vllm_does_not_read_is_copied_under_other_names(
     copy = Path(made[0].arguments["model"])
     assert copy != tmp_path and copy.is_dir()
     assert next(guard.assess_many([picture(0)], "default")).error is None
+    assert guard.settings == eyeward.load_guard(tmp_path, self_check="off").settings, "they are not those of the copy"
     closed(guard)
     del guard
     assert not copy.exists()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -13,12 +14,14 @@ import pytest
 
 from eyeward.images import Limits
 from eyeward.images.known import KnownHashes
+from eyeward.images.pdq import pdq_hash
 from eyeward.policy import Policy
 from eyeward.serve import bodies
 from eyeward.serve import service as service_module
 from eyeward.serve.policies import PolicyBook, read_policy
 from eyeward.serve.settings import ServeSettings
 from eyeward.verdict import Verdict
+from tests.images.test_pdq import picture
 from tests.serve.watching import Watch
 from tests.serve.world import BRIGHT, DARK, GREY, LOCAL, Engine, assess, bmp, coded, data_url, png, service, serving
 
@@ -235,6 +238,23 @@ def test_the_words_of_a_policy_that_the_guard_never_met_make_every_verdict_revie
         answer = assess(client, DARK, policies=[mine.to_yaml()])
         assert ratings(answer) == ["Review"]
         assert answer.json()["flagged"] is True
+
+
+def test_what_looks_like_a_picture_on_a_list_is_known_too_and_is_looked_at_beside_the_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    known = KnownHashes(frozenset(["pdq:" + pdq_hash(picture(1, 300, 200))]))
+    again, other = io.BytesIO(), io.BytesIO()
+    picture(1, 300, 200).resize((160, 120)).save(again, "JPEG", quality=50)
+    picture(2, 300, 200).save(other, "PNG")
+    of, watch = service(known=known), Watch(monkeypatch)
+    watch(KnownHashes, "match_pictures")
+    with serving(of) as client:
+        sent = [{"base64": coded(file.getvalue())} for file in (again, other)]
+        answer = client.post("/v1/assess", json={"images": sent, "policies": ["default"]})
+        assert [(v.rating, v.notes) for v in verdicts(answer)][0] == ("Unsafe", ("hash_match",))
+        assert "hash_match" not in verdicts(answer)[1].notes
+    assert watch.in_loop == [("match_pictures", False)] * 2
 
 
 def test_others_need_not_wait_while_large_bodies_are_read_and_hashed(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
+from typing import NamedTuple
 
 from eyeward.annotate.judging import Judge, VideoRequest, ask_the_rest, bytes_of
 from eyeward.errors import ImageError
@@ -14,6 +15,10 @@ from eyeward.verdict import ModelRef, Verdict
 
 Report = Callable[[Request, str], None]
 """Is told of every match: the request, and the hash that matched."""
+
+
+def unreported(request: Request, found: str) -> None:
+    """Tell nobody: the rows say it."""
 
 
 class Screening:
@@ -33,21 +38,42 @@ class Screening:
 
     def assess_requests(self, requests: Iterable[Request]) -> Iterator[Verdict]:
         """Give every request its verdict."""
-        return ask_the_rest(self._guard, requests, self._answer)
+        last: tuple[object, _Found | None] = (None, None)
 
-    def _answer(self, request: Request) -> Verdict | None:
-        digests = self._digests(request)
-        found = None if digests is None else self._known.match_digests(digests)
-        if digests is None or found is None:
-            return None
-        self._report(request, found)
-        return verdict_of_known(digests.sha256, request.key, request.policy.ref, self.model)
+        def answer(request: Request) -> Verdict | None:
+            nonlocal last
+            image = None if isinstance(request, VideoRequest) else request.image  # a video is not held longer
+            if image is None or last[0] is not image:  # the policies of an image come one after the other
+                last = (image, self._looked_up(request))
+            found = last[1]
+            if found is None:
+                return None
+            self._report(request, found.by)
+            return verdict_of_known(found.sha256, request.key, request.policy.ref, self.model)
 
-    def _digests(self, request: Request) -> Digests | None:
-        """Return the digests of what is to be judged; None where there is nothing to be read."""
+        return ask_the_rest(self._guard, requests, answer)
+
+    def _looked_up(self, request: Request) -> _Found | None:
+        """Look an image up, by its pictures too; of a video the file."""
         if isinstance(request, VideoRequest) and request.footage is not None:
             with suppress(ImageError):
-                return Digests.of(request.footage.pieces())
+                digests = Digests.of(request.footage.pieces())
+                return _found(digests, self._known.match_digests(digests))
             return None
         data = bytes_of(request, self._limits)
-        return None if data is None else Digests.of([data])
+        if data is None:
+            return None
+        digests = Digests.of([data])
+        return _found(digests, self._known.match_digests(digests) or self._known.match_pictures(data, self._limits))
+
+
+class _Found(NamedTuple):
+    """An image that is on a list."""
+
+    sha256: str
+    by: str
+    """The hash that matched."""
+
+
+def _found(digests: Digests, by: str | None) -> _Found | None:
+    return None if by is None else _Found(digests.sha256, by)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -19,7 +20,7 @@ from eyeward.annotate.sources.video import Sampling
 from eyeward.annotate.storage import Storage, storage_at
 from eyeward.engine.rating import RatingRule
 from eyeward.errors import PolicyError, UsageError, described
-from eyeward.guard import Guard
+from eyeward.guard import Coverage, Guard
 from eyeward.policy import Policy
 from eyeward.verdict import ModelRef
 
@@ -29,6 +30,7 @@ ANSWER_VERSION = 1
 _FREE = ("eyeward", "source", "fingerprint")
 """Keys that may differ between two starts of one run."""
 _MOST_SHOWN = 4
+_DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
 class GuardRecord(BaseModel):
@@ -47,6 +49,15 @@ class GuardRecord(BaseModel):
     GPU and float32 on a CPU rate images near the threshold otherwise, so it is part of the fingerprint: neither a
     cluster of both kinds of machines nor a run that goes on elsewhere may mix them. Which processor or GPU it is does
     not count: that is rounding, of the size that another batch makes, too."""
+    served: str | None = None
+    """What a server calls the model, and where its probabilities come from; None where the weights run here."""
+    settings: dict[str, str] = {}
+    """Digests of what else of the checkpoint is read, by the name of the file; how images are sent to a server."""
+    scope: str | None = None
+    """Digest of the scope check."""
+    not_covered: dict[str, tuple[str, ...]] | None = None
+    """By hash of the policy: what makes Review of an image, categories that cannot be judged and words that were never
+    met. None in runs of an Eyeward that wrote down none of the last four: nobody goes on with them."""
 
 
 class RunRecord(BaseModel):
@@ -98,6 +109,10 @@ class RunRecord(BaseModel):
             limits=asdict(guard.limits),
             prompts={policy.hash: guard.prompt_hash(policy) for policy in policies},
             arithmetic=guard.engine.capabilities.arithmetic,
+            served=guard.engine.capabilities.served,
+            settings=dict(guard.settings),
+            scope=None if guard.scope is None else guard.scope.digest,
+            not_covered={policy.hash: _not_covered(guard.coverage(policy)) for policy in policies},
         )
         decides: dict[str, Any] = {
             "answer_version": ANSWER_VERSION,
@@ -130,6 +145,7 @@ class RunRecord(BaseModel):
         """Return the fingerprint of all that decides an answer about an image under one policy, whatever the run."""
         asked = self.guard.model_dump(mode="json")
         asked["prompts"] = asked["prompts"][policy.hash]
+        asked["not_covered"] = asked["not_covered"][policy.hash]
         return fingerprint([self.answer_version, asked, policy.ref.model_dump(mode="json")])
 
     def keep(self, storage: Storage) -> None:
@@ -142,7 +158,14 @@ class RunRecord(BaseModel):
             if next(storage.names(OUTPUT_SUFFIX), None) is not None:
                 raise UsageError(f"{storage} is no folder of a run, or its {RUN_FILE} is lost; name a new folder.")
             storage.create(RUN_FILE, f"{self.model_dump_json(indent=2)}\n".encode())
-        different = list(_differences(_compared(read_run(storage)), _compared(self)))
+        before = read_run(storage)
+        if before.guard.not_covered is None:
+            raise UsageError(
+                f"{storage} was begun by an Eyeward that did not write down all that decides a guard's answers, so "
+                "nobody can tell whether this guard is the same. It can be queried, audited and exported as it is; to "
+                "go on, name a new folder."
+            )
+        different = list(_differences(_compared(before), _compared(self)))
         if different:
             more = f", and {len(different) - _MOST_SHOWN} more" if len(different) > _MOST_SHOWN else ""
             shown = "; ".join(different[:_MOST_SHOWN])
@@ -184,7 +207,20 @@ def _compared(record: RunRecord) -> dict[str, Any]:
     content["policies"] = ", ".join(policies)
     prompts = content["guard"].pop("prompts")
     content["guard"]["prompts"] = ", ".join(value[:12] for value in prompts.values())
+    for name, value in content["guard"]["settings"].items():
+        content["guard"]["settings"][name] = value[:12] if _DIGEST.fullmatch(value) else value
+    missed = (", ".join(of_policy) for of_policy in (content["guard"].pop("not_covered") or {}).values())
+    content["guard"]["not_covered"] = "; ".join(filter(None, missed))
     return content
+
+
+def _not_covered(coverage: Coverage) -> tuple[str, ...]:
+    """Name what a guard cannot judge of a policy, category by category, with the words that it has never met."""
+    found = []
+    for id in dict.fromkeys((*coverage.not_covered, *coverage.unknown_words)):
+        why = sorted(coverage.unknown_words.get(id, ())) or (["in part"] if id in coverage.partly else [])
+        found.append(f"{id} ({', '.join(why)})" if why else id)
+    return tuple(found)
 
 
 def _differences(before: Any, now: Any, at: str = "") -> Iterator[str]:

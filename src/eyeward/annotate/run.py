@@ -19,7 +19,7 @@ from eyeward.annotate.claims import LEASE_SECONDS, Claim, Claims, worker_name
 from eyeward.annotate.explain import Explain
 from eyeward.annotate.item import Item, Shard
 from eyeward.annotate.judging import Judge, drawn, judged
-from eyeward.annotate.known import Report, Screening
+from eyeward.annotate.known import Report, Screening, unreported
 from eyeward.annotate.ledger import Ledger
 from eyeward.annotate.looks import NO_LOOK, Looks
 from eyeward.annotate.progress import ERROR, Progress, Watch
@@ -52,7 +52,7 @@ def annotate(
     phash: bool = False,
     statistics: bool = False,
     known: KnownHashes | None = None,
-    report: Report = lambda request, found: None,
+    report: Report = unreported,
     cache: VerdictCache | None = None,
     rank: int = 0,
     world_size: int = 1,
@@ -138,7 +138,7 @@ class Run:
         phash: bool = False,
         statistics: bool = False,
         known: KnownHashes | None = None,
-        report: Report = lambda request, found: None,
+        report: Report = unreported,
         cache: VerdictCache | None = None,
         retry_failed: bool = False,
         redo_changed: bool = False,

@@ -13,7 +13,11 @@ from eyeward.annotate.progress import Progress
 from eyeward.annotate.shard_file import Proof, read_proof
 from eyeward.annotate.sources import OUTPUT_SUFFIX
 from eyeward.annotate.storage import Storage
-from eyeward.errors import PASSING, DataError, UsageError
+from eyeward.errors import PASSING, DataError, ErrorType, UsageError
+
+RETRIED = PASSING | {ErrorType.fetch_refused}
+"""Failures that are tried again where that is asked for. What was refused may be allowed now: hosts are no part of a
+run, for they decide which images there are, not what is said of them."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +73,7 @@ class Answered:
         place = f"{self.storage}/{task.file}"
         if proof.fingerprint != self.fingerprint or proof.sample != task.draws:
             raise UsageError(f"{place} belongs to another run. Take it away, or name a new folder.")
-        if retry_failed and any(proof.counts.errors.get(error.value) for error in PASSING):
+        if retry_failed and any(proof.counts.errors.get(error.value) for error in RETRIED):
             return False
         try:
             identity = task.shard.identity()

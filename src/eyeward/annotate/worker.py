@@ -15,6 +15,7 @@ from pathlib import Path
 from eyeward.annotate.cache import VerdictCache
 from eyeward.annotate.claims import LEASE_SECONDS, Claims, Owner, worker_name
 from eyeward.annotate.explain import Explain
+from eyeward.annotate.known import Report, unreported
 from eyeward.annotate.progress import Part, Progress
 from eyeward.annotate.record import RUN_FILE
 from eyeward.annotate.run import Run
@@ -49,6 +50,9 @@ class Job:
     phash: bool = False
     statistics: bool = False
     known_hashes: tuple[Path, ...] = ()
+    report: Report = unreported
+    """Is told of every image that is on these lists, where the worker is. A function of a module, like `guard`; what it
+    raises ends the run."""
     cache: Path | None = None
     retry_failed: bool = False
     redo_changed: bool = False
@@ -145,6 +149,7 @@ class Worker:
                 phash=job.phash,
                 statistics=job.statistics,
                 known=known,
+                report=job.report,
                 cache=cache,
                 redo_changed=job.redo_changed,
                 watch=self._watch,

@@ -121,7 +121,8 @@ def annotate(
     known_hashes: Annotated[
         list[Path] | None,
         typer.Option(
-            metavar="FILE", help="A list of SHA-256 or MD5; such images are Unsafe at once. May be given again."
+            metavar="FILE",
+            help="A list of SHA-256, MD5 or PDQ (as pdq:HASH); such images are Unsafe at once. May be given again.",
         ),
     ] = None,
     cache: Annotated[

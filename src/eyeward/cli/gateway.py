@@ -61,7 +61,10 @@ def gateway(
     ] = None,
     known_hashes: Annotated[
         list[Path] | None,
-        typer.Option(metavar="FILE", help="A list of SHA-256 or MD5; such images never leave. May be given again."),
+        typer.Option(
+            metavar="FILE",
+            help="A list of SHA-256, MD5 or PDQ (as pdq:HASH); such images never leave. May be given again.",
+        ),
     ] = None,
     deadline: Annotated[
         float, typer.Option(metavar="SECONDS", help="For one request, generation and judging together.")

@@ -33,7 +33,10 @@ Store = Annotated[
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The queue, a lower-case slug.")]
 KnownLists = Annotated[
     list[Path] | None,
-    typer.Option(metavar="FILE", help="A list of SHA-256 or MD5; such images are left out. May be given again."),
+    typer.Option(
+        metavar="FILE",
+        help="A list of SHA-256, MD5 or PDQ (as pdq:HASH); such images are left out. May be given again.",
+    ),
 ]
 
 

@@ -181,6 +181,9 @@ class Capabilities:
     arithmetic: str | None = None
     """Type of number and kind of device, such as "bfloat16 on cuda"; None where nobody knows. Another one gives another
     verdict near a threshold."""
+    served: str | None = None
+    """What a server calls the model, and where its probabilities come from; None where weights run here. Another one
+    gives other verdicts. The address is not in it: a model may be served at several."""
 
 
 class Engine(Protocol):

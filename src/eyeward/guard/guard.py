@@ -90,6 +90,9 @@ class Guard:
     decoded_at_once: int = 0
     """Bytes of an image up to which who asks decodes it, and no thread beside the engine: for callers with threads of
     their own."""
+    settings: Mapping[str, str] = field(default_factory=dict, hash=False)
+    """What else decides answers, by name: digests of the small files of the checkpoint and of its card, how images are
+    sent to a server. Empty where nobody said."""
     _questions: Recent[str, Question] = field(default_factory=lambda: Recent(64), init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:

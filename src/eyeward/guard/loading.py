@@ -14,6 +14,7 @@ from eyeward.guard.card import EyewardCard
 from eyeward.guard.chat_template import answer_lead, render_chat
 from eyeward.guard.forms import CATEGORY, RATING
 from eyeward.guard.guard import Guard
+from eyeward.guard.identity import settings_of
 from eyeward.guard.llavaguard import ModelText
 from eyeward.guard.profile import find_profile
 from eyeward.guard.scope import ScopeCheck
@@ -198,6 +199,7 @@ def assemble(card: EyewardCard, checkpoint: LoadedCheckpoint, engine: LocalEngin
         scope=ScopeCheck.load(checkpoint.folder / card.scope.file) if card.scope else None,
         scope_threshold=card.scope.threshold if card.scope else None,
         trained_to_judge=card.trained_to_judge,
+        settings=settings_of(checkpoint.folder, card),
     )
 
 

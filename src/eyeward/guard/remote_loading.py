@@ -16,6 +16,7 @@ from eyeward.errors import MissingExtra, UsageError
 from eyeward.guard.card import FILE_NAME, EyewardCard, Vocabulary, published_card
 from eyeward.guard.chat_template import FolderText, answer_lead, render_chat
 from eyeward.guard.guard import Guard
+from eyeward.guard.identity import settings_of
 from eyeward.guard.llavaguard import Message, ModelText
 from eyeward.guard.loading import rule_of
 from eyeward.guard.other_guards import card_by_name, card_of
@@ -132,7 +133,7 @@ def load_remote(
         card = card or (
             card_of(profile, engine.server.model) if profile else _card(name or engine.server.model, folder)
         )
-        guard = _assemble(card, folder, engine)
+        guard = _assemble(card, folder, engine, settings.sent_images)
     except BaseException:
         engine.close()
         raise
@@ -175,7 +176,7 @@ def _is_known(name: str) -> bool:
     return _PUBLISHED.search(name) is not None or card_by_name(name) is not None
 
 
-def _assemble(card: EyewardCard, folder: _Folder | None, engine: RemoteEngine) -> Guard:
+def _assemble(card: EyewardCard, folder: _Folder | None, engine: RemoteEngine, sent_images: str) -> Guard:
     tokens = folder.tokens if folder else None
     if card.vocabulary is Vocabulary.met_in_training and tokens is None:
         raise MissingExtra("local", f"Telling which words {card.name!r} has met")
@@ -192,6 +193,7 @@ def _assemble(card: EyewardCard, folder: _Folder | None, engine: RemoteEngine) -
         model=ModelRef(name=card.name, revision=None, engine=f"remote:{engine.server.kind.value}"),
         rule=rule_of(card),
         trained_to_judge=card.trained_to_judge,
+        settings={**settings_of(folder.path if folder else None, card), "sent_images": sent_images},
     )
 
 

@@ -7,6 +7,7 @@ deviations from its mean over the training images, and its square, so that far o
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -33,6 +34,12 @@ class ScopeCheck:
     """[features]"""
     weights: Array
     """[2 x features + 1]: of the features, of their squares, and what is added"""
+
+    @property
+    def digest(self) -> str:
+        """The SHA-256 of the three arrays: checks that tell images apart otherwise have another."""
+        arrays = (getattr(self, field.name).astype("<f4") for field in fields(self))
+        return hashlib.sha256(b"".join(array.tobytes() for array in arrays)).hexdigest()
 
     def distance(self, features: Sequence[float]) -> float:
         """Return how far outside the training set features are, from 0 (inside) to 1.

@@ -21,6 +21,7 @@ from eyeward.guard.card import EyewardCard
 from eyeward.guard.chat_template import FolderText, answer_lead, render_chat
 from eyeward.guard.exporting import Target, export_guard
 from eyeward.guard.guard import Guard
+from eyeward.guard.identity import settings_of
 from eyeward.guard.llavaguard import ModelText
 from eyeward.guard.loading import rule_of
 from eyeward.guard.profile import find_profile
@@ -90,6 +91,7 @@ def load_vllm(
         model=ModelRef(name=card.name, revision=commit, engine="vllm"),
         rule=rule_of(card),
         trained_to_judge=card.trained_to_judge,
+        settings=settings_of(folder, card),
     )
     return Subject(guard, card, folder)
 

@@ -39,7 +39,7 @@ from eyeward.serve.refusals import (
 )
 from eyeward.serve.settings import ServeSettings
 from eyeward.serve.texts import TextModerator
-from eyeward.serve.threads import Threads, beside
+from eyeward.serve.threads import LARGE, Threads, beside
 from eyeward.serve.turns import TakingTurns
 from eyeward.serve.uploads import Upload
 from eyeward.verdict import Failure, Verdict
@@ -303,11 +303,13 @@ class Service:
             return [None] * len(contents)
         images = [data if isinstance(data, bytes) else None for data in contents]
         size = sum(len(data) for data in images if data is not None)
+        size = LARGE if self.known.holds_pdq else size  # then they are decoded
         return await beside(size, lambda: [None if data is None else self._listed(data) for data in images])
 
     def _listed(self, data: bytes) -> str | None:
         digests = Digests.of([data])
-        return None if self.known.match_digests(digests) is None else digests.sha256
+        found = self.known.match_digests(digests) or self.known.match_pictures(data, self.settings.image)
+        return None if found is None else digests.sha256
 
     def _without_engine(self, asked: Asked, upload: Upload, data: Content, known: str | None) -> list[Scored] | None:
         """Answer for an image that is not there, or is known; None for all others."""

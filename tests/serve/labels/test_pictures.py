@@ -16,6 +16,7 @@ from eyeward.data.folder import SampleFolder
 from eyeward.errors import ErrorType, ImageError
 from eyeward.images import Limits, sha256_of_bytes
 from eyeward.images.known import KnownHashes
+from eyeward.images.pdq import pdq_hash
 from eyeward.serve.labels.desk import ReviewDesk
 from eyeward.serve.labels.export import export_samples
 from eyeward.serve.labels.pictures import each_image, image_bytes
@@ -24,6 +25,7 @@ from eyeward.serve.labels.records import ImagePlace, Item, Nothing, QueueSetting
 from eyeward.serve.labels.store import LabelStore
 from tests.annotate.world import parquet, png, tar
 from tests.evaluate.worlds import guard
+from tests.images.test_pdq import picture
 from tests.serve.labels.world import DEFAULT, EVERYTHING, SAFE
 
 SETTINGS = QueueSettings(name="near", policy=DEFAULT, raters=1)
@@ -127,3 +129,12 @@ def test_a_known_image_is_shown_to_nobody(tmp_path: Path) -> None:
         image_bytes(
             shown(ImagePlace(file=str(file)), png(10)), known=KnownHashes(frozenset({sha256_of_bytes(png(10))}))
         )
+
+
+def test_a_picture_that_looks_like_a_known_one_is_shown_to_nobody(tmp_path: Path) -> None:
+    file = tmp_path / "a.png"
+    picture(1, 300, 200).save(file)
+    item = shown(ImagePlace(file=str(file)), file.read_bytes())
+    assert image_bytes(item, known=KnownHashes(frozenset({"pdq:" + pdq_hash(picture(2, 300, 200))})))
+    with pytest.raises(ImageError, match="known images"):
+        image_bytes(item, known=KnownHashes(frozenset({"pdq:" + pdq_hash(picture(1, 200, 300))})))

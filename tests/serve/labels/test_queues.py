@@ -15,6 +15,7 @@ from eyeward.engine.protocol import Prompt, RawAnswer
 from eyeward.errors import ErrorType, UsageError
 from eyeward.images import sha256_of_bytes
 from eyeward.images.known import KnownHashes
+from eyeward.images.pdq import pdq_hash
 from eyeward.serve.labels.desk import ReviewDesk
 from eyeward.serve.labels.pictures import image_bytes
 from eyeward.serve.labels.queues import queue_from_folder, queue_from_run, queue_from_sample
@@ -25,6 +26,7 @@ from tests.annotate.world import DEFAULT, EXEMPT, pictures, png, tar
 from tests.data.drawn import encoded, picture
 from tests.evaluate.worlds import guard
 from tests.fakes import brightness, by_brightness, raw_answer
+from tests.images.test_pdq import picture as seen
 from tests.serve.labels.world import EVERYTHING, HATE, SAFE, UNSAFE
 
 LEVELS = (10, 250, 120, 140, 60, 200, 250, 127)
@@ -137,6 +139,22 @@ def test_known_images_and_what_looks_like_them_are_never_queued(lite: LabelStore
     made = queue_from_run(lite, asked(), tmp_path / "run", "owner")
     assert [item.name for item in lite.items("near")] == ["c"]
     assert made.left_out == {"known": 2}
+
+
+def test_what_looks_like_a_picture_on_a_newer_list_is_not_queued(lite: LabelStore, tmp_path: Path) -> None:
+    members = {f"{seed}.png": encoded(seen(seed, 300, 200)) for seed in (1, 2)}
+    tar(tmp_path / "a.tar", members.items())
+    (tmp_path / "in").mkdir()
+    for name, content in members.items():
+        (tmp_path / "in" / name).write_bytes(content)
+    annotate(open_source(tmp_path / "a.tar"), tmp_path / "run", guard())
+    known = KnownHashes(frozenset({"pdq:" + pdq_hash(seen(1, 200, 300))}))
+    for name, made in (
+        ("run", queue_from_run(lite, asked(name="run"), tmp_path / "run", "owner", known=known)),
+        ("folder", queue_from_folder(lite, asked(name="folder"), tmp_path / "in", "owner", known=known)),
+    ):
+        assert made.left_out["known"] == 1
+        assert [item.image_sha256 for item in lite.items(name)] == [sha256_of_bytes(members["2.png"])]
 
 
 @pytest.mark.parametrize("digest", [sha256_of_bytes(png(200)), hashlib.md5(png(200)).hexdigest()])

@@ -75,7 +75,7 @@ class ContinuedChat:
         self._connection = connection
         self._url = f"{settings.address}/chat/completions"
         self._server = server
-        self._by_name = by_name
+        self.by_name = by_name
         self._cutter = ServerTokens(connection, settings, server)
         self.tokens: Tokens = self._cutter
 
@@ -112,7 +112,7 @@ class ContinuedChat:
     async def _ask(self, message: Json, so_far: str, ids: tuple[int, ...]) -> Named:
         body = continued(self._server, message, so_far, 1)
         body |= {"logprobs": True, "return_tokens_as_token_ids": True}
-        if self._by_name:
+        if self.by_name:
             body["logprob_token_ids"] = list(ids)
         else:
             body["top_logprobs"] = self._server.abilities.alternatives
@@ -139,6 +139,8 @@ class _FolderTokens:
 
 class NativeGeneration:
     """SGLang: the prompt is rendered here, and `token_ids_logprob` names the labels."""
+
+    by_name = True
 
     def __init__(self, connection: Connection, settings: RemoteSettings, local: LocalText) -> None:
         assert local.render is not None

@@ -51,6 +51,8 @@ class RemoteEngine:
         elif scoring is Scoring.native:
             found = await NativeGeneration.find(connection, self._settings, local)
         self._steps = None if found is None else StepwiseAnswers(found)
+        way = self.scoring if found is None or found.by_name else f"{self.scoring}, likeliest tokens"
+        self._served = f"{self.server.model} ({way})"
         requests = ChatRequests(connection, self._settings, self.server)
         self._whole = WholeAnswers(requests)
         self._plain = PlainAnswers(requests)
@@ -70,6 +72,7 @@ class RemoteEngine:
             images_per_prompt=_IMAGES_PER_PROMPT,
             context_length=self.server.context_length,
             prompts_at_once=self._under_way.prompts_at_once,
+            served=self._served,
         )
 
     def judge(self, prompts: Sequence[Prompt]) -> Iterator[RawAnswer]:

@@ -53,6 +53,7 @@ class ModerationsEngine:
             images_per_prompt=1,
             context_length=0,
             prompts_at_once=self._under_way.prompts_at_once,
+            served=self._settings.model,
         )
 
     def judge(self, prompts: Sequence[Prompt]) -> Iterator[RawAnswer]:

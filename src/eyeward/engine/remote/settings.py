@@ -78,6 +78,12 @@ class RemoteSettings(BaseModel):
         return cls(address=address, model=unquote(parts.fragment))
 
     @property
+    def sent_images(self) -> str:
+        """How images are sent, for people and fingerprints: in another format or size they may be judged otherwise."""
+        bounds = ("largest_side", "shorter_side", "most_pixels")
+        return ", ".join([self.image_format, *(f"{name} {getattr(self, name)}" for name in bounds)])
+
+    @property
     def root(self) -> str:
         """The address without the `/v1` of the OpenAI routes: where a server's own routes are."""
         return self.address.removesuffix("/v1")

@@ -38,6 +38,8 @@ class Continuation(Protocol):
     """A server that goes on behind the beginning of an answer."""
 
     tokens: Tokens
+    by_name: bool
+    """Whether it scores the tokens that are named, and not only the likeliest."""
 
     async def is_faithful(self, so_far: str) -> bool:
         """Whether the model would see the beginning of an answer just as if it had written it."""

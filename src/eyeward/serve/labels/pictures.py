@@ -39,16 +39,18 @@ def image_bytes(item: Item | Shown, limits: Limits | None = None, known: KnownHa
     Raises:
         ImageError: when it cannot be read, is not the image that was queued, or is on a list of known images.
     """
-    ((_, data),) = each_at([item.place], limits or Limits())
-    return _checked(item, data, known)
+    limits = limits or Limits()
+    ((_, data),) = each_at([item.place], limits)
+    return _checked(item, data, limits, known)
 
 
 def each_image(
     items: Sequence[Item], limits: Limits | None = None, known: KnownHashes | None = None
 ) -> Iterator[tuple[Item, bytes | ImageError]]:
     """Yield every item with what `image_bytes` returns or raises; in the order in which the images lie."""
-    for number, data in each_at([item.place for item in items], limits or Limits()):
-        yield items[number], _or_why(items[number], data, known)
+    limits = limits or Limits()
+    for number, data in each_at([item.place for item in items], limits):
+        yield items[number], _or_why(items[number], data, limits, known)
 
 
 def each_at(places: Sequence[ImagePlace], limits: Limits) -> Iterator[tuple[int, bytes | ImageError]]:
@@ -99,7 +101,7 @@ def _encoded(image: bytes | Path | Footage | Failure, limits: Limits) -> bytes |
         return problem
 
 
-def _checked(item: Item | Shown, data: bytes | ImageError, known: KnownHashes | None) -> bytes:
+def _checked(item: Item | Shown, data: bytes | ImageError, limits: Limits, known: KnownHashes | None) -> bytes:
     """Return the bytes of an item.
 
     Raises:
@@ -109,14 +111,14 @@ def _checked(item: Item | Shown, data: bytes | ImageError, known: KnownHashes | 
         raise data
     if sha256_of_bytes(data) != item.image_sha256:
         raise ImageError(ErrorType.not_found, "What lies there now is not the image that was queued; put it back.")
-    if known is not None and known.match(data) is not None:
+    if known is not None and known.match(data, limits) is not None:
         raise ImageError(ErrorType.unreadable, "The image is on a list of known images, and is shown to nobody.")
     return data
 
 
-def _or_why(item: Item, data: bytes | ImageError, known: KnownHashes | None) -> bytes | ImageError:
+def _or_why(item: Item, data: bytes | ImageError, limits: Limits, known: KnownHashes | None) -> bytes | ImageError:
     try:
-        return _checked(item, data, known)
+        return _checked(item, data, limits, known)
     except ImageError as problem:
         return problem
 

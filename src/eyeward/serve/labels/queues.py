@@ -213,9 +213,9 @@ def _place(source: Source, shard: object, place: Place) -> ImagePlace:
 
 
 def _known(candidates: Sequence[Candidate], places: Sequence[ImagePlace], known: KnownHashes) -> set[int]:
-    """Return which candidates are on a list; their bytes are read only where a list holds MD5."""
+    """Return which candidates are on a list; their bytes are read only where a list holds MD5 or PDQ."""
     found = {number for number, candidate in enumerate(candidates) if candidate.image_sha256 in known.hashes}
-    if not any(len(digest) == _MD5_DIGITS for digest in known.hashes):
+    if not known.holds_pdq and not any(len(digest) == _MD5_DIGITS for digest in known.hashes):
         return found
     for number, data in each_at(places, Limits()):
         if isinstance(data, bytes) and known.match(data) is not None:  # what is unreadable is looked at when shown

@@ -256,10 +256,11 @@ class PolicyCases:
         from eyeward.evaluate.report.gallery import data_uri
 
         data = self._book.image(name, case.sha256)
+        limits = self._service.settings.image
         digests = Digests.of([data])
-        if digests.sha256 != case.sha256 or self._service.known.match_digests(digests):
+        if digests.sha256 != case.sha256 or self._service.known.match(data, limits) is not None:
             return _Picture(digests, None)
-        decoded = decode(data, self._service.settings.image)
+        decoded = decode(data, limits)
         if isinstance(decoded, Failure):
             return _Picture(digests, None)
         return _Picture(digests, data_uri(decoded.frames[0].pixels, original=False))
