@@ -150,9 +150,9 @@ def test_addresses_are_kept_and_it_is_said_that_what_is_there_now_was_not_compar
     assert pq.read_table(tmp_path / "out" / "a.parquet")["caption"].to_pylist() == ["a", "c"]
     result = CliRunner().invoke(app, ["export", str(tmp_path / "run"), "--out", str(tmp_path / "told")])
     assert result.exit_code == 0, result.output
-    assert "2 rows kept by an address" in result.stderr
+    assert "2 rows kept by an address" in " ".join(result.stderr.split())
     lists = CliRunner().invoke(app, ["export", str(tmp_path / "run"), "--out", str(tmp_path / "l"), "--lists-only"])
-    assert "address" not in lists.stderr, "lists are about what was judged"
+    assert "by an address" not in " ".join(lists.stderr.split()), "lists are about what was judged"
 
 
 def test_a_table_that_has_lost_rows_is_not_exported(tmp_path: Path) -> None:

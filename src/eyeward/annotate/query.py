@@ -9,12 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from eyeward.annotate.answers import Answers
 from eyeward.annotate.arrow import arrow, parquet
 from eyeward.annotate.finished import Finished
 from eyeward.annotate.item import Shard
-from eyeward.annotate.record import read_run
 from eyeward.annotate.rows import schema
-from eyeward.annotate.sources import OUTPUT_SUFFIX
 from eyeward.annotate.sources.files import opened
 from eyeward.annotate.sources.parquet import ParquetShard
 from eyeward.annotate.sources.tables import Lost, TableShard, image_column
@@ -80,10 +79,9 @@ def view(base: duckdb.DuckDBPyConnection, name: str, folder: Path) -> None:
     """Give a database the rows of all finished shards of a run under a name.
 
     Raises:
-        UsageError: when there is no run, or nothing of it is finished.
+        UsageError: when there is no run, nothing of it is finished, or there is a file of another run.
     """
-    read_run(folder)
-    files = sorted(str(file) for file in folder.rglob(f"*{OUTPUT_SUFFIX}") if not file.name.startswith("."))
+    files = [str(folder / name) for name in Answers.of(folder).names]
     if not files:
         raise UsageError(f"No shard is finished in {folder}; there is nothing to ask about.")
     listed = ", ".join(_quoted(file) for file in files)
