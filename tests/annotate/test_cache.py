@@ -9,10 +9,12 @@ import pytest
 
 from eyeward.annotate.cache import VerdictCache
 from eyeward.annotate.run import annotate
+from eyeward.engine.protocol import Prompt, RawAnswer
 from eyeward.errors import ErrorType, UsageError
 from tests.annotate.test_run import failing_at, reasoned
 from tests.annotate.world import DEFAULT, EXEMPT, pictures, png, rows, samples, tar, troubled, written
 from tests.evaluate.worlds import asked, guard
+from tests.fakes import by_brightness
 
 
 def test_another_run_asks_only_about_what_is_new_and_writes_the_same(tmp_path: Path) -> None:
@@ -60,6 +62,21 @@ def test_another_threshold_model_policy_or_a_rationale_is_another_question(tmp_p
             plain = guard(reasoned, threshold=0.9 if number == 1 else 0.5, name="other" if number == 2 else "bright")
             annotate(source, tmp_path / f"plain {number}", plain, (policy,), explain=explain)
             assert written(tmp_path / str(number)) == written(tmp_path / f"plain {number}")
+
+
+def test_a_file_that_is_exchanged_while_it_is_judged_is_not_remembered_as_what_it_is_now(tmp_path: Path) -> None:
+    file = pictures(tmp_path / "in", [5]) / "even" / "0000.png"
+
+    def exchanging(prompt: Prompt) -> RawAnswer:
+        file.write_bytes(png(250))
+        return by_brightness(prompt)
+
+    with VerdictCache(tmp_path / "cache") as cache:
+        annotate(tmp_path / "in", tmp_path / "first", guard(exchanging), cache=cache)
+        of = guard()
+        annotate(tmp_path / "in", tmp_path / "second", of, cache=cache)
+    assert [rows(tmp_path / run)[0]["rating"] for run in ("first", "second")] == ["Safe", "Unsafe"]
+    assert asked(of) == 1
 
 
 def test_failures_are_not_remembered(tmp_path: Path) -> None:

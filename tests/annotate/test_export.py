@@ -83,6 +83,20 @@ def test_archives_keep_whole_samples_with_all_their_files(tmp_path: Path) -> Non
         assert content.read() == b'{"x": 1}'
 
 
+def test_a_sample_with_an_image_at_which_nobody_can_look_is_not_kept(tmp_path: Path) -> None:
+    members = [("a.png", png(5)), ("a.avif", b"x"), ("b.png", png(6)), ("b.json", b"{}"), ("c.heic", b"y")]
+    annotate(tar(tmp_path / "s.tar", members), tmp_path / "run", guard())
+    assert [(row["key"], row["error_type"]) for row in rows(tmp_path / "run")] == [
+        ("a.png", None),
+        ("a.avif", "unsupported_format"),
+        ("b", None),
+        ("c", "unsupported_format"),
+    ]
+    found = export(Finished.open(tmp_path / "run"), tmp_path / "out")
+    assert (found.kept, found.removed) == (1, {"sample": 1, "error": 2})
+    assert names(tmp_path / "out" / "s.tar") == ["b.png", "b.json"]
+
+
 def test_tables_keep_their_columns_and_metadata(tmp_path: Path) -> None:
     levels = [5, 250, 6, 251, 7, 252, 8]
     contents = [None if level == 252 else png(level) for level in levels]

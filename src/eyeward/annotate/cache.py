@@ -136,7 +136,7 @@ class Remembering:
 
     def _learn(self, request: Request, verdict: Verdict) -> None:
         key = self._key(request)
-        if key is not None:
+        if key is not None and key.partition(" ")[0] == verdict.sha256:  # else the file has changed meanwhile
             self._cache.put(key, verdict)
 
     def _key(self, request: Request) -> str | None:

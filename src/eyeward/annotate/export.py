@@ -16,7 +16,7 @@ from eyeward.annotate.exporting import Form
 from eyeward.annotate.exporting.fiftyone import FiftyOneFolder
 from eyeward.annotate.exporting.hub_dataset import HubDataset
 from eyeward.annotate.exporting.in_store import InStore, store_for
-from eyeward.annotate.exporting.kept import Sink
+from eyeward.annotate.exporting.kept import Sink, kept_of
 from eyeward.annotate.filtering import write_kept
 from eyeward.annotate.finished import Finished
 from eyeward.annotate.item import Shard
@@ -52,6 +52,8 @@ class Exported:
     kept: int = 0
     removed: Counter[str] = field(default_factory=Counter)
     """Images by the reason, the first that a row gives."""
+    unchecked: int = 0
+    """Kept addresses of images: what is behind them now was not compared with what was judged."""
 
 
 def export(
@@ -72,12 +74,15 @@ def export(
     `keep_review`; and when `where`, a condition in SQL over the columns, holds for every such row. Without `data` only
     the lists are written. `licence` is that of images of which the dataset says none, for the form `datasets`.
 
+    What leaves is, byte for byte, what was judged: images, videos and links are compared by their sha256. Addresses in
+    tables are not fetched again; `unchecked` counts them. The lists get their names when all else is there.
+
     `out` is a folder, or an address in an object store (`s3://bucket/kept`) for archives and tables: what is kept of
     each shard is sent when it is written, and the lists at the end, so that where they are everything is.
 
     Raises:
         UsageError: when the place is not empty, a policy was not asked, or the condition or the form makes no sense.
-        DataError: when an image that was judged cannot be read any more.
+        DataError: when an image that was judged cannot be read any more, or is another one now.
         OSError: when something cannot be written or sent.
         MissingExtra: when there is a condition and no DuckDB.
     """
@@ -122,8 +127,8 @@ def _write(
     removed_columns = columns.append(arrow().field("reason", arrow().string()))
     found = Exported()
     with (
-        parquet().ParquetWriter(lists / KEPT_FILE, columns, compression="zstd") as kept_rows,
-        parquet().ParquetWriter(lists / REMOVED_FILE, removed_columns, compression="zstd") as removed_rows,
+        parquet().ParquetWriter(_draft(lists, KEPT_FILE), columns, compression="zstd") as kept_rows,
+        parquet().ParquetWriter(_draft(lists, REMOVED_FILE), removed_columns, compression="zstd") as removed_rows,
     ):
         for shard, answers in run.shards():
             with parquet().ParquetFile(answers) as read:
@@ -141,7 +146,7 @@ def _write(
                 kept_table = table.filter(arrow().array([place in kept for place in places]))
                 kept_rows.write_table(kept_table)
                 if sink is not None:
-                    sink.add(shard, kept, kept_table)
+                    found.unchecked += sink.add(shard, kept, kept_table)
             if removed:
                 told_of = zip(places, reasons, strict=True)
                 says_why = arrow().array([_told(reason, removed.get(place)) for place, reason in told_of], "string")
@@ -152,7 +157,14 @@ def _write(
             progress()
         if sink is not None:
             sink.finish()
+    for name in (REMOVED_FILE, KEPT_FILE):
+        _draft(lists, name).replace(lists / name)
     return found
+
+
+def _draft(folder: Path, name: str) -> Path:
+    """Return where a list is written until everything is there."""
+    return folder / f".{name}.unfinished"
 
 
 def _sink(run: Finished, out: Path, form: Form, licence: str | None, stack: ExitStack) -> Sink:
@@ -167,9 +179,8 @@ class _Same:
     def __init__(self, out: Path) -> None:
         self._out = out
 
-    def add(self, shard: Shard, kept: set[int], rows: pa.Table) -> None:
-        keys = dict(zip(rows["index"].to_pylist(), rows["key"].to_pylist(), strict=True))
-        write_kept(shard, {place: keys[place] for place in kept}, self._out)
+    def add(self, shard: Shard, kept: set[int], rows: pa.Table) -> int:
+        return write_kept(shard, kept_of(rows), self._out)
 
     def finish(self) -> None:
         pass

@@ -76,6 +76,7 @@ def count(
 
     With --labels also how much is really unsafe, with intervals, and how wrong the raw count would have been.
     """
+    from eyeward.annotate.answers import unfinished
     from eyeward.annotate.audit.counting import FILE_NAME
     from eyeward.annotate.audit.counting import audit as audited
     from eyeward.annotate.audit.examples import examples as shown
@@ -111,10 +112,11 @@ def count(
             f"{visible(corrected.policy)}: {right.share:.2%} unsafe ({right.low:.2%} to {right.high:.2%}) by "
             f"{counted(corrected.labelled, 'label')}; the raw count claims {claim.share:.2%}."
         )
-    screen.say(
+    said = (
         f"{counted(found.images, 'image')} under {len(found.policies)} policies; written to {visible(str(written))}: "
         f"{FILE_NAME}, {PAGE}."
     )
+    screen.say(" ".join(filter(None, (said, unfinished(found.shards, found.shards_missing)))))
 
 
 @app.command()

@@ -76,6 +76,11 @@ def export(
         f"{counted(found.kept, 'image')} kept, {found.removed.total():,} removed{f' ({removed})' if removed else ''}; "
         f"written to {visible(out)}."
     )
+    if found.unchecked:
+        screen.say(
+            f"{counted(found.unchecked, 'row')} kept by an address: what is there now was not compared with what was "
+            "judged. The column sha256 of kept.parquet says what that was."
+        )
     if form is Form.datasets and not lists_only:
         written = visible(str(Path(out) / FOLDER))
         screen.say(f"`eyeward data push {written} OWNER/NAME` shows what would leave, and what is against it.")

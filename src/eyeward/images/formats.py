@@ -34,6 +34,13 @@ EXTENSIONS = frozenset(
     (".apng", ".bmp", ".dib", ".gif", ".jfif", ".jpe", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 )
 """What is taken for an image inside a folder or an archive; what it is, its first bytes say."""
+UNREAD_EXTENSIONS = frozenset(
+    (
+        *(".avif", ".avifs", ".heic", ".heics", ".heif", ".hif", ".jxl", ".svg", ".svgz", ".ico", ".psd", ".tga"),
+        *(".jp2", ".j2k", ".jpf", ".jpx", ".jpc", ".pbm", ".pgm", ".pnm", ".ppm", ".exr", ".hdr", ".dds", ".qoi"),
+    )
+)
+"""Images in formats that are not read. Where nothing may be passed over they are tried, and are errors."""
 
 _MAGIC: tuple[tuple[bytes, Format], ...] = (
     (b"\xff\xd8\xff", Format.jpeg),

@@ -49,6 +49,34 @@ def test_a_folder_of_images_is_cut_in_the_order_of_names(tmp_path: Path) -> None
     assert next(source.shards[1].items(columns=True)).columns == {"folder": "even"}
 
 
+def test_images_in_formats_that_are_not_read_are_errors_and_not_passed_over(tmp_path: Path) -> None:
+    pictures(tmp_path / "in", [5])
+    for name in ("IMG_1.HEIC", "b.avif", "c.jxl", "notes.md"):
+        (tmp_path / "in" / name).write_bytes(b"another format")
+    (tmp_path / "in" / "false.heic").write_bytes(png(6))
+    annotate(tmp_path / "in", tmp_path / "run", guard())
+    assert [(row["key"], row["error_type"]) for row in rows(tmp_path / "run")] == [
+        ("IMG_1.HEIC", "unsupported_format"),
+        ("b.avif", "unsupported_format"),
+        ("c.jxl", "unsupported_format"),
+        ("even/0000.png", None),
+        ("false.heic", None),
+    ]
+
+
+def test_they_tell_what_a_folder_is_where_nothing_else_does_or_beside_videos(tmp_path: Path) -> None:
+    parquet(tmp_path / "table" / "a.parquet", [png(1)])
+    (tmp_path / "table" / "logo.svg").write_bytes(b"<svg/>")
+    assert open_source(tmp_path / "table").kind is Kind.parquet
+    for folder in ("alone", "telephone"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "a.heic").write_bytes(b"x")
+    assert open_source(tmp_path / "alone").kind is open_source(tmp_path / "alone" / "a.heic").kind is Kind.images
+    (tmp_path / "telephone" / "a.mov").write_bytes(b"x")
+    with pytest.raises(UsageError, match="holds loose images and videos"):
+        open_source(tmp_path / "telephone")
+
+
 def test_a_list_names_files_from_its_own_folder_on(tmp_path: Path) -> None:
     pictures(tmp_path, range(2))
     (tmp_path / "list.txt").write_bytes(b"odd/0001.png\r\neven/0000.png\n\nmissing.png\nodd/0001.png")

@@ -72,10 +72,18 @@ def test_the_same_key_twice_is_two_items_told_apart_by_their_place(tmp_path: Pat
 
 
 def test_a_sample_without_an_image_is_an_error(tmp_path: Path) -> None:
-    (first, second) = items(tar(tmp_path / "a.tar", [("a.json", b"{}"), ("a.heic", b"x"), ("b.png", png(1))]))
+    (first, second) = items(tar(tmp_path / "a.tar", [("a.json", b"{}"), ("a.npy", b"x"), ("b.png", png(1))]))
     assert failure(first).type is ErrorType.not_found
-    assert failure(first).message == "name: a: The sample holds no image and no video (it has json, heic)."
+    assert failure(first).message == "name: a: The sample holds no image and no video (it has json, npy)."
     assert second.key == "b"
+
+
+def test_images_in_formats_that_are_not_read_are_items_like_all_others(tmp_path: Path) -> None:
+    members = [("a.jpg", png(1)), ("a.AVIF", b"x"), ("b.heic", b"y"), ("c.seg.ppm", b"z"), ("c.json", b"{}")]
+    shard = TarShard("name", str(tar(tmp_path / "a.tar", members)))
+    found = [(item.key, item.image) for item in shard.items()]
+    assert found == [("a.jpg", png(1)), ("a.AVIF", b"x"), ("b", b"y"), ("c", b"z")]
+    assert list(shard.keys()) == ["a.jpg", "a.AVIF", "b", "c"]
 
 
 def test_an_image_above_the_limit_is_an_error_and_the_next_one_is_read(tmp_path: Path) -> None:

@@ -8,9 +8,8 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict
 
 from eyeward.annotate.audit.counts import Count
-from eyeward.annotate.query import SOURCE, answer
+from eyeward.annotate.query import answer
 from eyeward.annotate.record import read_run
-from eyeward.errors import UsageError
 from eyeward.verdict import Rating
 
 MOST_CLASSES = 1000
@@ -57,14 +56,7 @@ def class_effects(folder: Path, column: str, source: Sequence[str] | None = None
         f"count(*) FILTER (rating IS DISTINCT FROM '{Rating.Safe}'), count(*) FILTER (rating = '{Rating.Unsafe}') "
         "FROM annotated GROUP BY 1, 2 ORDER BY 1, 2"
     )
-    try:
-        rows = list(answer(folder, sql, source).rows)
-    except UsageError as problem:
-        if "Binder Error" not in str(problem):
-            raise
-        columns = answer(folder, f"SELECT * FROM {SOURCE} LIMIT 0", source).columns
-        known = ", ".join(name for name in columns if name not in ("shard", "index"))
-        raise UsageError(f"The dataset has no column {column!r}; it has {known or 'none'}.") from problem
+    rows = list(answer(folder, sql, source, only=[column]).rows)
     return tuple(
         _effects(policy.name, policy.hash, column, [row[1:] for row in rows if row[0] == policy.hash])
         for policy in record.policies

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict
 
+from eyeward.annotate.answers import Answers
 from eyeward.annotate.audit.against import Comparison, against_run
 from eyeward.annotate.audit.against import against_policy as compared_policies
 from eyeward.annotate.audit.classes import ClassEffects, class_effects
 from eyeward.annotate.audit.corrected import Corrected, correct
 from eyeward.annotate.audit.counts import Count
+from eyeward.annotate.audit.look_alikes import LookAlikes, likeness
 from eyeward.annotate.query import VERDICTS, connected
-from eyeward.annotate.record import read_run
 from eyeward.verdict import ModelRef, Note, Rating
 
 if TYPE_CHECKING:
@@ -60,9 +61,11 @@ class PolicyAudit(_Record):
     nearest: list[Case]
     """Rated rows nearest the threshold."""
     look_alikes: int | None
-    """Groups of images with one perceptual hash; None where there are no hashes."""
+    """Groups of images with equal perceptual hashes; None where there are no hashes."""
     look_alikes_apart: int | None
-    """Those of them whose ratings differ."""
+    """Those of them that are rated otherwise, an error being one way."""
+    look_alikes_listed: tuple[LookAlikes, ...] = ()
+    """These, those with the widest gap of probabilities first; at most fifty."""
 
 
 class Audit(_Record):
@@ -71,6 +74,10 @@ class Audit(_Record):
     source: tuple[str, ...]
     model: ModelRef
     images: int
+    shards: int
+    """Those that are judged; all counts are of them."""
+    shards_missing: int | None
+    """Those that are not judged yet; None where the dataset is not there as it was, and nobody knows."""
     sample: int | None
     policies: tuple[PolicyAudit, ...]
     corrected: tuple[Corrected, ...] = ()
@@ -94,13 +101,16 @@ def audit(
     """Count what a run says, over all shards that are finished.
 
     `labels` are CSV files of `eyeward audit sample`, filled in; `policy` is the one that is compared; `source` says
-    where the dataset lies now, if it was moved, and is read for `class_column` only.
+    where the dataset lies now, if it was moved: it is looked at to tell whether all of it is judged, and read for
+    `class_column` only.
 
     Raises:
-        UsageError: when there is no run, when nothing of it is finished, or when what is asked besides makes no sense.
+        UsageError: when there is no run, nothing of it is finished, there is a file of another run, or what is asked
+            besides makes no sense.
         MissingExtra: when there is no DuckDB.
     """
-    record = read_run(folder)
+    answers = Answers.of(folder)
+    record = answers.record
     base = connected(folder)
     comparisons: tuple[Comparison, ...] = () if against is None else against_run(folder, against, policy)
     if against_policy is not None:
@@ -110,6 +120,8 @@ def audit(
         source=record.source,
         model=record.guard.model,
         images=images,
+        shards=len(answers.names),
+        shards_missing=answers.missing(source),
         sample=record.sample,
         policies=tuple(_audit_of(base, asked.name, asked.hash) for asked in record.policies),
         corrected=tuple(correct(folder, file) for file in labels),
@@ -143,12 +155,7 @@ def _audit_of(base: duckdb.DuckDBPyConnection, name: str, hash: str) -> PolicyAu
         f"threshold IS NOT NULL ORDER BY abs(p_unsafe - threshold), shard, index LIMIT {MOST_CASES}",
         hash,
     )
-    ((alike, apart, hashed),) = _asked(
-        base,
-        "SELECT count(*) FILTER (n > 1), count(*) FILTER (ratings > 1), count(*) FROM (SELECT count(*) AS n, "
-        f"count(DISTINCT rating) AS ratings FROM {rows} WHERE phash IS NOT NULL GROUP BY phash)",
-        hash,
-    )
+    alike = likeness(base, hash)
     by_rating = counted("coalesce(rating, 'error')")
     return PolicyAudit(
         policy=name,
@@ -163,8 +170,9 @@ def _audit_of(base: duckdb.DuckDBPyConnection, name: str, hash: str) -> PolicyAu
         histogram=[int(bins.get(number, 0)) for number in range(BINS)],
         would_remove={f"{t:g}": Count.of(number, count) for t, number in zip(THRESHOLDS, removed, strict=True)},
         nearest=[Case(**dict(zip(Case.model_fields, row, strict=True))) for row in nearest],
-        look_alikes=alike if hashed else None,
-        look_alikes_apart=apart if hashed else None,
+        look_alikes=alike.groups,
+        look_alikes_apart=alike.apart,
+        look_alikes_listed=alike.listed,
     )
 
 

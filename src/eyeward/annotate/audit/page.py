@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from eyeward.annotate.answers import unfinished
 from eyeward.annotate.audit.counting import BINS, Audit, PolicyAudit
 from eyeward.annotate.audit.counts import Count
 from eyeward.annotate.audit.examples import Example
@@ -24,10 +25,10 @@ def audit_page(found: Audit, examples: Mapping[str, Sequence[Example]] | None = 
     """Return the page; `examples` are pictures by the hash of the policy."""
     said = f"{found.images:,} images of {', '.join(found.source)}, judged by {found.model.name} "
     said += f"(revision {found.model.revision or 'unknown'}, {found.model.engine})."
-    sampled = f" They are a sample of {found.sample:,}." if found.sample is not None else ""
+    sampled = f"They are a sample of {found.sample:,}." if found.sample is not None else ""
     return page(
         "What the dataset holds",
-        paragraph(said + sampled),
+        paragraph(" ".join(filter(None, (said, sampled, unfinished(found.shards, found.shards_missing))))),
         paragraph(_CAUTION + (_CORRECTED if found.corrected else "")),
         *map(corrected_section, found.corrected),
         *(_policy(policy, (examples or {}).get(policy.hash)) for policy in found.policies),
@@ -48,12 +49,7 @@ def _policy(found: PolicyAudit, examples: Sequence[Example] | None) -> Html:
         _nearest(found),
     ]
     if found.look_alikes is not None:
-        parts.append(
-            paragraph(
-                f"{found.look_alikes:,} groups of images look the same (one perceptual hash); the ratings of "
-                f"{found.look_alikes_apart:,} of them differ."
-            )
-        )
+        parts.append(_look_alikes(found))
     if examples is not None:
         parts += [_gallery(kind, examples) for kind in dict.fromkeys(example.kind for example in examples)]
     return section(f"Policy {found.policy}", *parts)
@@ -91,6 +87,35 @@ def _nearest(found: PolicyAudit) -> Html:
         for case in found.nearest
     ]
     return _titled("Nearest the threshold", table(head, rows) if rows else paragraph("None."))
+
+
+def _look_alikes(found: PolicyAudit) -> Html:
+    said = (
+        f"{found.look_alikes:,} groups of images look the same: their perceptual hashes are equal, bit for bit. "
+        f"{found.look_alikes_apart:,} of them are rated otherwise, so that one of the verdicts is wrong."
+    )
+    head = ["hash", "images", "image", "shard", "place", "rating", "p_unsafe"]
+    rows = [
+        [
+            text(group.phash),
+            text(f"{group.images:,}" + (f", {group.known:,} known" if group.known else "")),
+            text(member.key),
+            text(member.shard),
+            text(member.index),
+            text(member.rating),
+            text("" if member.p_unsafe is None else f"{member.p_unsafe:.4f}"),
+        ]
+        for group in found.look_alikes_listed
+        for member in group.members
+    ]
+    if len(found.look_alikes_listed) < (found.look_alikes_apart or 0):
+        said += f" Listed are the {len(found.look_alikes_listed):,} with the widest gap of probabilities."
+    if any(group.known for group in found.look_alikes_listed):
+        said += " Images that are known by their hash count as Unsafe and are not listed."
+    return _titled(
+        "Look the same, rated otherwise",
+        joined((paragraph(said), *([table([text(word) for word in head], rows)] if rows else ()))),
+    )
 
 
 def _gallery(kind: str, examples: Sequence[Example]) -> Html:

@@ -39,7 +39,7 @@ class FiftyOneFolder:
             file = (out / FOLDER / f"labels.{name}.json").open("w", encoding="utf-8")
             self._labels[policy.hash] = _Labels(stack.enter_context(file))
 
-    def add(self, shard: Shard, kept: set[int], rows: pa.Table) -> None:
+    def add(self, shard: Shard, kept: set[int], rows: pa.Table) -> int:
         """Take what is kept of a shard: files are linked to, what lies in archives and tables is copied."""
         for image in kept_images(shard, kept, rows):
             content = image.read()
@@ -52,6 +52,7 @@ class FiftyOneFolder:
                 file.write_bytes(content)
             for row in image.verdicts:
                 self._labels[row["policy_hash"]].write(name, row)
+        return 0
 
     def finish(self) -> None:
         """End the files."""

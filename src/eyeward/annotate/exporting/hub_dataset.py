@@ -49,7 +49,7 @@ class HubDataset:
         self._count = 0
         self._schema = _schema()
 
-    def add(self, shard: Shard, kept: set[int], rows: pa.Table) -> None:
+    def add(self, shard: Shard, kept: set[int], rows: pa.Table) -> int:
         """Write a file for a shard."""
         file = self._folder / "data" / f".{len(self._files):05}.unfinished"
         self._files.append(file)
@@ -65,6 +65,7 @@ class HubDataset:
                     waiting, size = [], 0
             if waiting:
                 writer.write_table(arrow().Table.from_pylist(waiting, self._schema))
+        return 0
 
     def finish(self) -> None:
         """Give the files their names, and write the card."""

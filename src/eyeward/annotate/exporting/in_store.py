@@ -8,6 +8,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from eyeward.annotate.exporting import Form
+from eyeward.annotate.exporting.kept import kept_of
 from eyeward.annotate.filtering import write_kept
 from eyeward.annotate.item import Shard
 from eyeward.annotate.sources.folder import FileShard
@@ -27,14 +28,14 @@ class InStore:
         """Take where they go."""
         self._store = store
 
-    def add(self, shard: Shard, kept: set[int], rows: pa.Table) -> None:
+    def add(self, shard: Shard, kept: set[int], rows: pa.Table) -> int:
         """Write what is kept of a shard, send it, and take it away here."""
-        keys = dict(zip(rows["index"].to_pylist(), rows["key"].to_pylist(), strict=True))
         with TemporaryDirectory(prefix="eyeward-export-") as folder:
-            write_kept(shard, {place: keys[place] for place in kept}, Path(folder))
+            unchecked = write_kept(shard, kept_of(rows), Path(folder))
             for file in sorted(Path(folder).rglob("*")):
                 if file.is_file():
                     self._store.send(file.relative_to(folder).as_posix(), file)
+        return unchecked
 
     def finish(self) -> None:
         """Leave it: everything is sent."""

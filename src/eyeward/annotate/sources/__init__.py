@@ -12,7 +12,15 @@ from eyeward.annotate.item import Shard
 from eyeward.annotate.sources.arrow_files import SUFFIXES as ARROW_SUFFIXES
 from eyeward.annotate.sources.arrow_files import ArrowShard, files_of_saved, is_saved
 from eyeward.annotate.sources.files import expand, files_below, has_below, is_folder, is_url, shard_names
-from eyeward.annotate.sources.folder import IMAGES, LIST_SUFFIXES, VIDEOS, files_of_list, media_below, shards_of
+from eyeward.annotate.sources.folder import (
+    IMAGE_SUFFIXES,
+    IMAGES,
+    LIST_SUFFIXES,
+    VIDEOS,
+    files_of_list,
+    media_below,
+    shards_of,
+)
 from eyeward.annotate.sources.lance_table import is_lance, lance_shards
 from eyeward.annotate.sources.parquet import SUFFIXES as PARQUET_SUFFIXES
 from eyeward.annotate.sources.parquet import ParquetShard
@@ -176,7 +184,7 @@ def _kind_of_file(name: str) -> Kind:
             return kind
     if lower.endswith(LIST_SUFFIXES):
         return Kind.list
-    if lower.endswith(tuple(EXTENSIONS)):
+    if lower.endswith(tuple(IMAGE_SUFFIXES)):
         return Kind.images
     if lower.endswith(VIDEO_SUFFIXES):
         return Kind.video
@@ -188,15 +196,21 @@ def _kind_of_file(name: str) -> Kind:
 
 
 def _kind_of_folder(name: str) -> Kind:
-    """Tell what a folder holds; beside archives, images and videos there may be tables, which tell of them."""
+    """Tell what a folder holds; beside archives, images and videos there may be tables, which tell of them.
+
+    Images in formats that are not read tell the kind beside videos, or where there is nothing else: a logo lies beside
+    any archive, and photographs of a telephone beside its videos.
+    """
     if is_lance(name):
         return Kind.lance
     if is_saved(name):
         return Kind.arrow
+    videos = not is_url(name) and _has_videos(Path(name))
+    telling = IMAGE_SUFFIXES if videos else EXTENSIONS
     here = {
         Kind.tar: has_below(name, TAR_SUFFIXES),
-        Kind.images: not is_url(name) and next(media_below(Path(name)), None) is not None,
-        Kind.video: not is_url(name) and _has_videos(Path(name)),
+        Kind.images: not is_url(name) and next(media_below(Path(name), telling), None) is not None,
+        Kind.video: videos,
     }
     held = [kind for kind, is_here in here.items() if is_here]
     if len(held) > 1:
@@ -210,6 +224,8 @@ def _kind_of_folder(name: str) -> Kind:
     for kind in (Kind.parquet, Kind.arrow):
         if _packed(name, kind) and has_below(name, _SUFFIXES[kind]):
             return kind
+    if not is_url(name) and next(media_below(Path(name)), None) is not None:
+        return Kind.images
     raise UsageError(f"There are no images in the folder {name!r}: none loose, none in archives, tables or videos.")
 
 
@@ -236,7 +252,7 @@ def _loose(names: Sequence[str], kind: Kind) -> tuple[Path, list[str]]:
             raise UsageError("Name one list; put several together into one.")
         folder, files = Path(names[0]).parent, files_of_list(Path(names[0]))
     elif len(names) == 1 and is_folder(names[0]):
-        endings = VIDEO_SUFFIXES if kind is Kind.video else EXTENSIONS
+        endings = VIDEO_SUFFIXES if kind is Kind.video else IMAGE_SUFFIXES
         folder, files = Path(names[0]), list(media_below(Path(names[0]), endings))
     elif any(is_folder(name) for name in names):
         raise UsageError("Name one folder of images, or files by a pattern such as 'photos/**/*.jpg'.")

@@ -12,9 +12,11 @@ from pathlib import Path, PurePosixPath
 from eyeward.annotate.footage import Footage
 from eyeward.annotate.item import Item, as_text
 from eyeward.errors import UsageError
-from eyeward.images.formats import EXTENSIONS
+from eyeward.images.formats import EXTENSIONS, UNREAD_EXTENSIONS
 
 LIST_SUFFIXES = (".txt", ".lst", ".list")
+IMAGE_SUFFIXES = EXTENSIONS | UNREAD_EXTENSIONS
+"""What is an item, whether it is read or not: what nobody looks at is an error, and is neither kept nor passed over."""
 IMAGES, VIDEOS = "images", "videos"
 
 
@@ -58,7 +60,7 @@ def shards_of(folder: Path, files: Sequence[str], length: int, holds: str = IMAG
     ]
 
 
-def media_below(folder: Path, endings: Collection[str] = EXTENSIONS) -> Iterator[str]:
+def media_below(folder: Path, endings: Collection[str] = IMAGE_SUFFIXES) -> Iterator[str]:
     """Yield the files of a folder and of those below that end so, in the order of names, links followed.
 
     A folder that cannot be opened stands for itself, so that it comes out as an error and not as nothing.

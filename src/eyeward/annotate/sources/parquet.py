@@ -29,10 +29,10 @@ class ParquetShard(TableShard):
             opened(self.file) as stream,
             parquet().ParquetFile(stream, buffer_size=_BUFFER, pre_buffer=False) as file,
         ):
-            yield _Groups(file)
+            yield Groups(file)
 
 
-class _Groups:
+class Groups:
     """The row groups of a file."""
 
     def __init__(self, file: Any) -> None:
@@ -42,12 +42,21 @@ class _Groups:
     def schema(self) -> pa.Schema:
         return self._file.schema_arrow
 
+    def sizes(self) -> list[int]:
+        """Return how many rows each has."""
+        return [self._file.metadata.row_group(group).num_rows for group in range(self._file.num_row_groups)]
+
     def parts(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch | Lost]:
         for group in range(self._file.num_row_groups):
-            left = self._file.metadata.row_group(group).num_rows
-            try:
-                for batch in self._file.iter_batches(ROWS_AT_ONCE, row_groups=[group], columns=list(columns)):
-                    left -= batch.num_rows
-                    yield batch
-            except table_errors() as problem:
-                yield Lost(left, problem)
+            yield from self.group(group, columns)
+
+    def group(self, group: int, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch | Lost]:
+        """Yield the rows of one, with these columns, or with all."""
+        left = self._file.metadata.row_group(group).num_rows
+        chosen = None if columns is None else list(columns)
+        try:
+            for batch in self._file.iter_batches(ROWS_AT_ONCE, row_groups=[group], columns=chosen):
+                left -= batch.num_rows
+                yield batch
+        except table_errors() as problem:
+            yield Lost(left, problem)

@@ -79,7 +79,7 @@ class TableShard(ABC):
     def keys(self) -> Iterator[str]:
         """Yield the keys of its rows."""
         with ExitStack() as stack:
-            reading = self._opened(stack)
+            reading = self.read_in(stack)
             if isinstance(reading, Item):
                 yield reading.key
                 return
@@ -89,7 +89,7 @@ class TableShard(ABC):
     def items(self, columns: bool = False, only: Container[int] | None = None) -> Iterator[Item]:
         """Yield an item for each row; rows that are damaged are errors."""
         with ExitStack() as stack:
-            reading = self._opened(stack)
+            reading = self.read_in(stack)
             if isinstance(reading, Item):
                 yield reading
                 return
@@ -97,7 +97,7 @@ class TableShard(ABC):
             rows = self._rows(reading, image, columns)
             if only is not None:
                 rows = ((item, url) for item, url in rows if item.index in only)
-            if not _is_text(reading.schema.field(image).type):
+            if not is_text(reading.schema.field(image).type):
                 yield from (item for item, _ in rows)
             elif self.fetcher is None:
                 raise UsageError(
@@ -106,12 +106,16 @@ class TableShard(ABC):
             else:
                 yield from fetched(rows, self.fetcher)
 
-    def _opened(self, stack: ExitStack) -> Reading | Item:
-        """Open it; where it is damaged it is one item that says so."""
+    def read_in(self, stack: ExitStack) -> Reading | Item:
+        """Open it until the stack is closed; where it is damaged it is one item that says so.
+
+        Raises:
+            DataError: when it cannot be opened now.
+        """
         try:
             return stack.enter_context(self.reading())
         except table_errors() as problem:
-            return Item(0, self.name, self._damage(problem))
+            return Item(0, self.name, self.damage(problem))
 
     def _rows(self, reading: Reading, image: str, columns: bool) -> Iterator[tuple[Item, str | None]]:
         """Yield the items, those with an address with it and without an image."""
@@ -123,7 +127,7 @@ class TableShard(ABC):
             found = [part.problem] * part.rows if isinstance(part, Lost) else _as_rows(part, (image, key))
             for row in found:
                 if isinstance(row, Exception):
-                    yield Item(number, str(number), self._damage(row)), None
+                    yield Item(number, str(number), self.damage(row)), None
                 else:
                     yield self._item(number, row, image, key)
                 number += 1
@@ -134,11 +138,12 @@ class TableShard(ABC):
         path = held.get("path") if isinstance(held, dict) else None
         spelled = named if named is not None else path if path is not None else number
         url = held if isinstance(held, str) and held else None
-        found = b"" if url is not None else self._image(number, held, path)
+        found = b"" if url is not None else self.image_of(number, held)
         return Item(number, as_text(str(spelled)), found, row), url
 
-    def _image(self, number: int, held: object, path: object) -> bytes | Path | Failure:
-        content = held.get("bytes") if isinstance(held, dict) else held
+    def image_of(self, number: int, held: object) -> bytes | Path | Failure:
+        """Return the image of a row by what its column holds; no address."""
+        content, path = (held.get("bytes"), held.get("path")) if isinstance(held, dict) else (held, None)
         if isinstance(content, bytes):
             return content
         where = f"{self.name}: row {number}"
@@ -149,8 +154,12 @@ class TableShard(ABC):
             return Failure(type=ErrorType.not_found, message=message)
         return Path(self.file).parent / path
 
-    def _damage(self, problem: Exception) -> Failure:
-        """Return what damaged rows are; what is not in the file but in the way to it is raised."""
+    def damage(self, problem: Exception) -> Failure:
+        """Return what damaged rows are; what is not in the file but in the way to it is raised.
+
+        Raises:
+            DataError: for such.
+        """
         if isinstance(problem, OSError) and (problem.errno is not None or type(problem) is not OSError):
             raise unreadable(self.file, problem) from problem
         said = " ".join(str(problem).split())[:200].rstrip(".")
@@ -196,7 +205,7 @@ def image_column(schema: pa.Schema, wanted: str | None, file: str) -> str:
         field.name for field in schema if _is_image_struct(field.type) and features.get(field.name) is None
     ]
     found = found or [field.name for field in schema if _is_bytes(field.type) and field.name in _BINARY_NAMES]
-    found = found or [name for name in URL_COLUMNS if name in schema.names and _is_text(schema.field(name).type)][:1]
+    found = found or [name for name in URL_COLUMNS if name in schema.names and is_text(schema.field(name).type)][:1]
     if not found:
         raise DataError(
             f"It has no column with images; it has {', '.join(schema.names)}. Name it: --image-column.", file
@@ -231,6 +240,7 @@ def _is_bytes(type: pa.DataType) -> bool:
     return bool(types.is_binary(type) or types.is_large_binary(type))
 
 
-def _is_text(type: pa.DataType) -> bool:
+def is_text(type: pa.DataType) -> bool:
+    """Whether a column of images holds addresses of them."""
     types = arrow().types
     return bool(types.is_string(type) or types.is_large_string(type))

@@ -18,9 +18,9 @@ from eyeward.annotate.footage import Copy, Footage
 from eyeward.annotate.item import Item, as_text
 from eyeward.annotate.sources.archive import Content, Damage, Member, Take, read_archive
 from eyeward.annotate.sources.files import identity_of, is_url, opened, unreadable
+from eyeward.annotate.sources.folder import IMAGE_SUFFIXES
 from eyeward.annotate.sources.video import SUFFIXES as VIDEO_SUFFIXES
 from eyeward.errors import DataError, ErrorType
-from eyeward.images.formats import EXTENSIONS
 from eyeward.images.limits import Limits
 from eyeward.images.reading import printable
 from eyeward.verdict import Failure
@@ -158,7 +158,7 @@ class Sample:
         if self.damage is not None:
             yield self.key, self.damage
             return
-        found = [member for extension, member in self.members.items() if _is_image(extension) or _is_video(extension)]
+        found = self.pictures()
         if not found:
             held = ", ".join(as_text(extension) or "no extension" for extension in self.members)
             yield (
@@ -167,6 +167,10 @@ class Sample:
             )
         for member in found:
             yield as_text(self.key if len(found) == 1 else member.name), member.content
+
+    def pictures(self) -> list[Member]:
+        """Return the images and videos, whether anything can read them or not."""
+        return [member for extension, member in self.members.items() if _is_image(extension) or _is_video(extension)]
 
     def columns(self) -> dict[str, object]:
         """Return what else the sample holds: the keys of its `json`, and small texts by their extensions."""
@@ -191,7 +195,7 @@ def parts_of(name: str) -> tuple[str, str]:
 
 
 def _is_image(extension: str) -> bool:
-    return f".{extension.rpartition('.')[2]}" in EXTENSIONS
+    return f".{extension.rpartition('.')[2]}" in IMAGE_SUFFIXES
 
 
 def _is_video(extension: str) -> bool:

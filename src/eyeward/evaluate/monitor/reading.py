@@ -9,14 +9,11 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from eyeward.annotate.answers import Answers
 from eyeward.annotate.arrow import parquet
 from eyeward.annotate.copies import local_copy
-from eyeward.annotate.local_folder import LocalFolder
 from eyeward.annotate.record import RUN_FILE
-from eyeward.annotate.record import read_run as read_annotation
 from eyeward.annotate.rows import STATISTICS
-from eyeward.annotate.shard_file import read_proof
-from eyeward.annotate.sources import OUTPUT_SUFFIX
 from eyeward.annotate.storage import is_address
 from eyeward.data.folder import SampleFolder
 from eyeward.errors import DataError, UsageError, described
@@ -126,19 +123,15 @@ def _of_log(file: Path, policy: str | None) -> Iterator[Window]:
 
 
 def _of_annotation(folder: Path, policy: str | None, labels: Mapping[str, Rating], canaries: Collection[str]) -> Window:
-    record = read_annotation(folder)
+    answers = Answers.of(folder)
+    record = answers.record
     asked = _chosen(folder, record.policies, policy)
     counting = Counting(folder.name, asked.hash, record.guard.model, canaries)
     kept = STATISTICS if record.statistics else {}
-    answers = LocalFolder(folder)
-    names = sorted(answers.names(OUTPUT_SUFFIX))
-    if not names:
+    if not answers.names:
         raise UsageError(f"No shard is finished in {folder}; there is nothing to watch yet.")
-    for name in names:
-        proof = read_proof(answers, name)
-        if proof is None or proof.fingerprint != record.fingerprint:
-            raise UsageError(f"{answers}/{name} is not of the run in {folder}; take it away.")
-        columns = [*_COLUMNS, *kept.values()]
+    columns = [*_COLUMNS, *kept.values()]
+    for name in answers.names:
         for batch in parquet().ParquetFile(folder / name).iter_batches(_ROWS_AT_ONCE, columns=columns):
             for row in batch.to_pylist():
                 if row["policy_hash"] == asked.hash:
