@@ -140,6 +140,6 @@ def test_nothing_is_fetched_that_there_is_no_room_for(monkeypatch: pytest.Monkey
         of = reaching(server)
         with serving(of) as client:
             monkeypatch.setattr(of.queue, "check", full)
-            answer = client.post("/v1/assess", json={"images": [at(server)] * 2})
+            answer = client.post("/v1/assess", json={"images": [at(server)] * 2, "deadline_seconds": 5})
     assert (answer.status_code, answer.headers["retry-after"]) == (429, "3")
     assert server.asked == []

@@ -8,7 +8,7 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 import pytest
 
@@ -304,7 +304,8 @@ def test_a_probe_that_hangs_is_noticed_while_it_hangs(monkeypatch: pytest.Monkey
             assert hold.wait(60.0)
 
     limits = QueueLimits(probe_limit=1e3, probe_seconds=1e4, stall_seconds=1e6, retry_seconds=0.02)
-    with running(SleepingGuard(), limits, probe) as queue:
+    with running(SleepingGuard(), limits, probe) as queue, ExitStack() as last:
+        last.callback(hold.set)
         hangs.append("from now on")
         clock.put_on(1.1e4)
         waiting = queue.submit([question()], clock.now() + 1e6)
