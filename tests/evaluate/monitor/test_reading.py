@@ -72,6 +72,23 @@ def test_an_annotation_run_is_a_window_whose_labels_come_from_elsewhere(tmp_path
     assert other.policy != found.policy
 
 
+def test_labels_that_no_image_takes_are_a_notice_of_the_window(tmp_path: Path) -> None:
+    folder = small(tmp_path / "d")
+    annotate([str(folder)], tmp_path / "run", guard(), [POLICY])
+    log = tmp_path / "weeks.jsonl"
+    log.write_text(window("one", {"NA": 5, "O6": 2}).model_dump_json())
+    evaluation = evaluated(tmp_path)
+    strangers = {"f" * 64: Rating.Safe}
+    said = [read_windows(each, labels=strangers)[0].notices for each in (tmp_path / "run", log, evaluation)]
+    assert said == [
+        ("Labels were given, and none of them is of its images.",),
+        ("Labels were given, and a log holds no SHA-256 to join them by.",),
+        ("The labels that were given are not used: an evaluation brings its own.",),
+    ]
+    assert [read_windows(each)[0].notices for each in (tmp_path / "run", log, evaluation)] == [(), (), ()]
+    assert read_windows(tmp_path / "run", labels=labelled_by_hash(folder))[0].notices == ()
+
+
 def test_a_run_in_an_object_store_is_the_window_that_a_folder_would_be(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
