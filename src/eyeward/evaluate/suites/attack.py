@@ -49,6 +49,15 @@ class Picture:
         return np.random.default_rng(self.seed)
 
     @property
+    def beside(self) -> tuple[Image.Image, ...]:
+        """The bystanders in their order, begun at one that is drawn.
+
+        So each picture is hidden among others than the next one is, and all levels of an attack hide it among the same.
+        """
+        first = int(np.random.default_rng((self.seed, 1)).integers(len(self.bystanders)))
+        return self.bystanders[first:] + self.bystanders[:first]
+
+    @property
     def shorter(self) -> int:
         """The shorter side in pixels."""
         return min(self.pixels.size)
