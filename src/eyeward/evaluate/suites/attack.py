@@ -27,7 +27,9 @@ class Family(StrEnum):
     text = "text"
     """Text in the picture that speaks to the guard."""
     policy = "policy"
-    """Names and rules that a hostile user puts into a policy."""
+    """Names and rules that a hostile user puts into categories of a policy that a picture does not fall under."""
+    own_category = "own category"
+    """The same in the very category that it violates. It counts by itself: other categories more or less are no level."""
     pixels = "pixels"
     """Small steps along the gradient of a guard whose weights are known."""
 

@@ -156,7 +156,7 @@ def plan_attacks(
                     policy = hack.change(ask.policy, own, count)
                     question = ask.question.model_copy(update={"policy_hash": policy.hash})
                     changed = replace(ask, policy=policy, question=question)
-                    add(ask, hack.name, Family.policy, level, hack.parameter, count, changed)
+                    add(ask, hack.name, hack.family, level, hack.parameter, count, changed)
     against: dict[str, tuple[tuple[Ask, tuple[Path, ...]], ...]] = {}
     for guard, count in (white_box or {}).items():
         targets = []
