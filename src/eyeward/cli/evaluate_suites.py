@@ -133,6 +133,27 @@ def print_attacks(console: Console, report: AttackReport) -> None:
             ),
             soft_wrap=True,
         )
+    _print_texts(console, report)
+
+
+def _print_texts(console: Console, report: AttackReport) -> None:
+    """Print what hostile words do beyond the band that they stand on."""
+    from eyeward.evaluate.suites.attack import shown
+
+    by_guard: dict[str, dict[str, list[str]]] = {}
+    for found in report.texts:
+        mark = "*" if found.sure else ""
+        cell = f"{shown(found.value)}: {found.difference:+.2f}{mark} ({found.low:+.2f} to {found.high:+.2f})"
+        by_guard.setdefault(found.guard, {}).setdefault(found.attack, []).append(cell)
+    for guard, by_attack in by_guard.items():
+        _title(console, f"{guard}: recall under hostile text minus that under harmless text as large; * beyond luck")
+        table = Table(box=box.SIMPLE, pad_edge=False)
+        most = max(len(cells) for cells in by_attack.values())
+        for heading in ("text", *(f"level {level}" for level in range(1, most + 1))):
+            table.add_column(heading)
+        for attack, cells in by_attack.items():
+            table.add_row(Text(visible(attack)), *(Text(cell) for cell in cells))
+        console.print(table)
 
 
 def _number(found: Proportion) -> str:

@@ -29,7 +29,7 @@ class Family(StrEnum):
     policy = "policy"
     """Names and rules that a hostile user puts into categories of a policy that a picture does not fall under."""
     own_category = "own category"
-    """The same in the very category that it violates. It counts by itself: other categories more or less are no level."""
+    """The same in the very category that it violates. It counts by itself: that is no level of other categories."""
     pixels = "pixels"
     """Small steps along the gradient of a guard whose weights are known."""
 
