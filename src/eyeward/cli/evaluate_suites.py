@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from eyeward.evaluate.suites.cultures import CultureReport
     from eyeward.evaluate.suites.robustness import AttackReport, Proportion
 
+_CAUSES_SHOWN = 10
+"""Of what packs differ by; `cultures.json` and the page have more."""
+
 
 def run_attacks(
     guards: Mapping[str, str],
@@ -232,7 +235,15 @@ def run_cultures(
 
 
 def print_cultures(console: Console, report: CultureReport) -> None:
-    """Print how each guard does under each pack, and the gap."""
+    """Print why packs differ, how each guard does under each of them, and the gap."""
+    if report.causes:
+        _title(console, "Why packs differ, the most frequent first")
+    for cause in report.causes[:_CAUSES_SHOWN]:
+        said = f"{counted(cause.images, 'image')}, {cause.category}, {cause.words!r}: "
+        said += f"Unsafe under {', '.join(cause.forbids)}; Safe under {', '.join(cause.allows)}"
+        console.print(Text(visible(said)), soft_wrap=True)
+    if len(report.causes) > _CAUSES_SHOWN:
+        console.print(Text(f"{counted(len(report.causes) - _CAUSES_SHOWN, 'reason')} more on the page."))
     for guard in report.guards:
         _title(console, f"{guard.guard} under {len(report.packs)} packs; {report.images:,} images")
         table = Table(box=box.SIMPLE, pad_edge=False)
@@ -248,6 +259,14 @@ def print_cultures(console: Console, report: CultureReport) -> None:
                 _estimated(found["accuracy"]),
                 Text("–", style="dim") if followed is None else _estimated(followed),
             )
+        console.print(table)
+        table = Table(box=box.SIMPLE, pad_edge=False)
+        for heading in ("pack", "balanced accuracy", "recall", "specificity", "Review"):
+            table.add_column(heading)
+        for pack, found in guard.by_pack.items():
+            shown = (_estimated(found[name]) for name in ("balanced_accuracy", "recall", "specificity"))
+            review = found["review_share"].value
+            table.add_row(Text(visible(pack)), *shown, "–" if review is None else f"{review:.2f}")
         console.print(table)
         interval = "" if guard.gap_low is None else f" ({guard.gap_low:+.3f} to {guard.gap_high:+.3f})"
         _title(console, f"Gap between {guard.best} and {guard.worst}: {guard.gap:.3f}{interval}")

@@ -111,7 +111,7 @@ def test_which_benign_pictures_come_first_is_drawn_for_each_picture_and_stays() 
     assert all(sorted(map(level_of, picture(seed).beside)) == [120, 180] for seed in range(12))
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", [0, 1])
 def test_at_all_levels_a_picture_is_hidden_among_the_same(seed: int) -> None:
     own = picture(seed)
     first, second = map(level_of, own.beside)

@@ -62,9 +62,9 @@ def text_differences(
         for (attack, level), those in pairs.items():
             unsafe = [v for v in those if said[v.of].question.rating is Rating.Unsafe]
             if unsafe:
-                margin = [int(said[v.number].right) - int(said[control[v.of, level]].right) for v in unsafe]
+                gained = [int(said[v.number].right) - int(said[control[v.of, level]].right) for v in unsafe]
                 groups = np.unique([said[v.of].question.group for v in unsafe], return_inverse=True)[1]
-                margins[guard, attack, level] = np.array(margin, np.float64), groups.astype(np.int64)
+                margins[guard, attack, level] = np.array(gained, np.float64), groups.astype(np.int64)
     adjusted = holm({key: mcnemar_of(margin, group).exact_p for key, (margin, group) in margins.items()})
     found = []
     for key, (margin, group) in margins.items():
