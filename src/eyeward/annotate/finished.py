@@ -12,7 +12,7 @@ from eyeward.annotate.record import RunRecord, read_run
 from eyeward.annotate.shard_file import read_proof
 from eyeward.annotate.sources import Source, open_source
 from eyeward.annotate.storage import storage_at
-from eyeward.annotate.tasks import answer_to
+from eyeward.annotate.tasks import answer_to, tasks_of
 from eyeward.errors import UsageError
 
 
@@ -35,13 +35,7 @@ class Finished:
         record = read_run(storage)
         if record.sample is not None:
             raise UsageError(f"{folder} answers a sample only; judge the whole dataset into another folder.")
-        opened = open_source(
-            list(source or record.source),
-            record.kind,
-            record.images_per_shard,
-            record.image_column,
-            sampling=record.sampling,
-        )
+        opened = _dataset_of(record, source)
         for shard in opened.shards:
             proof = read_proof(storage, answer_to(shard))
             if proof is None or proof.fingerprint != record.fingerprint:
@@ -53,3 +47,24 @@ class Finished:
     def shards(self) -> Iterator[tuple[Shard, Path]]:
         """Yield the shards with their answers."""
         return ((shard, self.folder / answer_to(shard)) for shard in self.source.shards)
+
+
+def answers_of_whole(record: RunRecord) -> frozenset[str]:
+    """Return what the files of a run are called once it is whole, by its dataset as it lies there now.
+
+    Raises:
+        EyewardError: when the dataset is not there any more, or cannot be looked at.
+        OSError: when a folder of it cannot be read.
+    """
+    return frozenset(task.file for task in tasks_of(_dataset_of(record).shards, record.sample))
+
+
+def _dataset_of(record: RunRecord, source: Sequence[str] | None = None) -> Source:
+    """Open the dataset that a run answers, or another place of it."""
+    return open_source(
+        list(source or record.source),
+        record.kind,
+        record.images_per_shard,
+        record.image_column,
+        sampling=record.sampling,
+    )

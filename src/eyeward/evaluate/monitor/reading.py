@@ -11,15 +11,16 @@ from pydantic import ValidationError
 
 from eyeward.annotate.arrow import parquet
 from eyeward.annotate.copies import local_copy
+from eyeward.annotate.finished import answers_of_whole
 from eyeward.annotate.local_folder import LocalFolder
-from eyeward.annotate.record import RUN_FILE
+from eyeward.annotate.record import RUN_FILE, RunRecord
 from eyeward.annotate.record import read_run as read_annotation
 from eyeward.annotate.rows import STATISTICS
 from eyeward.annotate.shard_file import read_proof
 from eyeward.annotate.sources import OUTPUT_SUFFIX
 from eyeward.annotate.storage import is_address
 from eyeward.data.folder import SampleFolder
-from eyeward.errors import DataError, UsageError, described
+from eyeward.errors import DataError, EyewardError, UsageError, described
 from eyeward.evaluate.monitor.window import Counting, Window
 from eyeward.evaluate.outcome_file import FILE_NAME as OUTCOMES
 from eyeward.evaluate.run import read_run_outcomes
@@ -155,7 +156,20 @@ def _of_annotation(folder: Path, policy: str | None, labels: Mapping[str, Rating
                     truth = None if digest is None else labels.get(digest)
                     numbers = {name: row[column] for name, column in kept.items() if row[column] is not None}
                     counting.add(row["rating"], row["category"], row["p_unsafe"], digest, truth, numbers)
-    return counting.finish()
+    missing = _missing(record, names)
+    return counting.finish().model_copy(update={"notices": () if missing is None else (missing,)})
+
+
+def _missing(record: RunRecord, names: Collection[str]) -> str | None:
+    """Say how much of a run is finished, where that is not all of it, or nobody can tell."""
+    try:
+        expected = answers_of_whole(record)
+    except (EyewardError, OSError) as problem:
+        return f"Whether all of its shards are finished cannot be told: {problem}"
+    done = len(expected & set(names))
+    if done == len(expected):
+        return None
+    return f"{done:,} of {len(expected):,} shards are finished; the images of the others are not in these counts."
 
 
 def _of_evaluation(folder: Path, policy: str | None, guard: str | None, canaries: Collection[str]) -> Window:
