@@ -54,7 +54,7 @@ def run_attacks(
     means = {f"{name}, mean of views": source for name, source in guards.items()} if averaged else {}
     opened = {name: white_box for name, reason in reasons.items() if reason is None}
     opened |= {mean: white_box for mean, name in zip(means, guards, strict=False) if name in opened}
-    plan = plan_attacks(asks, attacked, opened, out / "white_box")
+    plan = plan_attacks(asks, attacked, opened, out / "white_box", sources={**guards, **means})
     started = Run.open(out, str(data), plan.asks)
     pictures = sum(len(targets) for targets in plan.white_box.values())
     with screen.bar("Following gradients", pictures) as advance:
