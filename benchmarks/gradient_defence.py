@@ -60,10 +60,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     asks = read_questions(scenes, (Policy.load("default"),), Split.TEST).asks
     count = dict.fromkeys((alone, mean), given.pictures)
     made = given.out / f"made in {given.steps} steps"
-    plan = plan_attacks(asks, given.pictures, count, made, attacks=(), ratings=(Rating.Unsafe,))
+    sources = dict.fromkeys((alone, mean), given.model)
+    plan = plan_attacks(asks, given.pictures, count, made, attacks=(), ratings=(Rating.Unsafe,), sources=sources)
     with Progress(console=Console(stderr=True)) as shown:
         task = shown.add_task("pictures", total=2 * given.pictures)
-        sources = dict.fromkeys((alone, mean), given.model)
         make_white_box(plan, sources, lambda: shown.advance(task), averaged=(mean,), steps=given.steps)
     print(f"pictures made in {time.perf_counter() - began:.0f} s")
     run = Run.open(given.out, str(scenes), plan.asks)

@@ -3,9 +3,11 @@
 Usage: python -m benchmarks.monitor_simulation [--half-years 200] [--seed 0] [--json PATH]
 
 A half-year is 26 windows of 1,000 images, drawn from shares of categories like those of a mixed stream, each with 40
-labels. In quiet ones nothing changes. In the others one category becomes more frequent from a random week on, by the
-factors in the table; or recall on labels falls. Counted are half-years with a false alarm (any alarm before the
-change), and how often the right alarm comes in the first or second window of the change. Intervals are 95 % (Wilson).
+labels. As in windows of `eyeward annotate --statistics`, six numbers about the images are counted, some images are
+Review and a few could not be judged, so that as many tests are made. In quiet half-years nothing changes. In the others
+one category becomes more frequent from a random week on, by the factors in the table; or recall on labels falls.
+Counted are half-years with a false alarm (any alarm before the change), and how often the right alarm comes in the
+first or second window of the change. Intervals are 95 % (Wilson).
 """
 
 from __future__ import annotations
@@ -14,13 +16,16 @@ import argparse
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from pathlib import Path
+from statistics import NormalDist
 
 import numpy as np
 
 from eyeward.evaluate.intervals import wilson
 from eyeward.evaluate.monitor.watching import Alarm, Kind, Settings, Watch, watch
-from eyeward.evaluate.monitor.window import BINS, LOWEST, WIDTH, Label, Window
+from eyeward.evaluate.monitor.window import BINS, ERROR, LOWEST, NONE, STATISTIC_BINS, WIDTH, Label, Window
+from eyeward.images.statistics import RANGES
 from eyeward.verdict import ModelRef, Rating
 
 WEEKS = 26
@@ -32,6 +37,28 @@ FACTORS = (1.3, 1.6, 2.0)
 DRIFTING = "O6"
 RECALL, SPECIFICITY = 0.95, 0.97
 FALLEN = (0.8, 0.6)
+REVIEW, ERRORS = 0.02, 0.01
+"""Shares of images that the guard abstains from, and that cannot be judged."""
+IMAGE_NUMBERS = {
+    "brightness": (0.5, 0.15),
+    "contrast": (0.5, 0.15),
+    "colour": (0.25, 0.12),
+    "detail": (0.04, 0.02),
+    "shape": (0.2, 0.5),
+    "size": (19.0, 1.5),
+}
+"""Mean and deviation of each number about images."""
+
+
+def image_shares(name: str) -> list[float]:
+    """Return how many of the images belong into each bin of a number; what is beyond the ends goes to the last."""
+    (low, high), law = RANGES[name], NormalDist(*IMAGE_NUMBERS[name])
+    edges = (low + (high - low) * place / STATISTIC_BINS for place in range(1, STATISTIC_BINS))
+    below = [0.0, *(law.cdf(edge) for edge in edges), 1.0]
+    return [upper - lower for lower, upper in pairwise(below)]
+
+
+IMAGE_SHARES = {name: image_shares(name) for name in RANGES}
 SETTINGS = Settings(recall=0.9, specificity=0.9)
 _MODEL = ModelRef(name="simulated", engine="none")
 
@@ -51,9 +78,12 @@ def week(
 ) -> Window:
     """Draw a window."""
     whole = sum(shares.values())
-    drawn = [int(count) for count in random.multinomial(images, [share / whole for share in shares.values()])]
-    unsafe = int(random.binomial(images - drawn[list(shares).index("NA")], UNSAFE_SHARE))
-    odds = np.concatenate((random.normal(5.0, 2.0, unsafe), random.normal(-5.0, 2.0, images - unsafe)))
+    failed = int(random.binomial(images, ERRORS))
+    answered = images - failed
+    drawn = [int(count) for count in random.multinomial(answered, [share / whole for share in shares.values()])]
+    unsafe = int(random.binomial(answered - drawn[list(shares).index("NA")], UNSAFE_SHARE))
+    unsure = [int(random.binomial(count, REVIEW)) for count in (unsafe, answered - unsafe)]
+    odds = np.concatenate((random.normal(5.0, 2.0, unsafe), random.normal(-5.0, 2.0, answered - unsafe)))
     bins = np.clip(np.floor((odds - LOWEST) / WIDTH) + 1, 0, BINS - 1).astype(np.int64)
     said = [
         Label(truth=truth, said=(truth if right else other).value)
@@ -63,14 +93,21 @@ def week(
         )
         for right in random.random(labels // 2) < rate
     ]
+    numbers = {each: random.multinomial(answered, bins_of) for each, bins_of in IMAGE_SHARES.items()}
     return Window(
         name=name,
         policy="0" * 64,
         model=_MODEL,
         images=images,
-        ratings={"Safe": images - unsafe, "Unsafe": unsafe},
-        categories=dict(zip(shares, drawn, strict=True)),
+        ratings={
+            "Safe": answered - unsafe - unsure[1],
+            "Unsafe": unsafe - unsure[0],
+            "Review": sum(unsure),
+            ERROR: failed,
+        },
+        categories={**dict(zip(shares, drawn, strict=True)), NONE: failed},
         scores=tuple(int(count) for count in np.bincount(bins, minlength=BINS)),
+        statistics={each: tuple(counts.tolist()) for each, counts in numbers.items()},
         labels=tuple(said),
     )
 

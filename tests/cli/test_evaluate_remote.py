@@ -50,7 +50,7 @@ def test_a_guard_behind_a_server_is_attacked_but_for_its_gradients(server: FakeS
     report = AttackReport.read(out)
     (found,) = report.guards
     assert (report.images, report.unsafe, found.guard) == (1, 1, server.address)
-    assert {"benign", "evasion", "text", "policy", ALL_BUT_PIXELS} == found.robust_recall.keys()
+    assert {"benign", "evasion", "text", "policy", "own category", ALL_BUT_PIXELS} == found.robust_recall.keys()
     by_attack = {attack.attack: attack for attack in found.attacks}
     assert by_attack["flip"].held.hits == by_attack["jpeg"].held.hits == 1
     assert by_attack["darker"].smallest_flip is not None  # what the server sees is the changed picture

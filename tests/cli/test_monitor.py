@@ -8,10 +8,14 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
+from eyeward.annotate.run import annotate
 from eyeward.cli.main import app
 from eyeward.evaluate.monitor import reading
 from eyeward.evaluate.monitor.window import Window
+from eyeward.policy import Policy
+from eyeward.verdict import Rating
 from tests.evaluate.monitor.streams import window
+from tests.evaluate.worlds import data, guard, row, small
 
 
 def run(*arguments: str | Path) -> Result:
@@ -73,6 +77,40 @@ def test_canaries_that_the_reference_does_not_know_are_refused(tmp_path: Path) -
     result = run(source, "--first", "2", "--out", tmp_path / "out", "--canaries", tmp_path / "canaries")
     assert result.exit_code == 2
     assert "1 of 1 canaries in" in result.stderr and "are not in the reference" in result.stderr
+
+
+def test_labels_that_join_no_image_are_refused_and_nothing_is_written(tmp_path: Path) -> None:
+    source = log(tmp_path / "log.jsonl", *QUIET)
+    result = run(source, "--first", "2", "--out", tmp_path / "out", "--labels", small(tmp_path / "labels"))
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "No image that is watched has a label in" in result.stderr and "joined by SHA-256" in result.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_labels_of_other_images_than_those_of_a_run_are_refused_and_their_own_are_counted(tmp_path: Path) -> None:
+    folder = small(tmp_path / "d")
+    annotate([str(folder)], tmp_path / "run", guard(), ["default"])
+    others = data(tmp_path / "others", {"a.png": 7}, [row("a.png", Rating.Safe)])
+    arguments = (tmp_path / "run", "--reference", tmp_path / "run", "--out", tmp_path / "out")
+    refused = run(*arguments, "--labels", others)
+    assert refused.exit_code == 2 and "No image that is watched has a label in" in refused.stderr
+    result = run(*arguments, "--labels", folder)
+    assert result.exit_code == 0, result.output
+    assert json.loads((tmp_path / "out" / "monitor.json").read_text())["watched"][0]["labels"] == 4
+    assert "Labels were given" not in result.stderr
+
+
+def test_a_window_that_labels_do_not_reach_is_named_beside_one_that_they_do(tmp_path: Path) -> None:
+    folder = small(tmp_path / "d")
+    annotate([str(folder)], tmp_path / "run", guard(), ["default"])
+    policy = Policy.load("default").hash
+    counters = log(tmp_path / "log.jsonl", window("counted", {"NA": 2, "O1": 2}, policy=policy))
+    arguments = ("--reference", tmp_path / "run", "--out", tmp_path / "out", "--labels", folder)
+    result = run(tmp_path / "run", counters, *arguments)
+    assert result.exit_code == 0, result.output
+    assert "counted: Labels were given, and a log holds no SHA-256 to join them by." in result.stderr
+    assert "run: Labels" not in result.stderr and "reference" not in result.stderr
+    assert "Labels were given, and a log holds no SHA-256" in (tmp_path / "out" / "monitor.html").read_text()
 
 
 def test_a_web_hook_that_is_not_there_is_told_and_the_exit_code_stays(tmp_path: Path) -> None:

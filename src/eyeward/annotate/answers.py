@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Self
 
+from eyeward.annotate.finished import dataset_of
 from eyeward.annotate.local_folder import LocalFolder
 from eyeward.annotate.record import RunRecord, read_run
 from eyeward.annotate.shard_file import read_proof
-from eyeward.annotate.sources import OUTPUT_SUFFIX, open_source
+from eyeward.annotate.sources import OUTPUT_SUFFIX
 from eyeward.annotate.tasks import tasks_of
 from eyeward.errors import DataError, MissingExtra, UsageError
 
@@ -54,13 +55,7 @@ class Answers:
         """
         record = self.record
         try:
-            opened = open_source(
-                list(source or record.source),
-                record.kind,
-                record.images_per_shard,
-                record.image_column,
-                sampling=record.sampling,
-            )
+            opened = dataset_of(record, source)
         except (DataError, MissingExtra, OSError, UsageError):
             return None
         wanted = {task.file for task in tasks_of(opened.shards, record.sample)}

@@ -35,13 +35,7 @@ class Finished:
         record = read_run(storage)
         if record.sample is not None:
             raise UsageError(f"{folder} answers a sample only; judge the whole dataset into another folder.")
-        opened = open_source(
-            list(source or record.source),
-            record.kind,
-            record.images_per_shard,
-            record.image_column,
-            sampling=record.sampling,
-        )
+        opened = dataset_of(record, source)
         for shard in opened.shards:
             proof = read_proof(storage, answer_to(shard))
             if proof is None or proof.fingerprint != record.fingerprint:
@@ -53,3 +47,14 @@ class Finished:
     def shards(self) -> Iterator[tuple[Shard, Path]]:
         """Yield the shards with their answers."""
         return ((shard, self.folder / answer_to(shard)) for shard in self.source.shards)
+
+
+def dataset_of(record: RunRecord, source: Sequence[str] | None = None) -> Source:
+    """Open the dataset that a run answers, or another place of it."""
+    return open_source(
+        list(source or record.source),
+        record.kind,
+        record.images_per_shard,
+        record.image_column,
+        sampling=record.sampling,
+    )

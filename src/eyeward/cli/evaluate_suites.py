@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from eyeward.evaluate.suites.cultures import CultureReport
     from eyeward.evaluate.suites.robustness import AttackReport, Proportion
 
+_CAUSES_SHOWN = 10
+"""Of what packs differ by; `cultures.json` and the page have more."""
+
 
 def run_attacks(
     guards: Mapping[str, str],
@@ -51,7 +54,7 @@ def run_attacks(
     means = {f"{name}, mean of views": source for name, source in guards.items()} if averaged else {}
     opened = {name: white_box for name, reason in reasons.items() if reason is None}
     opened |= {mean: white_box for mean, name in zip(means, guards, strict=False) if name in opened}
-    plan = plan_attacks(asks, attacked, opened, out / "white_box")
+    plan = plan_attacks(asks, attacked, opened, out / "white_box", sources={**guards, **means})
     started = Run.open(out, str(data), plan.asks)
     pictures = sum(len(targets) for targets in plan.white_box.values())
     with screen.bar("Following gradients", pictures) as advance:
@@ -133,6 +136,27 @@ def print_attacks(console: Console, report: AttackReport) -> None:
             ),
             soft_wrap=True,
         )
+    _print_texts(console, report)
+
+
+def _print_texts(console: Console, report: AttackReport) -> None:
+    """Print what hostile words do beyond the band that they stand on."""
+    from eyeward.evaluate.suites.attack import shown
+
+    by_guard: dict[str, dict[str, list[str]]] = {}
+    for found in report.texts:
+        mark = "*" if found.sure else ""
+        cell = f"{shown(found.value)}: {found.difference:+.2f}{mark} ({found.low:+.2f} to {found.high:+.2f})"
+        by_guard.setdefault(found.guard, {}).setdefault(found.attack, []).append(cell)
+    for guard, by_attack in by_guard.items():
+        _title(console, f"{guard}: recall under hostile text minus that under harmless text as large; * beyond luck")
+        table = Table(box=box.SIMPLE, pad_edge=False)
+        most = max(len(cells) for cells in by_attack.values())
+        for heading in ("text", *(f"level {level}" for level in range(1, most + 1))):
+            table.add_column(heading)
+        for attack, cells in by_attack.items():
+            table.add_row(Text(visible(attack)), *(Text(cell) for cell in cells))
+        console.print(table)
 
 
 def _number(found: Proportion) -> str:
@@ -211,7 +235,15 @@ def run_cultures(
 
 
 def print_cultures(console: Console, report: CultureReport) -> None:
-    """Print how each guard does under each pack, and the gap."""
+    """Print why packs differ, how each guard does under each of them, and the gap."""
+    if report.causes:
+        _title(console, "Why packs differ, the most frequent first")
+    for cause in report.causes[:_CAUSES_SHOWN]:
+        said = f"{counted(cause.images, 'image')}, {cause.category}, {cause.words!r}: "
+        said += f"Unsafe under {', '.join(cause.forbids)}; Safe under {', '.join(cause.allows)}"
+        console.print(Text(visible(said)), soft_wrap=True)
+    if len(report.causes) > _CAUSES_SHOWN:
+        console.print(Text(f"{counted(len(report.causes) - _CAUSES_SHOWN, 'reason')} more on the page."))
     for guard in report.guards:
         _title(console, f"{guard.guard} under {len(report.packs)} packs; {report.images:,} images")
         table = Table(box=box.SIMPLE, pad_edge=False)
@@ -227,6 +259,14 @@ def print_cultures(console: Console, report: CultureReport) -> None:
                 _estimated(found["accuracy"]),
                 Text("–", style="dim") if followed is None else _estimated(followed),
             )
+        console.print(table)
+        table = Table(box=box.SIMPLE, pad_edge=False)
+        for heading in ("pack", "balanced accuracy", "recall", "specificity", "Review"):
+            table.add_column(heading)
+        for pack, found in guard.by_pack.items():
+            shown = (_estimated(found[name]) for name in ("balanced_accuracy", "recall", "specificity"))
+            review = found["review_share"].value
+            table.add_row(Text(visible(pack)), *shown, "–" if review is None else f"{review:.2f}")
         console.print(table)
         interval = "" if guard.gap_low is None else f" ({guard.gap_low:+.3f} to {guard.gap_high:+.3f})"
         _title(console, f"Gap between {guard.best} and {guard.worst}: {guard.gap:.3f}{interval}")

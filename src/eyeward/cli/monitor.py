@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -96,12 +97,18 @@ def monitor(
         if first is not None:
             before, stream = stream[:first], stream[first:]
         else:
-            before = [w for source in reference or () for w in read_windows(source, policy, guard, truth, kept)]
+            before = [w for source in reference or () for w in read_windows(source, policy, guard, None, kept)]
     unwatched = len(kept - {digest for window in before for digest in window.canaries})
     if unwatched:
         raise UsageError(
             f"{unwatched:,} of {len(kept):,} canaries in {canaries} are not in the reference, so nothing says what "
             "they should be; put them into its windows, or take them out of the folder."
+        )
+    if truth is not None and stream and not any(window.labels for window in stream):
+        raise UsageError(
+            f"No image that is watched has a label in {labels}, so nothing could be said of recall and specificity. "
+            "Labels are joined by SHA-256, which logs of a service do not hold; name labels of images in the windows, "
+            "or leave --labels out."
         )
     found = watch(before, stream, settings)
     out.mkdir(parents=True, exist_ok=True)
@@ -113,6 +120,8 @@ def monitor(
     else:
         _print(screen, found)
     screen.say(f"{counted(len(found.alarms), 'alarm')} in {counted(len(found.watched), 'window')}; written to {out}.")
+    for notice in _notices(found):
+        screen.say(visible(notice))
     if webhook is not None and alarms:
         problem_there = tell(webhook, found.model_copy(update={"alarms": tuple(alarms)}))
         if problem_there is not None:
@@ -124,6 +133,13 @@ def monitor(
 def _recent(found: Watch, count: int | None) -> list[Alarm]:
     names = {watched.window.name for watched in (found.watched if count is None else found.watched[-count:])}
     return [alarm for alarm in found.alarms if alarm.window in names]
+
+
+def _notices(found: Watch) -> Iterator[str]:
+    """Yield what is no alarm and yet worth knowing: of the reference, and window by window."""
+    yield from (f"reference, {notice}" for notice in found.reference.notices)
+    for watched in found.watched:
+        yield from (f"{watched.window.name}: {notice}" for notice in watched.notices)
 
 
 def _print(screen: Screen, found: Watch) -> None:

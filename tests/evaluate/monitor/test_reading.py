@@ -15,6 +15,7 @@ from eyeward.images.statistics import RANGES
 from eyeward.policy import Policy
 from eyeward.verdict import Rating
 from tests.annotate.s3 import serving
+from tests.annotate.world import png, tar
 from tests.evaluate.monitor.streams import window
 from tests.evaluate.worlds import data, guard, row, small
 
@@ -70,6 +71,42 @@ def test_an_annotation_run_is_a_window_whose_labels_come_from_elsewhere(tmp_path
     ]
     (other,) = read_windows(tmp_path / "run", policy="open")
     assert other.policy != found.policy
+
+
+def test_labels_that_no_image_takes_are_a_notice_of_the_window(tmp_path: Path) -> None:
+    folder = small(tmp_path / "d")
+    annotate([str(folder)], tmp_path / "run", guard(), [POLICY])
+    log = tmp_path / "weeks.jsonl"
+    log.write_text(window("one", {"NA": 5, "O6": 2}).model_dump_json())
+    evaluation = evaluated(tmp_path)
+    strangers = {"f" * 64: Rating.Safe}
+    said = [read_windows(each, labels=strangers)[0].notices for each in (tmp_path / "run", log, evaluation)]
+    assert said == [
+        ("Labels were given, and none of them is of its images.",),
+        ("Labels were given, and a log holds no SHA-256 to join them by.",),
+        ("The labels that were given are not used: an evaluation brings its own.",),
+    ]
+    assert [read_windows(each)[0].notices for each in (tmp_path / "run", log, evaluation)] == [(), (), ()]
+    assert read_windows(tmp_path / "run", labels=labelled_by_hash(folder))[0].notices == ()
+
+
+def test_a_run_that_is_half_done_says_how_many_of_its_shards_are_finished(tmp_path: Path) -> None:
+    for number in range(3):
+        tar(tmp_path / "in" / f"{number}.tar", [(f"{number}.png", png(80 * number))])
+    source, run = [str(tmp_path / "in")], tmp_path / "run"
+    annotate(source, run, guard(), [POLICY])
+    annotate(source, tmp_path / "sample", guard(), [POLICY], sample=2)
+    assert [read_windows(each)[0].notices for each in (run, tmp_path / "sample")] == [(), ()]
+    (run / "1.safety.parquet").unlink()
+    (found,) = read_windows(run, labels={"f" * 64: Rating.Safe})
+    assert found.images == 2
+    assert found.notices == (
+        "1 of 3 shards are not judged yet; all counts are of the others.",
+        "Labels were given, and none of them is of its images.",
+    )
+    (tmp_path / "in").rename(tmp_path / "moved")
+    (notice,) = read_windows(run)[0].notices
+    assert notice.startswith("Whether all shards are judged is not known: the dataset is not there")
 
 
 def test_a_run_in_an_object_store_is_the_window_that_a_folder_would_be(

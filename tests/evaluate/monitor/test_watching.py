@@ -128,6 +128,16 @@ def test_an_empty_window_says_nothing() -> None:
     assert found.watched[0].notices == ("It holds no image: nothing is compared.",)
 
 
+def test_what_is_to_be_known_of_counts_comes_with_them() -> None:
+    partial = window("part", {"NA": 50}).model_copy(update={"notices": ("Some is missing.",)})
+    found = watch([window("a", {"NA": 50}), partial], [partial, window("b", {"NA": 50})])
+    assert found.reference.notices == ("part: Some is missing.",)
+    assert [watched.notices for watched in found.watched] == [("Some is missing.",), ()]
+    page = monitor_page(found)
+    assert "Reference, part: Some is missing." in page
+    assert "No image of these windows has a label." in page
+
+
 def test_the_page_shows_shares_and_alarms_and_nothing_is_markup() -> None:
     reference = [window("<before>", {"NA": 500, "O2": 90, "O6": 50})]
     quiet = window("<b>1</b>", {"NA": 500, "O2": 90, "O6": 55})

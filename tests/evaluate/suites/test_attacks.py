@@ -13,6 +13,7 @@ from eyeward.evaluate.run import Run
 from eyeward.evaluate.suites.attack import BUDGETS, Family
 from eyeward.evaluate.suites.attacks import (
     PICTURE_ATTACKS,
+    Plan,
     bystanders_of,
     choose,
     make_white_box,
@@ -43,7 +44,7 @@ def test_every_change_is_asked_about_unsafe_pictures_and_benign_ones_about_safe_
         assert (changed.group, changed.rating, changed.category) == (own.group, own.rating, own.category)
         assert changed.image.startswith(f"{own.image} ({variant.attack}, {variant.parameter} {variant.value}")
         assert own.rating is UNSAFE or variant.family is Family.benign
-        assert (changed.policy_hash != own.policy_hash) == (variant.family is Family.policy)
+        assert (changed.policy_hash != own.policy_hash) == (variant.family in (Family.policy, Family.own_category))
     assert len({ask.question.image + ask.question.policy_hash for ask in plan.asks}) == len(plan.asks)
 
 
@@ -140,6 +141,32 @@ def test_pictures_of_gradients_are_asked_of_every_guard_and_named_after_the_one_
     make_white_box(plan, {"one": "first/one", "two": "second/two"}, averaged={"two"}, steps=5)
     assert [(source, count) for source, count, _ in made] == [("first/one", 2), ("second/two", 1)]
     assert sorted(made[0][2]) == [False, True]  # the safe picture is pushed up, the unsafe one down
+
+
+def test_after_a_change_of_the_search_or_of_the_weights_old_pictures_and_old_answers_are_not_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asks = asks_of(small(tmp_path / "d"))
+
+    def planned(source: str = "mini") -> tuple[Plan, set[Path]]:
+        plan = plan_attacks(asks, 2, {"one": 1}, tmp_path / "box", attacks=(), sources={"one": source})
+        return plan, {file for _, files in plan.white_box["one"] for file in files}
+
+    first, files = planned()
+    assert planned()[1] == files and len(files) == len(BUDGETS)
+    Run.open(tmp_path / "out", "d", first.asks)
+    Run.open(tmp_path / "out", "d", planned()[0].asks)
+    for change, to in (
+        ("eyeward.evaluate.suites.white_box.STEPS", 99),
+        ("eyeward.evaluate.suites.attacks.SEARCH_VERSION", 99),
+        ("eyeward.engine.local.checkpoint.sha256_of", lambda weights: "other weights"),
+    ):
+        with monkeypatch.context() as changed:
+            changed.setattr(change, to)
+            again, elsewhere = planned()
+            assert not elsewhere & files
+            with pytest.raises(UsageError, match="an evaluation with other labels, images or policies"):
+                Run.open(tmp_path / "out", "d", again.asks)
 
 
 def test_servers_give_no_gradients() -> None:

@@ -5,7 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
+from eyeward.cli.evaluate_suites import print_cultures
+from eyeward.cli.screen import counted
 from eyeward.data.sample import Split
 from eyeward.errors import ErrorType
 from eyeward.evaluate.intervals import wilson
@@ -144,3 +147,23 @@ def test_agreement_is_of_what_is_right_and_the_causes_add_up(world: Path, tmp_pa
     assert set(first.forbids) | set(first.allows) == set(report.packs) and not set(first.forbids) & set(first.allows)
     page = "".join(culture_sections(report))
     assert first.words in page and "Lowest accuracy under" in page
+
+
+def test_the_terminal_says_why_packs_differ_and_how_often_the_guard_is_right_of_unsafe_and_of_safe(
+    world: Path, tmp_path: Path
+) -> None:
+    report = culture_report({"g": outcomes(world, tmp_path / "o", 0.5)}, culture_packs(), world, resamples=20)
+    console = Console(record=True, width=200)
+    print_cultures(console, report)
+    lines = console.export_text().splitlines()
+    shown = [line for line in lines if ": Unsafe under " in line]
+    assert len(shown) == min(10, len(report.causes)) > 3
+    for cause, line in zip(report.causes, shown, strict=False):
+        assert line.startswith(f"{counted(cause.images, 'image')}, {cause.category}, ")
+        assert cause.words in line and line.endswith(f"Safe under {', '.join(cause.allows)}")
+    by_pack = report.guards[0].by_pack["workplace"]
+    for name in ("recall", "specificity"):
+        found = by_pack[name]
+        assert found.value is not None and found.count < 40
+        said = f"{found.value:.3f}", f"n {found.count}"
+        assert any("workplace" in line and all(each in line for each in said) for line in lines)

@@ -6,9 +6,10 @@ import io
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from PIL import Image
 
-from eyeward.evaluate.suites.attack import Family, PictureAttack
+from eyeward.evaluate.suites.attack import Family, Picture, PictureAttack
 from eyeward.evaluate.suites.evasion import EVASION, MOST_SIDE
 from eyeward.images import DecodedImage, decode
 from tests.evaluate.suites.pictures import SIDE, decoded, picture, plain, red_disc, redness, shown
@@ -19,6 +20,15 @@ BY_NAME = {attack.name: attack for attack in EVASION}
 def made(name: str, level: int) -> bytes:
     attack = BY_NAME[name]
     return attack.change(picture(), attack.values[level])
+
+
+def change(name: str, level: int, own: Picture) -> NDArray[np.float64]:
+    """Return the pixels of the first frame of a picture that was changed."""
+    return shown(BY_NAME[name].change(own, BY_NAME[name].values[level]))
+
+
+def level_of(grey: Image.Image) -> int:
+    return int(np.asarray(grey)[0, 0, 0])
 
 
 @pytest.mark.parametrize("attack", EVASION, ids=lambda attack: attack.name)
@@ -92,3 +102,29 @@ def test_the_picture_is_in_one_later_frame_of_the_animation() -> None:
                 pixels = np.asarray(animation.convert("RGB"), np.int64)
                 reds.append(bool((pixels[8:, :, 0] - pixels[8:, :, 1] > 60).any()))
         assert [number for number, red in enumerate(reds) if red] == [place]
+
+
+def test_which_benign_pictures_come_first_is_drawn_for_each_picture_and_stays() -> None:
+    firsts = [level_of(picture(seed).beside[0]) for seed in range(12)]
+    assert set(firsts) == {120, 180}
+    assert firsts == [level_of(picture(seed).beside[0]) for seed in range(12)]
+    assert all(sorted(map(level_of, picture(seed).beside)) == [120, 180] for seed in range(12))
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_at_all_levels_a_picture_is_hidden_among_the_same(seed: int) -> None:
+    own = picture(seed)
+    first, second = map(level_of, own.beside)
+    for level in range(5):
+        seen, count = np.unique(change("small part", level, own).reshape(-1, 3), axis=0, return_counts=True)
+        assert seen[count.argmax()].tolist() == [first] * 3
+        brightness = float(BY_NAME["two faces"].values[level])
+        over_white = change("two faces", level, own)
+        assert over_white.mean() == pytest.approx(255 * (brightness + first / 255 * (1 - brightness)), abs=3)
+        assert set(np.unique(change("late frame", level, own)[8:])) == {first}  # the first frame
+        cells = 2 + level
+        collage = change("collage", level, own)
+        side = len(collage) // cells
+        centres = collage[side // 2 :: side, side // 2 :: side].reshape(-1, 3)
+        others = [[first, second][place % 2] for place in range(cells * cells)]
+        assert sum(cell.tolist() != [other] * 3 for cell, other in zip(centres, others, strict=True)) == 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from eyeward.evaluate.suites.attack import Family
 from eyeward.evaluate.suites.policy_hacking import POLICY_ATTACKS, PolicyAttack, can_be_hacked
 from eyeward.policy import Policy, Reworded, Stance
 
@@ -19,7 +20,7 @@ def test_the_violated_category_keeps_every_prohibition(attack: PolicyAttack) -> 
             assert changed.hash != POLICY.hash
             assert changed.category(own).should_not == POLICY.category(own).should_not
             assert changed.category(own).stance is Stance.enforced
-            if attack.name != "policy: contradictory rules":
+            if attack.family is Family.policy:
                 assert changed.category(own) == POLICY.category(own)
 
 
@@ -28,6 +29,13 @@ def test_as_many_categories_are_taken_over_as_the_level_says(attack: PolicyAttac
     for count in attack.values:
         changed = attack.change(POLICY, "O9", count)
         assert sum(changed.category(id) != POLICY.category(id) for id in POLICY.ids) == count
+
+
+def test_levels_of_a_family_are_one_parameter_and_the_own_category_is_a_family_by_itself() -> None:
+    of = {family: [a for a in POLICY_ATTACKS if a.family is family] for family in {a.family for a in POLICY_ATTACKS}}
+    assert of.keys() == {Family.policy, Family.own_category}
+    assert [attack.name for attack in of[Family.own_category]] == ["policy: contradictory rules"]
+    assert all(len({(attack.parameter, attack.values) for attack in those}) == 1 for those in of.values())
 
 
 def test_the_attacks_are_what_they_are_called() -> None:

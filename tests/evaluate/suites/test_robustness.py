@@ -75,6 +75,24 @@ def test_what_breaks_at_a_high_level_only_is_robust_up_to_the_one_before() -> No
     assert [step.hits for step in guard.robust_recall["benign"]] == [1, 0]
 
 
+def test_what_is_done_to_the_own_category_does_not_stand_in_the_line_of_the_others() -> None:
+    outcomes = [outcome(UNSAFE, said(UNSAFE), f"{n}.png", number=n) for n in range(3)]
+    variants = []
+    answers: list[tuple[Family, list[list[Rating]]]] = [
+        (Family.policy, [[UNSAFE, UNSAFE], [UNSAFE, SAFE], [UNSAFE, UNSAFE]]),
+        (Family.own_category, [[SAFE], [UNSAFE], [SAFE]]),
+    ]
+    for family, by_picture in answers:
+        for of, levels in enumerate(by_picture):
+            for level, answer in enumerate(levels, 1):
+                number = len(outcomes)
+                outcomes.append(outcome(UNSAFE, said(answer), f"{of} {family} {level}", number=number))
+                variants.append(Variant(number, of, family.value, family, level, "categories", level))
+    (guard,) = attack_report({"g": outcomes}, variants, "d").guards
+    hits = {family: [found.hits for found in steps] for family, steps in guard.robust_recall.items()}
+    assert hits == {"policy": [3, 2], "own category": [1], ALL_BUT_PIXELS: [1, 0]}
+
+
 def test_a_failure_is_not_caught_but_it_is_not_safe_either() -> None:
     said_so, variants = world((UNSAFE, UNSAFE, [ErrorType.deadline], []), (SAFE, SAFE, [SAFE], []))
     (guard,) = attack_report({"g": said_so}, variants, "d").guards

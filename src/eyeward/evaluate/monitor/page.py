@@ -26,6 +26,7 @@ def monitor_page(found: Watch) -> Html:
             f"While nothing changes, {found.settings.horizon} windows have a false alarm with a chance of at most "
             f"{found.settings.false_alarms:.1%}; canaries are apart from that, they change or they do not."
         ),
+        *(paragraph(f"Reference, {notice}") for notice in found.reference.notices),
         _alarms(found),
         section("Ratings", *_timelines(found, Kind.ratings)),
         section("Categories", *_timelines(found, Kind.categories)),
@@ -98,7 +99,7 @@ def _timeline(title: str, points: Sequence[tuple[str, float]], reference: float,
 def _labels(found: Watch) -> Html:
     last = found.watched[-1]
     if not last.labels:
-        return section("Agreement with labels", paragraph("No labels were given."))
+        return section("Agreement with labels", paragraph("No image of these windows has a label."))
     head = [text("window"), text("labels so far"), text("against recall"), text("against specificity")]
     rows = [
         [

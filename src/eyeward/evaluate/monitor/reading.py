@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from eyeward.annotate.answers import Answers
+from eyeward.annotate.answers import Answers, unfinished
 from eyeward.annotate.arrow import parquet
 from eyeward.annotate.copies import local_copy
 from eyeward.annotate.record import RUN_FILE
@@ -26,6 +26,9 @@ from eyeward.verdict import Rating
 _COLUMNS = ["sha256", "rating", "category", "p_unsafe", "policy_hash"]
 _HASH = re.compile(r"[0-9a-f]{4,64}")
 _ROWS_AT_ONCE = 65_536
+_NO_HASHES = "Labels were given, and a log holds no SHA-256 to join them by."
+_OWN_LABELS = "The labels that were given are not used: an evaluation brings its own."
+_NO_LABELS = "Labels were given, and none of them is of its images."
 
 
 def read_windows(
@@ -41,7 +44,8 @@ def read_windows(
     one of several by its name or the beginning of its hash, `guard` one of several of an evaluation. A log knows hashes
     alone: a name there is that of a pack, or a file.
 
-    `labels` are the ratings of people by the SHA-256 of the image; an evaluation brings its own.
+    `labels` are the ratings of people by the SHA-256 of the image; an evaluation brings its own. Where they were given
+    and a window takes none of them, one of its notices says so.
 
     Raises:
         UsageError: when it is none of these, or it does not say which policy or guard is meant.
@@ -51,15 +55,20 @@ def read_windows(
     """
     source = local_copy(source) if is_address(source) else Path(source)
     if source.is_file():
-        return tuple(_of_log(source, policy))
-    if (source / OUTCOMES).is_file():
-        return (_of_evaluation(source, policy, guard, canaries),)
-    if (source / RUN_FILE).is_file():
-        return (_of_annotation(source, policy, labels or {}, canaries),)
-    raise UsageError(
-        f"{source} is no window: name a folder that `eyeward annotate` or `eyeward evaluate` wrote, or a log with a "
-        "window a line."
-    )
+        found, unused = tuple(_of_log(source, policy)), _NO_HASHES
+    elif (source / OUTCOMES).is_file():
+        found, unused = (_of_evaluation(source, policy, guard, canaries),), _OWN_LABELS
+    elif (source / RUN_FILE).is_file():
+        window = _of_annotation(source, policy, labels or {}, canaries)
+        found, unused = (window,), "" if window.labels else _NO_LABELS
+    else:
+        raise UsageError(
+            f"{source} is no window: name a folder that `eyeward annotate` or `eyeward evaluate` wrote, or a log with "
+            "a window a line."
+        )
+    if labels is None or not unused:
+        return found
+    return tuple(window.model_copy(update={"notices": (*window.notices, unused)}) for window in found)
 
 
 def labelled_by_hash(folder: Path) -> dict[str, Rating]:
@@ -139,7 +148,8 @@ def _of_annotation(folder: Path, policy: str | None, labels: Mapping[str, Rating
                     truth = None if digest is None else labels.get(digest)
                     numbers = {name: row[column] for name, column in kept.items() if row[column] is not None}
                     counting.add(row["rating"], row["category"], row["p_unsafe"], digest, truth, numbers)
-    return counting.finish()
+    notice = unfinished(len(answers.names), answers.missing())
+    return counting.finish().model_copy(update={"notices": (notice,) if notice else ()})
 
 
 def _of_evaluation(folder: Path, policy: str | None, guard: str | None, canaries: Collection[str]) -> Window:

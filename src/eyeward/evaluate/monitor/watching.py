@@ -131,7 +131,7 @@ def watch(reference: Sequence[Window], windows: Sequence[Window], settings: Sett
             if bet.refutes(left):
                 alarms.append(Alarm(window=window.name, kind=kind, what="", sentence=_disagrees(kind, bet)))
         alarms += _canaries(base, window)
-        notices = []
+        notices = list(window.notices)
         if window.model != model:
             notices.append(f"The model is {_named(window)} from here on.")
             model = window.model

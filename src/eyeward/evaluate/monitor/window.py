@@ -68,6 +68,8 @@ class Window(BaseModel):
     """In the order in which they were made."""
     canaries: dict[str, str] = {}
     """Ratings by the SHA-256 of canary images: pictures that are put into every window on purpose."""
+    notices: tuple[str, ...] = ()
+    """What is to be known of these counts, such as that images of the window are missing. Sentences."""
 
     @model_validator(mode="after")
     def _adds_up(self) -> Self:
@@ -157,7 +159,7 @@ def statistic_bin(name: str, value: float) -> int:
 
 
 def pooled(windows: Sequence[Window], name: str = "reference") -> Window:
-    """Put windows together; labels in their order, canaries as the last window has them.
+    """Put windows together; labels and notices in their order, canaries as the last window has them.
 
     Raises:
         UsageError: when there are none, or they were asked under several policies.
@@ -188,6 +190,7 @@ def pooled(windows: Sequence[Window], name: str = "reference") -> Window:
         statistics=_summed([window.statistics for window in windows]),
         labels=tuple(label for window in windows for label in window.labels),
         canaries=canaries,
+        notices=tuple(f"{window.name}: {notice}" for window in windows for notice in window.notices),
     )
 
 

@@ -27,7 +27,9 @@ class Family(StrEnum):
     text = "text"
     """Text in the picture that speaks to the guard."""
     policy = "policy"
-    """Names and rules that a hostile user puts into a policy."""
+    """Names and rules that a hostile user puts into categories of a policy that a picture does not fall under."""
+    own_category = "own category"
+    """The same in the very category that it violates. It counts by itself: that is no level of other categories."""
     pixels = "pixels"
     """Small steps along the gradient of a guard whose weights are known."""
 
@@ -47,6 +49,15 @@ class Picture:
     def random(self) -> np.random.Generator:
         """A new stream of random numbers, the same each time."""
         return np.random.default_rng(self.seed)
+
+    @property
+    def beside(self) -> tuple[Image.Image, ...]:
+        """The bystanders in their order, begun at one that is drawn.
+
+        So each picture is hidden among others than the next one is, and all levels of an attack hide it among the same.
+        """
+        first = int(np.random.default_rng((self.seed, 1)).integers(len(self.bystanders)))
+        return self.bystanders[first:] + self.bystanders[:first]
 
     @property
     def shorter(self) -> int:

@@ -25,6 +25,8 @@ BYSTANDERS = 8
 _BYSTANDER_SIDE = 800
 """Pixels of the longer side; so many bystanders lie in memory all the time."""
 PIXELS_PARAMETER = "levels of 255"
+SEARCH_VERSION = 1
+"""Raised when other pictures are made along the same gradients in as many steps, and only then."""
 
 
 @dataclass(frozen=True)
@@ -126,23 +128,28 @@ def plan_attacks(
     folder: Path = Path("white_box"),
     attacks: Sequence[PictureAttack] = PICTURE_ATTACKS,
     ratings: Collection[Rating] = (Rating.Safe, Rating.Unsafe),
+    sources: Mapping[str, str] | None = None,
 ) -> Plan:
     """Lay out the suite over the questions of a folder.
 
     `images` is how many are attacked, `white_box` by guard how many through its gradients: one picture for each of
-    `BUDGETS`, below `folder`. Only those of `ratings` are.
+    `BUDGETS`, below `folder`. `sources` are guards to load, by name: their weights are part of where pictures lie. Only
+    questions of `ratings` are attacked.
 
     Raises:
         UsageError: when there is no picture to hide among.
+        CheckpointError: when the weights of a guard in `white_box` cannot be found.
     """
     pictures = _Pictures(bystanders_of(asks))
     chosen = choose([ask for ask in asks if ask.question.rating in ratings], images)
     made: list[Ask] = []
     variants: list[Variant] = []
 
-    def add(ask: Ask, attack: str, family: Family, level: int, parameter: str, value: Value, changed: Ask) -> None:
+    def add(
+        ask: Ask, attack: str, family: Family, level: int, parameter: str, value: Value, changed: Ask, search: str = ""
+    ) -> None:
         number = len(asks) + len(made)
-        name = f"{ask.question.image} ({attack}, {parameter} {value})"
+        name = f"{ask.question.image} ({attack}, {parameter} {value}{search})"
         made.append(replace(changed, question=changed.question.model_copy(update={"number": number, "image": name})))
         variants.append(Variant(number, ask.question.number, attack, family, level, parameter, value))
 
@@ -157,19 +164,52 @@ def plan_attacks(
                     policy = hack.change(ask.policy, own, count)
                     question = ask.question.model_copy(update={"policy_hash": policy.hash})
                     changed = replace(ask, policy=policy, question=question)
-                    add(ask, hack.name, Family.policy, level, hack.parameter, count, changed)
+                    add(ask, hack.name, hack.family, level, hack.parameter, count, changed)
     against: dict[str, tuple[tuple[Ask, tuple[Path, ...]], ...]] = {}
+    searches = _searches(white_box or {}, sources or {})
     for guard, count in (white_box or {}).items():
         targets = []
         for ask in choose(chosen, count):
-            below = folder / f"{seed_of(guard, 'folder'):08x}"
+            below = folder / f"{seed_of(guard, 'folder'):08x}-{searches[guard]}"
             files = tuple(below / f"{ask.question.number:06}-{budget}.png" for budget in BUDGETS)
             for level, (budget, file) in enumerate(zip(BUDGETS, files, strict=True), 1):
                 changed = replace(ask, image=file)
-                add(ask, f"gradient of {guard}", Family.pixels, level, PIXELS_PARAMETER, budget, changed)
+                add(
+                    ask,
+                    f"gradient of {guard}",
+                    Family.pixels,
+                    level,
+                    PIXELS_PARAMETER,
+                    budget,
+                    changed,
+                    f"; search {searches[guard]}",
+                )
             targets.append((ask, files))
         against[guard] = tuple(targets)
     return Plan((*asks, *made), len(asks), tuple(variants), chosen, against)
+
+
+def _searches(guards: Collection[str], sources: Mapping[str, str]) -> dict[str, str]:
+    """Return, by guard, a few letters that stand for all that decides the pictures made against it.
+
+    Pictures lie under them and questions are named by them, so that after a change neither old pictures nor old answers
+    are taken for new ones. Of guards without a source the weights are not known, and the search alone is in it.
+
+    Raises:
+        CheckpointError: when the weights of a guard cannot be found.
+    """
+    if not guards:
+        return {}
+    from eyeward.engine.local.checkpoint import find_folder, sha256_of, weight_files
+    from eyeward.evaluate.suites.white_box import STEPS
+    from eyeward.guard import packaged_guards
+
+    revisions: dict[str, str] = {}
+    for source in {sources[guard] for guard in guards if guard in sources}:
+        place, commit = find_folder(packaged_guards().get(source) or source)
+        revisions[source] = commit or sha256_of(weight_files(place))
+    search = f"{SEARCH_VERSION} {STEPS} {BUDGETS}"
+    return {guard: f"{seed_of(revisions.get(sources.get(guard, ''), ''), search):08x}" for guard in guards}
 
 
 def _levels(attacks: Sequence[PictureAttack], ask: Ask) -> Iterator[tuple[PictureAttack, int, Value]]:

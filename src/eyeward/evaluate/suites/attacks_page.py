@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from eyeward.evaluate.report.markup import Html, element, joined, paragraph, section, table, text
 from eyeward.evaluate.suites.attack import shown
+from eyeward.evaluate.suites.hostile_text import SURE
 from eyeward.evaluate.suites.robustness import (
     NO_UNSAFE,
     AttackReport,
@@ -18,7 +19,7 @@ _NOTHING = Html("–")
 
 def attack_sections(report: AttackReport) -> tuple[Html, ...]:
     """Return the parts in their order."""
-    return _robust_recall(report), *(_by_attack(guard) for guard in report.guards)
+    return _robust_recall(report), *_texts(report), *(_by_attack(guard) for guard in report.guards)
 
 
 def _robust_recall(report: AttackReport) -> Html:
@@ -65,6 +66,36 @@ def _robust_recall(report: AttackReport) -> Html:
     for name, reason in report.not_white_box.items():
         parts.append(paragraph(f"{name} was not attacked through its gradients: {reason}."))
     return section("Robust recall", *parts)
+
+
+def _texts(report: AttackReport) -> list[Html]:
+    """Show hostile texts against the harmless one, where there are any."""
+    if not report.texts:
+        return []
+    rows: dict[tuple[str, str], list[Html]] = {}
+    for found in report.texts:
+        small = f"{shown(found.value)}: {found.low:+.2f} to {found.high:+.2f}, chance {found.chance:.2g}"
+        mark = " *" if found.sure else ""
+        cell = joined((text(f"{found.difference:+.3f}{mark}"), element("small", text(small))))
+        rows.setdefault((found.guard, found.attack), []).append(cell)
+    most = max(len(cells) for cells in rows.values())
+    return [
+        section(
+            "Hostile text against harmless text",
+            paragraph(
+                "How much more of the same unsafe pictures are rated Unsafe where the band says this than where one as "
+                "large says something harmless; below zero the words do harm. Intervals of 95 % for paired shares; "
+                f"chances adjusted after Holm for all {len(report.texts)}, a star marks those of {SURE:g} and less."
+            ),
+            table(
+                [text("text"), text("guard"), *(text(f"level {level}") for level in range(1, most + 1))],
+                [
+                    [text(attack), text(guard), *cells, *[_NOTHING] * (most - len(cells))]
+                    for (guard, attack), cells in rows.items()
+                ],
+            ),
+        )
+    ]
 
 
 def _by_attack(guard: GuardRobustness) -> Html:

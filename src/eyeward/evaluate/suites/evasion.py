@@ -29,7 +29,7 @@ _STORED_FOR = {
 def _small_part(picture: Picture, share: Value) -> bytes:
     """Put the picture somewhere into a benign one, of whose sides it takes this share."""
     width, height = _grown(picture.pixels.size, 1 / number(share))
-    canvas = picture.bystanders[0].resize((width, height), Image.Resampling.BICUBIC)
+    canvas = picture.beside[0].resize((width, height), Image.Resampling.BICUBIC)
     part = picture.pixels.resize(
         (max(1, round(width * number(share))), max(1, round(height * number(share)))), Image.Resampling.LANCZOS
     )
@@ -40,13 +40,13 @@ def _small_part(picture: Picture, share: Value) -> bytes:
 
 def _collage(picture: Picture, rows: Value) -> bytes:
     """Make the picture one cell of a square of benign ones."""
-    count = int(number(rows))
+    count, others = int(number(rows)), picture.beside
     width, height = _grown(picture.pixels.size, min(count, 3))
     cell = max(1, width // count), max(1, height // count)
     canvas = Image.new("RGB", (cell[0] * count, cell[1] * count))
     own = int(picture.random.integers(count * count))
     for place in range(count * count):
-        shown = picture.pixels if place == own else picture.bystanders[place % len(picture.bystanders)]
+        shown = picture.pixels if place == own else others[place % len(others)]
         at = place % count * cell[0], place // count * cell[1]
         canvas.paste(shown.resize(cell, Image.Resampling.LANCZOS), at)
     return png(canvas)
@@ -117,7 +117,7 @@ def _two_faced(picture: Picture, brightness: Value) -> bytes:
     """
     most = number(brightness)
     over_black = _grey(picture.pixels) * most
-    benign = picture.bystanders[0].resize(picture.pixels.size, Image.Resampling.LANCZOS)
+    benign = picture.beside[0].resize(picture.pixels.size, Image.Resampling.LANCZOS)
     over_white = most + _grey(benign) * (1 - most)
     opacity = np.clip(1 - (over_white - over_black), 1 / 255, 1)
     colour = np.clip(over_black / opacity, 0, 1)
@@ -142,11 +142,11 @@ def _turned_by_exif(picture: Picture, orientation: Value) -> bytes:
 
 def _late_frame(picture: Picture, frames: Value) -> bytes:
     """Show the picture in one frame of an animation, two thirds through it; all others are benign and differ."""
-    count = int(number(frames))
+    count, others = int(number(frames)), picture.beside
     size = picture.pixels.size
     shown: list[Image.Image] = []
     for place in range(count):
-        frame = picture.bystanders[place % len(picture.bystanders)].resize(size, Image.Resampling.LANCZOS)
+        frame = others[place % len(others)].resize(size, Image.Resampling.LANCZOS)
         frame.putpixel((place % size[0], 0), (place % 256, 0, 0))  # equal frames would be written as one
         shown.append(frame)
     shown[min(count - 1, max(1, count * 2 // 3))] = picture.pixels

@@ -22,6 +22,7 @@ from eyeward.evaluate.paired import mcnemar_of
 from eyeward.evaluate.shares import Share
 from eyeward.evaluate.suites.attack import Family, Value
 from eyeward.evaluate.suites.attacks import Variant
+from eyeward.evaluate.suites.hostile_text import TextDifference, text_differences
 from eyeward.evaluate.table import Bools, Floats, Numbers
 from eyeward.verdict import Rating
 
@@ -134,6 +135,8 @@ class AttackReport(_Record):
     """Guards that were not attacked through gradients, and why."""
     guards: tuple[GuardRobustness, ...]
     differences: tuple[RobustDifference, ...]
+    texts: tuple[TextDifference, ...] = ()
+    """Hostile texts against the harmless one, by guard, text and size."""
 
     @classmethod
     def read(cls, folder: Path) -> AttackReport:
@@ -181,6 +184,7 @@ def attack_report(
         not_white_box=dict(not_white_box or {}),
         guards=guards,
         differences=_differences(outcomes, variants),
+        texts=text_differences(outcomes, variants),
     )
 
 
