@@ -26,13 +26,19 @@ from langchain_core.language_models.fake_chat_models import GenericFakeChatModel
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
 
 WORDS = frozenset(
-    "text text-plain input_text output_text reasoning thinking redacted_thinking refusal citation audio input_audio "
-    "tool_use tool_call tool_call_chunk invalid_tool_call input_json_delta function_call custom_tool_call "
-    "server_tool_use server_tool_call server_tool_call_chunk web_search_call file_search_call computer_call mcp_call "
-    "mcp_list_tools mcp_approval_request".split()
+    (
+        *("text", "text-plain", "input_text", "output_text", "refusal", "citation", "audio", "input_audio"),
+        *("reasoning", "thinking", "redacted_thinking"),
+        *("tool_use", "tool_call", "tool_call_chunk", "invalid_tool_call", "input_json_delta", "function_call"),
+        *("custom_tool_call", "server_tool_use", "server_tool_call", "server_tool_call_chunk", "web_search_call"),
+        *("file_search_call", "computer_call", "mcp_call", "mcp_list_tools", "mcp_approval_request"),
+    )
 )
 """Types of blocks that carry no picture."""
-PLACES = "base64 data bytes result file_data url image_url file_id file_uri source image file".split()
+PLACES = (
+    *("base64", "data", "bytes", "result", "file_data", "url", "image_url", "file_id", "file_uri"),
+    *("source", "image", "file"),
+)
 """Where the other blocks keep a picture or its address: those of LangChain, OpenAI, Anthropic, Google and Bedrock."""
 TOGETHER = 16
 """Images in one request, as many as the service takes."""
