@@ -1,7 +1,7 @@
 # make demo    install, then judge the example images under two policies
 # make test    the tests, without network or GPU, on two cores
 # make test-vllm   the tests that ask a real vLLM; sets one up in .venv-vllm unless EYEWARD_VLLM names one
-# make test-clients   the tests of the examples with LiteLLM and guardrails-ai, in an environment of their own
+# make test-clients   the tests with LiteLLM and guardrails-ai themselves, in an environment of their own
 # make check   style, formatting and types
 # make experiments   the paper's experiments in small, about three hours; experiments-short 40 minutes
 # make bench   every script in benchmarks/; hours, see docs/results.md
@@ -32,7 +32,7 @@ test-vllm: $(VENV)/.dev-installed $(if $(EYEWARD_VLLM),,.venv-vllm/.ready)
 	EYEWARD_VLLM=$(or $(EYEWARD_VLLM),.venv-vllm) $(PY) -m pytest -m vllm
 
 test-clients: $(VENV)/.dev-installed .venv-clients/.ready
-	PYTHONPATH=src .venv-clients/bin/python -m pytest tests/moderate/test_examples.py
+	PYTHONPATH=src .venv-clients/bin/python -m pytest tests/serve/test_litellm.py tests/moderate/test_examples.py
 
 check: $(VENV)/.dev-installed
 	$(PY) -m ruff check .

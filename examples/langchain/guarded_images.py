@@ -2,9 +2,9 @@
 
     chain = guard_images("mini", "children") | model
 
-Takes one message or several, with images as content blocks: LangChain's own (`{"type": "image", "base64": …}`) and
-OpenAI's (`{"type": "image_url", "image_url": {"url": "data:image/png;base64,…"}}`). An image that is not Safe raises
-`Withheld`; so does one by address, which nobody has seen here.
+Takes one message or several, with images as content blocks. An image that is not Safe raises `Withheld`; so does one by
+address, which nobody has seen here, and so does every block that is not known to carry words or sound alone: a file, a
+film, what comes next year. Add its type to `WORDS` if it may pass.
 
 Usage: python examples/langchain/guarded_images.py IMAGE…
 """
@@ -26,6 +26,22 @@ from eyeward.moderate.judging import judged
 from eyeward.moderate.ruling import why
 from eyeward.verdict import Failure
 
+WORDS = frozenset(
+    (
+        *("text", "text-plain", "input_text", "output_text", "refusal", "citation", "audio", "input_audio"),
+        *("reasoning", "thinking", "redacted_thinking"),
+        *("tool_use", "tool_call", "tool_call_chunk", "invalid_tool_call", "input_json_delta", "function_call"),
+        *("custom_tool_call", "server_tool_use", "server_tool_call", "server_tool_call_chunk", "web_search_call"),
+        *("file_search_call", "computer_call", "mcp_call", "mcp_list_tools", "mcp_approval_request"),
+    )
+)
+"""Types of blocks that carry no picture."""
+PLACES = (
+    *("base64", "data", "bytes", "result", "file_data", "url", "image_url", "file_id", "file_uri"),
+    *("source", "image", "file"),
+)
+"""Where the other blocks keep a picture or its address: those of LangChain, OpenAI, Anthropic, Google and Bedrock."""
+
 
 def guard_images(guard: eyeward.Guard | str = "mini", policy: str = "default") -> RunnableLambda[Any, Any]:
     """Return a step that gives its input on when every image in it is Safe."""
@@ -44,18 +60,43 @@ def guard_images(guard: eyeward.Guard | str = "mini", policy: str = "default") -
 
 
 def _images(message: BaseMessage) -> Iterator[bytes | Failure]:
-    for block in message.content if isinstance(message.content, list) else []:
-        if not isinstance(block, dict) or "image" not in str(block.get("type", "")):
+    """Yield the images of a message, and a failure for each block in which none is seen."""
+    made = message.additional_kwargs.get("tool_outputs")  # where LangChain keeps images that OpenAI's models made
+    for block in (*_blocks(message.content), *_blocks(made)):
+        yield from [_content(value) for value in _values(block)] or [_unseen()]
+
+
+def _blocks(content: object) -> Iterator[dict[str, Any]]:
+    """Yield the blocks that may carry a picture, those in the results of tools too."""
+    for block in content if isinstance(content, list) else []:
+        if not isinstance(block, dict) or block.get("type") in WORDS or block.keys() == {"text"}:
             continue
-        address = block.get("url") or block.get("image_url") or ""
-        address = address.get("url", "") if isinstance(address, dict) else address
-        data = block.get("base64") or block.get("data") or ""
-        if not data and str(address).startswith("data:"):
-            data = str(address).partition(",")[2]
-        try:
-            yield base64.b64decode(str(data), validate=True) or _unseen()
-        except ValueError:
-            yield _unseen()
+        inside = block.get("content")
+        if block.get("type") == "tool_result" and isinstance(inside, str | list):
+            yield from _blocks(inside)
+        else:
+            yield block
+
+
+def _values(block: dict[str, Any]) -> Iterator[object]:
+    """Yield everything in a block that may be a picture or its address."""
+    for place in PLACES:
+        value = block.get(place)
+        if isinstance(value, dict):
+            yield from _values(value)
+        elif value:
+            yield value
+
+
+def _content(value: object) -> bytes | Failure:
+    if isinstance(value, bytes):
+        return value
+    text = str(value)
+    data = text.partition(",")[2] if text.startswith("data:") else text
+    try:
+        return base64.b64decode(data, validate=True) or _unseen()
+    except ValueError:
+        return _unseen()
 
 
 def _unseen() -> Failure:

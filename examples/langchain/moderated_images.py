@@ -25,6 +25,21 @@ from langchain.agents.middleware.types import AgentMiddleware, hook_config
 from langchain_core.language_models.fake_chat_models import GenericFakeChatModel
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
 
+WORDS = frozenset(
+    (
+        *("text", "text-plain", "input_text", "output_text", "refusal", "citation", "audio", "input_audio"),
+        *("reasoning", "thinking", "redacted_thinking"),
+        *("tool_use", "tool_call", "tool_call_chunk", "invalid_tool_call", "input_json_delta", "function_call"),
+        *("custom_tool_call", "server_tool_use", "server_tool_call", "server_tool_call_chunk", "web_search_call"),
+        *("file_search_call", "computer_call", "mcp_call", "mcp_list_tools", "mcp_approval_request"),
+    )
+)
+"""Types of blocks that carry no picture."""
+PLACES = (
+    *("base64", "data", "bytes", "result", "file_data", "url", "image_url", "file_id", "file_uri"),
+    *("source", "image", "file"),
+)
+"""Where the other blocks keep a picture or its address: those of LangChain, OpenAI, Anthropic, Google and Bedrock."""
 TOGETHER = 16
 """Images in one request, as many as the service takes."""
 
@@ -33,7 +48,9 @@ class ImageModeration(AgentMiddleware[Any, Any]):
     """Ends an agent's run at the first image that is not Safe.
 
     What the service does not judge is an error of `openai`, and the run fails; so does an image by address, unless the
-    service may fetch from that host. All messages are looked at each time, those of earlier turns and of tools as well.
+    service may fetch from that host, and so does every block that is not known to carry words or sound alone: a file, a
+    film, what comes next year. Add its type to `WORDS` if it may pass. All messages are looked at each time, those of
+    earlier turns and of tools as well.
     """
 
     def __init__(self, client: openai.OpenAI, policy: str | None = None) -> None:
@@ -80,23 +97,44 @@ class ImageModeration(AgentMiddleware[Any, Any]):
 
 
 def _images(message: BaseMessage) -> Iterator[Any]:
-    """Yield the images of a message, as OpenAI's moderation takes them."""
-    for block in message.content if isinstance(message.content, list) else []:
-        if isinstance(block, dict) and "image" in str(block.get("type", "")):
-            yield {"type": "image_url", "image_url": {"url": _address(block)}}
+    """Yield the images of a message, as OpenAI's moderation takes them.
 
-
-def _address(block: dict[str, Any]) -> str:
-    """Return an image as a `data:` address, or its own address; an empty one, which is refused, where there is neither.
-
-    Knows the blocks of LangChain, of OpenAI and of Anthropic.
+    A block in which none is seen has an empty address, which is refused.
     """
-    source = block["source"] if isinstance(block.get("source"), dict) else block
-    data = source.get("base64") or source.get("data")
-    if data:
-        return f"data:image/png;base64,{data}"  # what it is, the service sees by itself
-    address = block.get("image_url") or source.get("url") or ""
-    return str(address.get("url", "") if isinstance(address, dict) else address)
+    made = message.additional_kwargs.get("tool_outputs")  # where LangChain keeps images that OpenAI's models made
+    for block in (*_blocks(message.content), *_blocks(made)):
+        for address in [_address(value) for value in _values(block)] or [""]:
+            yield {"type": "image_url", "image_url": {"url": address}}
+
+
+def _blocks(content: object) -> Iterator[dict[str, Any]]:
+    """Yield the blocks that may carry a picture, those in the results of tools too."""
+    for block in content if isinstance(content, list) else []:
+        if not isinstance(block, dict) or block.get("type") in WORDS or block.keys() == {"text"}:
+            continue
+        inside = block.get("content")
+        if block.get("type") == "tool_result" and isinstance(inside, str | list):
+            yield from _blocks(inside)
+        else:
+            yield block
+
+
+def _values(block: dict[str, Any]) -> Iterator[object]:
+    """Yield everything in a block that may be a picture or its address."""
+    for place in PLACES:
+        value = block.get(place)
+        if isinstance(value, dict):
+            yield from _values(value)
+        elif value:
+            yield value
+
+
+def _address(value: object) -> str:
+    """Return an image as a `data:` address, or its own address."""
+    text = base64.b64encode(value).decode("ascii") if isinstance(value, bytes) else str(value)
+    if text.startswith(("data:", "http:", "https:")):
+        return text
+    return f"data:image/png;base64,{text}"  # what it is, the service sees by itself
 
 
 def main(paths: Sequence[str]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import struct
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +66,22 @@ def test_a_file_cut_in_half_is_truncated(kind: str) -> None:
     data = WHOLE_FILES[kind]
     assert isinstance(decode(data), DecodedImage)
     assert failure_of(data[: len(data) // 2]).type is ErrorType.truncated
+
+
+def test_a_png_with_damaged_pixels_fails_though_its_checksums_are_right() -> None:
+    whole = WHOLE_FILES["PNG"]
+    start = whole.index(b"IDAT")
+    end = start + 4 + int.from_bytes(whole[start - 4 : start], "big")
+    refused = 0
+    for place in range(start + 4, end - 4, 7):
+        body = whole[start:place] + b"\xff\xff\xff\xff" + whole[place + 4 : end]
+        data = whole[:start] + body + zlib.crc32(body).to_bytes(4, "big") + whole[end + 4 :]
+        try:
+            Image.open(io.BytesIO(data)).load()
+        except OSError:
+            failure_of(data)
+            refused += 1
+    assert refused > 2
 
 
 @pytest.mark.parametrize("kind", WHOLE_FILES)

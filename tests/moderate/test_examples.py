@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import importlib.util
 import json
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -21,6 +22,17 @@ from tests.moderate.gateway.servers import ImageServer, images, served
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 SAFE, UNSAFE = png(10), png(250)
+BLOCKS: dict[str, Callable[[str], dict[str, Any]]] = {
+    "image": lambda data: {"type": "image", "base64": data, "mime_type": "image/png"},
+    "image_url": lambda data: {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{data}"}},
+    "source": lambda data: {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": data}},
+    "media": lambda data: {"type": "media", "mime_type": "image/png", "data": data},
+    "file": lambda data: {"type": "file", "mime_type": "image/png", "base64": data},
+    "unknown": lambda data: {"type": "hologram", "data": data},
+    "without a type": lambda data: {"image": {"format": "png", "source": {"bytes": base64.b64decode(data)}}},
+    "of a tool": lambda data: {"type": "tool_result", "content": [{"type": "image", "base64": data}]},
+}
+"""Content blocks of LangChain, OpenAI, Anthropic, Google and Bedrock, and one that nobody knows."""
 
 
 def example(path: str) -> ModuleType:
@@ -109,19 +121,15 @@ def test_litellm_gets_images_and_errors_through_the_gateway(monkeypatch: pytest.
         assert len(server.asked) == 1
 
 
-@pytest.mark.parametrize("own_block", [True, False])
-def test_a_chain_of_langchain_goes_on_only_with_safe_images(own_block: bool) -> None:
+@pytest.mark.parametrize("form", BLOCKS)
+def test_a_chain_of_langchain_goes_on_only_with_safe_images(form: str) -> None:
     messages = pytest.importorskip("langchain_core.messages", reason="langchain-core is not installed here")
     runnables = pytest.importorskip("langchain_core.runnables", reason="langchain-core is not installed here")
     step = example("langchain/guarded_images.py").guard_images()
     chain = step | runnables.RunnableLambda(lambda message: "went on")
 
     def message(image: bytes) -> Any:
-        data = base64.b64encode(image).decode()
-        if own_block:
-            block: dict[str, Any] = {"type": "image", "base64": data, "mime_type": "image/png"}
-        else:
-            block = {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{data}"}}
+        block = BLOCKS[form](base64.b64encode(image).decode())
         return messages.HumanMessage(content=[{"type": "text", "text": "What is this?"}, block])
 
     assert chain.invoke(message(SAFE)) == "went on"
@@ -130,8 +138,17 @@ def test_a_chain_of_langchain_goes_on_only_with_safe_images(own_block: bool) -> 
         with pytest.raises(Withheld):
             chain.invoke(stopped)
     by_address = {"type": "image_url", "image_url": {"url": "https://example.org/a.png"}}
+    unseen = {"type": "hologram", "contents": "AAAA"}
+    a_file = {"type": "file", "file_id": "somewhere"}
+    for block in (by_address, unseen, a_file):
+        with pytest.raises(Withheld):
+            chain.invoke([message(SAFE), messages.HumanMessage(content=[block])])
+    made = {"tool_outputs": [BLOCKS[form](base64.b64encode(UNSAFE).decode())]}
     with pytest.raises(Withheld):
-        chain.invoke([message(SAFE), messages.HumanMessage(content=[by_address])])
+        chain.invoke(messages.AIMessage("Here.", additional_kwargs=made))
+    call = {"type": "tool_use", "id": "1", "name": "look", "input": {"url": "https://example.org/a.png"}}
+    words = messages.AIMessage(content=[{"type": "reasoning", "reasoning": "It may be a cat."}, call])
+    assert chain.invoke([words]) == "went on"
 
 
 @pytest.fixture

@@ -237,6 +237,60 @@ def test_prompts_are_checked_before_anything_is_made() -> None:
     assert painter.calls == 1
 
 
+class Anything:
+    """Takes what is said by whatever name, as modular pipelines do, and paints one dark picture."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+
+    def __call__(self, *more: object, **said: object) -> Any:
+        self.calls += 1
+        return Output(images=[Image.new("RGB", (8, 8))])
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"editing_prompt": ["a cat", "a dog"]},
+        {"source_prompt": "a cat", "target_prompt": "a dog"},
+        {"content_prompt": [["a cat", None], ["a dog"]]},
+        {"prompt": "a cat", "gligen_phrases": ["a dog"]},
+        {"messages": [{"role": "user", "content": "a dog", "turn": 1}]},
+    ],
+)
+def test_text_is_checked_whatever_its_argument_is_called(said: dict[str, object]) -> None:
+    pipeline = Anything()
+    behind = guarded(pipeline, guard(), prompt_check=lambda prompt: "no dogs" if "dog" in prompt else None)
+    with pytest.raises(PromptRefused, match="no dogs"):
+        behind(**said)
+    assert pipeline.calls == 0
+    with pytest.raises(PromptRefused, match="no dogs"):
+        behind("a cat", "a dog")
+
+
+@pytest.mark.parametrize(
+    "name", ["image_embeds", "prompt_embeds_2", "pooled_prompt_embeds", "prompt_latents", "text_model_output"]
+)
+def test_what_nobody_can_read_is_refused_even_beside_a_prompt(name: str) -> None:
+    pipeline = Anything()
+    with pytest.raises(PromptRefused, match=f"{name} is no text"):
+        guarded(pipeline, guard(), prompt_check=lambda prompt: None)(prompt="a cat", **{name: torch.zeros(1)})
+    assert pipeline.calls == 0
+
+
+def test_a_call_without_a_prompt_is_refused_where_prompts_are_checked() -> None:
+    pipeline = Anything()
+    behind = guarded(pipeline, guard(), prompt_check=lambda prompt: "no dogs" if "dog" in prompt else None)
+    nothing: dict[str, object] = {"negative_prompt": "a dog", "negative_prompt_embeds": torch.zeros(1)}
+    calls: list[dict[str, object]] = [{}, {"class_labels": [207]}, {"prompt": None}, {"prompt": []}, nothing]
+    for said in calls:
+        with pytest.raises(PromptRefused, match="no prompt here"):
+            behind(**said)
+    assert pipeline.calls == 0
+    assert len(behind(prompt="a cat", num_images_per_prompt=1, output_type="pil", **nothing).images) == 1
+    assert len(guarded(pipeline, guard())().images) == 1
+
+
 def test_pipelines_that_make_video_are_refused_at_once() -> None:
     def video(prompt: str, num_frames: int = 16) -> None:
         return None

@@ -97,6 +97,14 @@ def test_langchains_own_moderation_never_sees_an_image_whoever_moderates() -> No
         {"type": "image", "source_type": "base64", "data": coded(png(BRIGHT)), "mime_type": "image/png"},
         {"type": "input_image", "image_url": data_url(png(BRIGHT))},
         {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": coded(png(BRIGHT))}},
+        {"type": "media", "mime_type": "image/png", "data": coded(png(BRIGHT))},
+        {"type": "media", "mime_type": "image/png", "data": png(BRIGHT)},
+        {"type": "file", "mime_type": "image/png", "base64": coded(png(BRIGHT))},
+        {"type": "file", "file": {"filename": "a.png", "file_data": data_url(png(BRIGHT))}},
+        {"type": "hologram", "data": coded(png(BRIGHT))},
+        {"image": {"format": "png", "source": {"bytes": png(BRIGHT)}}},
+        {"type": "tool_result", "tool_use_id": "1", "content": [TEXT, image(BRIGHT)]},
+        {"type": "image", "base64": coded(png(DARK)), "url": data_url(png(BRIGHT))},
     ],
 )
 def test_with_our_example_the_model_is_asked_about_safe_images_only(moderation: Any, unsafe: dict[str, Any]) -> None:
@@ -118,6 +126,10 @@ def test_one_unsafe_image_among_many_is_found(moderation: Any) -> None:
         {"type": "image", "base64": coded(b"no image"), "mime_type": "image/png"},
         {"type": "image_url", "image_url": {"url": "https://example.org/a.png"}},
         {"type": "image", "file_id": "somewhere"},
+        {"type": "file", "mime_type": "application/pdf", "base64": coded(b"%PDF-1.7")},
+        {"type": "media", "mime_type": "image/png", "file_uri": "gs://somewhere/a.png"},
+        {"type": "hologram", "contents": coded(png(DARK))},
+        {"type": "tool_result", "content": {"png": coded(png(DARK))}},
     ],
 )
 def test_with_our_example_an_image_that_nobody_judged_fails_the_run(moderation: Any, unseen: dict[str, Any]) -> None:
@@ -140,6 +152,29 @@ def test_an_image_that_the_model_made_is_taken_out_unless_it_is_safe(moderation:
     ended = said(moderation, "Draw something.", answer=[{"type": "text", "text": "Here."}, image(BRIGHT)])
     assert len(ended) == 2 and "flagged" in ended[-1].text
     assert coded(png(BRIGHT)) not in str(ended)
+
+
+def test_an_image_that_a_model_of_openai_made_is_seen_beside_the_content(moderation: Any) -> None:
+    made = [{"type": "image_generation_call", "id": "1", "status": "completed", "result": coded(png(BRIGHT))}]
+    message = messages.AIMessage("Here.", additional_kwargs={"tool_outputs": made})
+    model = models.GenericFakeChatModel(messages=iter([message]))
+    agent: Any = agents.create_agent(model, middleware=[moderation])
+    ended = agent.invoke({"messages": [messages.HumanMessage("Draw something.")]})["messages"]
+    assert "flagged" in ended[-1].text
+    assert coded(png(BRIGHT)) not in str(ended)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        {"type": "reasoning", "reasoning": "It may be a cat."},
+        {"type": "text-plain", "mime_type": "text/plain", "text": "A page."},
+        {"type": "tool_use", "id": "1", "name": "look", "input": {"url": "https://example.org/a.png"}},
+        {"type": "tool_result", "tool_use_id": "1", "content": "only words"},
+    ],
+)
+def test_blocks_of_words_are_no_images(moderation: Any, words: dict[str, Any]) -> None:
+    assert said(moderation, [TEXT, words, image(DARK)])[-1].text == "went on"
 
 
 def test_the_policy_may_be_named() -> None:

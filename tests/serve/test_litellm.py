@@ -39,7 +39,7 @@ print(json.dumps(asyncio.run(all_of_them())))
 """
 
 pytestmark = pytest.mark.skipif(
-    find_spec("litellm") is None, reason="LiteLLM is not installed; it brings many packages of its own"
+    find_spec("litellm") is None, reason="LiteLLM is not installed here; `make test-clients` has it"
 )
 
 

@@ -8,6 +8,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
+from PIL.TiffImagePlugin import TiffImageFile
 
 from eyeward.verdict import Note
 
@@ -50,9 +51,9 @@ def flatten(picture: Image.Image) -> Flattened:
     """
     notes: list[Note] = []
     layers: list[Layer] = []
-    turn_stored = _turn(picture)
-    picture.load()
-    turn = _turn(picture)  # None once more for TIFF, which Pillow turns while it loads
+    turn_stored = _turn(picture) if isinstance(picture, TiffImageFile) else None  # Pillow turns it while it loads
+    picture.load()  # first: asked for EXIF, a PNG loads itself, and once that has failed, it never fails again
+    turn = _turn(picture)
     toned = [Layer(picture, "")]
     if picture.mode in ("I", "F") or picture.mode.startswith("I;16"):
         toned = _reduce_to_8_bits(picture)

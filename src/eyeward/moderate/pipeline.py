@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Self
 
 import eyeward
@@ -23,6 +23,10 @@ _FORMS: Mapping[str, type[PictureBatch | ArrayBatch | TensorBatch]] = {
 _MAKES_VIDEO = frozenset(("num_frames", "video_length", "num_videos_per_prompt"))
 _FLAGS = frozenset(("nsfw_content_detected", "nsfw_detected"))
 """What outputs call their list of flagged images."""
+_NO_WISH = ("negative", "neg_", "output_type", "callback", "prior_callback", "device")
+"""What arguments begin with whose texts ask for no content."""
+_WISH = ("prompt", "embed", "input_ids", "token_ids", "text_model_output")
+"""What is in the names of arguments that ask for content, so that text alone is taken there."""
 
 PromptCheck = Callable[[str], str | None]
 """From a prompt to the reason why nothing is generated for it, or None."""
@@ -46,8 +50,8 @@ def guarded(
     `on_review` of one on which the guard abstains, by default the same. An image that could not be judged is not Safe.
     The output is that of the pipeline, with `verdicts` beside its images; `watch` is told them, too.
 
-    Latents are not given out, and callbacks, which see them, need `allow_callbacks`. With a `prompt_check`, prompts are
-    asked about before anything is generated.
+    Latents are not given out, and callbacks, which see them, need `allow_callbacks`. With a `prompt_check`, all text is
+    asked about before anything is generated, but for negative prompts; where there is none, nothing is generated.
 
     Raises:
         UsageError: for a pipeline that makes video, or a word that is no action.
@@ -108,7 +112,7 @@ class GuardedPipeline:
 
         Raises:
             UsageError: for latents and callbacks, and when the pipeline returns something else than images.
-            PromptRefused: when the prompt is refused.
+            PromptRefused: when the prompt is refused, or there is none that could be checked.
             Withheld: when an image is not Safe and the action for it is `raise`.
         """
         call = self._signature.bind(*args, **kwargs)
@@ -147,16 +151,22 @@ class GuardedPipeline:
     def _check_prompts(self, said: Mapping[str, object]) -> None:
         if self._prompt_check is None:
             return
+        checked = 0
         for name, value in said.items():
-            if not name.startswith("prompt") or value is None:
+            if name.startswith(_NO_WISH) or isinstance(value, int | float):
                 continue
-            prompts = value if isinstance(value, list | tuple) else [value]
-            for prompt in prompts:
-                if not isinstance(prompt, str):
+            for text in _texts(value):
+                if text is None and any(part in name for part in _WISH):
                     raise PromptRefused(f"{name} is no text, so it cannot be checked; give the prompt as text.")
-                reason = self._prompt_check(prompt)
+                reason = None if text is None else self._prompt_check(text)
                 if reason is not None:
                     raise PromptRefused(f"Nothing is generated for this prompt: {reason}")
+                checked += text is not None
+        if not checked:
+            raise PromptRefused(
+                "There is no prompt here that could be checked, so nothing is generated; give it as text, or guard "
+                "this pipeline without a prompt_check."
+            )
 
     def _given_out(self, result: Any, output: str | None, wants_tuple: bool) -> Any:
         """Return what the pipeline returned, with images that may be seen."""
@@ -191,9 +201,24 @@ def _arguments(call: inspect.BoundArguments) -> dict[str, object]:
         kind = call.signature.parameters[name].kind
         if kind is inspect.Parameter.VAR_KEYWORD:
             said |= value
-        elif kind is not inspect.Parameter.VAR_POSITIONAL:
+        elif kind is inspect.Parameter.VAR_POSITIONAL:
+            said |= {f"{name}[{place}]": part for place, part in enumerate(value)}
+        else:
             said[name] = value
     return said
+
+
+def _texts(value: object) -> Iterator[str | None]:
+    """Yield every text in what was given for one argument, and None for each part that is none."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, list | tuple):
+        for part in value:
+            yield from _texts(part)
+    elif isinstance(value, Mapping):
+        yield from _texts([part for part in value.values() if not isinstance(part, int | float)])
+    elif value is not None:
+        yield None
 
 
 def _check_others(fields: Mapping[str, object]) -> None:
