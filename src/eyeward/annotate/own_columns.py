@@ -99,7 +99,7 @@ class OwnColumns:
             others = [field.with_nullable(True) for field in reading.schema if field.name != image]
             self._meet(field.name for field in others)
             columns = pa.schema([field for field in others if self._is_wanted(_free(field.name))])
-            waiting: list[pa.RecordBatch] = []
+            waiting: list[Any] = []
             rows = size = 0
             for part in reading.parts(columns.names or [field.name for field in others][:1] or [image]):
                 count = part.rows if isinstance(part, Lost) else part.num_rows
