@@ -184,7 +184,7 @@ def main() -> None:
     each = seconds / total
     ratios = [
         Ratio(
-            "s an image, reading and writing too", f"{1000 * EACH_BAR:g} ms", each / EACH_BAR, 1.0, each, EACH_BAR, True
+            "an image, reading and writing too", f"{1000 * EACH_BAR:g} ms", each / EACH_BAR, 1.0, each, EACH_BAR, True
         ),
         Ratio("peak of memory (MB)", "600 MB", peak / PEAK_BAR, 1.0, peak / 1e9, PEAK_BAR / 1e9, True),
         Ratio("memory at most (MB)", "after a tenth", most / settled, FLAT_BAR, most / 1e9, settled / 1e9, True),

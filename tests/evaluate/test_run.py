@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -111,8 +114,22 @@ def test_a_second_guard_joins_a_finished_run(tmp_path: Path) -> None:
 def test_another_guard_under_the_same_name_is_refused(tmp_path: Path) -> None:
     folder = small(tmp_path / "d")
     opened(tmp_path, folder).ask("bright", guard())
-    with pytest.raises(UsageError, match="holds answers of another 'bright': its weights or its threshold"):
+    with pytest.raises(
+        UsageError, match="holds answers of another 'bright': its weights, its files, its server or its threshold"
+    ):
         opened(tmp_path, folder).ask("bright", guard(threshold=0.7))
+
+
+def test_a_guard_whose_files_or_server_have_changed_is_another_guard(tmp_path: Path) -> None:
+    folder = small(tmp_path / "d")
+    opened(tmp_path, folder).ask("bright", guard())
+    with_file = replace(guard(), settings={"preprocessor_config.json": "0" * 64})
+    served = guard()
+    engine: Any = SimpleNamespace(capabilities=replace(served.engine.capabilities, served="other (whole answers)"))
+    for other in (with_file, replace(served, engine=engine)):
+        with pytest.raises(UsageError, match="its files, its server"):
+            opened(tmp_path, folder).ask("bright", other)
+    assert opened(tmp_path, folder).ask("bright", guard()) == 0
 
 
 def test_what_a_guard_covers_is_recorded_and_one_that_covers_other_things_is_another_guard(

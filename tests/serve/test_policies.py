@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from pathlib import Path
 
@@ -41,6 +42,24 @@ def test_every_version_of_what_is_sent_is_kept(tmp_path: Path) -> None:
     assert book.versions("mine") == (1, 2)
     assert PolicyBook(tmp_path).find("mine@1") == first.policy, "another process finds it"
     assert "mine" in [policy.name for policy in book.all()]
+
+
+def test_one_that_cannot_be_read_any_more_hides_no_other_and_is_said_in_the_log(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    book = PolicyBook(tmp_path)
+    book.put("a", MINE.renamed("a").to_yaml())
+    book.put("c", MINE.renamed("c").to_yaml())
+    (tmp_path / "b").mkdir()
+    (tmp_path / "b" / "1.yaml").write_text("categories: 3")
+    with caplog.at_level(logging.WARNING, "eyeward.serve"):
+        listed = [policy.name for policy in PolicyBook(tmp_path).all()]
+    assert {"a", "c"} <= set(listed) and "b" not in listed
+    assert [(record.message, vars(record)["fields"]["policy"]) for record in caplog.records] == [
+        ("policy_unreadable", "b")
+    ]
+    with pytest.raises(PolicyError):
+        PolicyBook(tmp_path).find("b")
 
 
 def test_what_says_the_same_makes_no_new_version(tmp_path: Path) -> None:

@@ -43,11 +43,14 @@ class GuardRecord(BaseModel):
     """Fingerprint of calibration, threshold, review band and scope check."""
     coverage: GuardCoverage | None = None
     """What it can judge of each policy; None in runs of an older Eyeward."""
+    identity: str | None = None
+    """Fingerprint of what else of a checkpoint or a server decides answers; None in runs of an older Eyeward."""
 
     def answers_like(self, other: GuardRecord) -> bool:
         """Whether answers of both may stand in one run."""
+        later = ((self.coverage, other.coverage), (self.identity, other.identity))
         same = (self.model, self.settings) == (other.model, other.settings)
-        return same and (None in (self.coverage, other.coverage) or self.coverage == other.coverage)
+        return same and all(None in pair or pair[0] == pair[1] for pair in later)
 
 
 class RunRecord(BaseModel):
@@ -125,7 +128,7 @@ class Run:
         """
         policies = {ask.policy.hash: ask.policy for ask in self.asks}
         coverage = GuardCoverage.of(guard, policies.values())
-        record = GuardRecord(model=guard.model, settings=_settings(guard), coverage=coverage)
+        record = GuardRecord(model=guard.model, settings=_settings(guard), coverage=coverage, identity=_identity(guard))
         before = read_run(self.folder)
         if not before.guards.get(name, record).answers_like(record):
             raise UsageError(
@@ -248,6 +251,11 @@ def _fingerprint(*parts: Any) -> str:
 def _settings(guard: Guard) -> str:
     rule = None if guard.rule is None else guard.rule.model_dump(mode="json")
     return _fingerprint(rule, guard.scope_threshold)
+
+
+def _identity(guard: Guard) -> str:
+    scope = None if guard.scope is None else guard.scope.digest
+    return _fingerprint(dict(guard.settings), guard.engine.capabilities.served, scope)
 
 
 def _may_pass(outcome: Outcome) -> bool:

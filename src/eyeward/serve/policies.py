@@ -7,6 +7,7 @@ of last year still finds its policy; several processes may share the folder.
 from __future__ import annotations
 
 import json
+import logging
 import os
 import re
 import threading
@@ -19,6 +20,7 @@ from eyeward.errors import PolicyError, UsageError
 from eyeward.policy import Policy
 from eyeward.policy.lint import Finding, Level, lint_text
 from eyeward.policy.loading import pack_names
+from eyeward.serve.logs import log
 from eyeward.serve.refusals import NotAllowed, Refused, Unjudgeable
 
 _NAMED = re.compile(r"(?P<name>[a-z0-9_-]{1,100})(?:@(?P<version>[1-9][0-9]{0,8}))?")
@@ -140,11 +142,15 @@ class PolicyBook:
         return (fixed.version,) if fixed is not None else self._versions(name)
 
     def all(self) -> Iterator[Policy]:
-        """Yield the latest version of every policy."""
+        """Yield the latest version of every policy; of one that cannot be read any more there is a line in the log."""
         yield from self._fixed.values()
         if self._folder is not None:
             for place in sorted(self._folder.iterdir()):
-                found = self.find(place.name) if place.name not in self._fixed else None
+                try:
+                    found = self.find(place.name) if place.name not in self._fixed else None
+                except PolicyError as problem:
+                    log("policy_unreadable", logging.WARNING, policy=place.name, problem=str(problem))
+                    continue
                 if found is not None:
                     yield found
 
