@@ -114,7 +114,7 @@ def test_a_second_guard_joins_a_finished_run(tmp_path: Path) -> None:
 def test_another_guard_under_the_same_name_is_refused(tmp_path: Path) -> None:
     folder = small(tmp_path / "d")
     opened(tmp_path, folder).ask("bright", guard())
-    with pytest.raises(UsageError, match="holds answers of another 'bright': its weights, its files, its server or"):
+    with pytest.raises(UsageError, match="holds answers of another 'bright': its weights, its files, its server"):
         opened(tmp_path, folder).ask("bright", guard(threshold=0.7))
 
 

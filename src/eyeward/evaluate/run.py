@@ -132,8 +132,8 @@ class Run:
         before = read_run(self.folder)
         if not before.guards.get(name, record).answers_like(record):
             raise UsageError(
-                f"{self.folder} holds answers of another {name!r}: its weights or its threshold have changed, or "
-                "what it covers. Name a new folder."
+                f"{self.folder} holds answers of another {name!r}: its weights, its files, its server or its "
+                "threshold have changed, or what it covers. Name a new folder."
             )
         _write_run(self.folder, before.model_copy(update={"guards": {**before.guards, name: record}}))
         answered = self.answered(name)

@@ -69,6 +69,12 @@ def encoded(image: bytes) -> str:
     return base64.b64encode(image).decode()
 
 
+class _Patient(ThreadingHTTPServer):
+    """Has all clients of a test wait in line: five, the default, are soon past, and the others find nobody there."""
+
+    request_queue_size = 64
+
+
 class ImageServer:
     """Answers on threads of its own, and remembers what it was asked. Use it as a context manager."""
 
@@ -105,7 +111,7 @@ class ImageServer:
             def log_message(self, format: str, *args: object) -> None:
                 return
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server = _Patient(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
         self._server.block_on_close = False
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
