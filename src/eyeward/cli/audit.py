@@ -112,8 +112,9 @@ def count(
             f"{visible(corrected.policy)}: {right.share:.2%} unsafe ({right.low:.2%} to {right.high:.2%}) by "
             f"{counted(corrected.labelled, 'label')}; the raw count claims {claim.share:.2%}."
         )
+    policies = "1 policy" if len(found.policies) == 1 else f"{len(found.policies)} policies"
     said = (
-        f"{counted(found.images, 'image')} under {len(found.policies)} policies; written to {visible(str(written))}: "
+        f"{counted(found.images, 'image')} under {policies}; written to {visible(str(written))}: "
         f"{FILE_NAME}, {PAGE}."
     )
     screen.say(" ".join(filter(None, (said, unfinished(found.shards, found.shards_missing)))))
