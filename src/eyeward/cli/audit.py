@@ -114,8 +114,7 @@ def count(
         )
     policies = "1 policy" if len(found.policies) == 1 else f"{len(found.policies)} policies"
     said = (
-        f"{counted(found.images, 'image')} under {policies}; written to {visible(str(written))}: "
-        f"{FILE_NAME}, {PAGE}."
+        f"{counted(found.images, 'image')} under {policies}; written to {visible(str(written))}: {FILE_NAME}, {PAGE}."
     )
     screen.say(" ".join(filter(None, (said, unfinished(found.shards, found.shards_missing)))))
 
