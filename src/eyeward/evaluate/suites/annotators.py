@@ -14,12 +14,11 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from eyeward.errors import DataError, UsageError, described
-from eyeward.evaluate.intervals import RESAMPLES, group_weights, paired_interval, percentile_interval, share_interval
+from eyeward.evaluate.intervals import RESAMPLES, group_weights, percentile_interval, share_interval
 from eyeward.evaluate.metrics import Estimate
-from eyeward.evaluate.monitor.drift import holm
 from eyeward.evaluate.outcome import Outcome
-from eyeward.evaluate.paired import mcnemar_of
 from eyeward.evaluate.shares import Share
+from eyeward.evaluate.suites.differences import differences_of
 from eyeward.evaluate.table import Bools, Floats, Numbers
 from eyeward.verdict import Rating
 
@@ -181,23 +180,10 @@ def _gaps(groups: Mapping[str, Mapping[str, Sequence[Rating]]], said: Mapping[st
         if both:
             differences = [_says(said[image], first[image]) - _says(said[image], second[image]) for image in both]
             margins[one, two] = np.array(differences, np.float64), _groups_of(both, said)
-    chances = holm({key: mcnemar_of(margin, group).exact_p for key, (margin, group) in margins.items()})
-    found = []
-    for key, (margin, group) in margins.items():
-        interval = paired_interval(margin, group)
-        assert interval is not None
-        found.append(
-            GroupGap(
-                first=key[0],
-                second=key[1],
-                images=len(margin),
-                value=float(margin.mean()),
-                low=interval[0],
-                high=interval[1],
-                chance=chances[key],
-            )
-        )
-    return tuple(found)
+    return tuple(
+        GroupGap(first=one, second=two, images=len(margins[one, two][0]), **found._asdict())
+        for (one, two), found in differences_of(margins).items()
+    )
 
 
 def _majority(votes: Sequence[Rating]) -> Rating | None:

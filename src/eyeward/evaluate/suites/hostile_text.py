@@ -7,13 +7,11 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
-from eyeward.evaluate.intervals import paired_interval
-from eyeward.evaluate.monitor.drift import holm
 from eyeward.evaluate.outcome import Outcome
-from eyeward.evaluate.paired import mcnemar_of
 from eyeward.evaluate.suites.addressing import HARMLESS
 from eyeward.evaluate.suites.attack import Family, Value
 from eyeward.evaluate.suites.attacks import Variant
+from eyeward.evaluate.suites.differences import differences_of
 from eyeward.evaluate.table import Floats, Numbers
 from eyeward.verdict import Rating
 
@@ -65,23 +63,17 @@ def text_differences(
                 gained = [int(said[v.number].right) - int(said[control[v.of, level]].right) for v in unsafe]
                 groups = np.unique([said[v.of].question.group for v in unsafe], return_inverse=True)[1]
                 margins[guard, attack, level] = np.array(gained, np.float64), groups.astype(np.int64)
-    adjusted = holm({key: mcnemar_of(margin, group).exact_p for key, (margin, group) in margins.items()})
-    found = []
-    for key, (margin, group) in margins.items():
-        guard, attack, level = key
-        interval = paired_interval(margin, group)
-        assert interval is not None
-        found.append(
-            TextDifference(
-                guard=guard,
-                attack=attack,
-                level=level,
-                value=pairs[attack, level][0].value,
-                pictures=len(margin),
-                difference=float(margin.mean()),
-                low=interval[0],
-                high=interval[1],
-                chance=adjusted[key],
-            )
+    return tuple(
+        TextDifference(
+            guard=guard,
+            attack=attack,
+            level=level,
+            value=pairs[attack, level][0].value,
+            pictures=len(margins[guard, attack, level][0]),
+            difference=found.value,
+            low=found.low,
+            high=found.high,
+            chance=found.chance,
         )
-    return tuple(found)
+        for (guard, attack, level), found in differences_of(margins).items()
+    )

@@ -15,13 +15,12 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from eyeward.errors import UsageError, described
-from eyeward.evaluate.intervals import paired_interval, share_interval
-from eyeward.evaluate.monitor.drift import holm
+from eyeward.evaluate.intervals import share_interval
 from eyeward.evaluate.outcome import Outcome, OutcomeKind
-from eyeward.evaluate.paired import mcnemar_of
 from eyeward.evaluate.shares import Share
 from eyeward.evaluate.suites.attack import Family, Value
 from eyeward.evaluate.suites.attacks import Variant
+from eyeward.evaluate.suites.differences import differences_of
 from eyeward.evaluate.suites.hostile_text import TextDifference, text_differences
 from eyeward.evaluate.table import Bools, Floats, Numbers
 from eyeward.verdict import Rating
@@ -278,25 +277,10 @@ def _differences(
                 after, _ = _held(outcomes[two], step)
                 if len(before):
                     margins[one, two, family, level] = after.astype(np.float64) - before, group
-    tests = {key: mcnemar_of(margin, group).exact_p for key, (margin, group) in margins.items()}
-    adjusted = holm(tests)
-    found = []
-    for (one, two, family, level), (margin, group) in margins.items():
-        interval = paired_interval(margin, group)
-        assert interval is not None
-        found.append(
-            RobustDifference(
-                first=one,
-                second=two,
-                family=family,
-                up_to=level,
-                value=float(margin.mean()),
-                low=interval[0],
-                high=interval[1],
-                chance=adjusted[one, two, family, level],
-            )
-        )
-    return tuple(found)
+    return tuple(
+        RobustDifference(first=one, second=two, family=family, up_to=level, **found._asdict())
+        for (one, two, family, level), found in differences_of(margins).items()
+    )
 
 
 def _proportion(outcomes: Sequence[Outcome], hits: Sequence[bool]) -> Proportion:
